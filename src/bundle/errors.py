@@ -1,0 +1,130 @@
+"""Every error a user can meet, each with its exit code and its advice.
+
+    BundleError                    1
+    ├── UsageError                64   the command contradicts itself
+    ├── ProfileError              64   a profile is unknown or incomplete
+    ├── OutputError                1   a file cannot be written
+    ├── BundleRejected             4
+    │   ├── Corrupt                4   bytes are missing, changed, added or reordered
+    │   └── UnsupportedFormat      4   a newer xfer is needed
+    ├── ServerError                5
+    │   ├── Unreachable            5   no answer within the budget
+    │   ├── AccessDenied           5   401 or 403
+    │   └── RequestRejected        5   any other refusal (4xx, 5xx) of one request
+    └── SecretMissing              6   a secret was required and not supplied
+
+Messages are lower case without a final period and never hold a secret, a
+request body or a response body.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """The process exit codes; any other value is a failure."""
+
+    DONE = 0
+    FAILED = 1
+    DIFFERENCES = 2
+    INCOMPLETE = 3
+    BUNDLE_REFUSED = 4
+    SERVER = 5
+    SECRET_MISSING = 6
+    USAGE = 64
+    BUG = 70
+    INTERRUPTED = 130
+
+
+class BundleError(Exception):
+    """An expected failure: what, where and why, with a hint on what to do next."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(BundleError):
+    """The command line contradicts itself."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ProfileError(BundleError):
+    """A profile is unknown, incomplete or cannot be read."""
+
+    exit_code = ExitCode.USAGE
+
+
+class OutputError(BundleError):
+    """A file cannot be written; what stood there before is untouched."""
+
+
+class BundleRejected(BundleError):
+    """The bundle is refused before any request is sent."""
+
+    exit_code = ExitCode.BUNDLE_REFUSED
+
+
+class Corrupt(BundleRejected):
+    """Bytes of the bundle are missing, changed, added or out of order."""
+
+
+class UnsupportedFormat(BundleRejected):
+    """The bundle needs a newer xfer."""
+
+
+class ServerError(BundleError):
+    """A server could not be reached, or refused a request."""
+
+    exit_code = ExitCode.SERVER
+
+
+class Unreachable(ServerError):
+    """No answer within the retry budget.
+
+    ``maybe_done`` is true when a write was sent and its answer never came:
+    the server may have carried it out.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, maybe_done: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.maybe_done = maybe_done
+
+
+class RequestRejected(ServerError):
+    """The server answered one request with an error status.
+
+    ``detail`` is the server's own ``detail`` or ``exception_message`` text,
+    kept only where it cannot echo what was sent (never for status 422).
+    ``fields`` are the JSON paths a 422 complains about, with the error type:
+    ``[("body.tags", "extra_forbidden"), …]``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        detail: str = "",
+        fields: tuple[tuple[str, str], ...] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.detail = detail
+        self.fields = fields
+
+
+class AccessDenied(RequestRejected):
+    """401, or a 403: the credentials are missing, wrong or too weak."""
+
+
+class SecretMissing(BundleError):
+    """A secret was required and not supplied."""
+
+    exit_code = ExitCode.SECRET_MISSING

@@ -1,0 +1,250 @@
+"""The nouns: record, reference, secret, manifest, and the seam to a server.
+
+A *resource* is one object on a server. A *record* is its portable form: the
+*body* without ids, and beside it, as JSON Pointers, where references and
+secrets stand. A *key* (``deployment:etl/nightly``) names a resource on every
+server; an *id* names it on one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+Json = Any
+Body = dict[str, Json]
+Key = str
+Pointer = str
+
+FORMAT_VERSION = "1.0"
+
+
+class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a body refers to another resource, and how (docs/format.md, "References").
+
+    ``name``: the value at ``pointer`` contains the target's name, which is the
+    same on every server; nothing is rewritten. ``uuid``: the target's id was
+    cut out of the string at ``pointer``; it goes back in at ``offset`` (in
+    code points of the string as stored). ``hex``: the same, written without
+    dashes.
+    """
+
+    pointer: Pointer
+    target: Key
+    form: Literal["name", "uuid", "hex"] = "uuid"
+    offset: int = 0
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """A place whose value was taken out of the body (null stands there)."""
+
+    pointer: Pointer
+    slot: str
+    type: Literal["string", "number", "boolean", "array", "object"]
+
+
+class Record(msgspec.Struct, frozen=True):
+    """One resource in its portable form: one line of a bundle member.
+
+    ``digest`` is the SHA-256 (64 hex digits) of the canonical JSON of all the
+    other fields, so it binds the key to the content.
+    """
+
+    key: Key
+    body: Body
+    references: tuple[Reference, ...]
+    secrets: tuple[Secret, ...]
+    digest: str
+
+    @property
+    def kind(self) -> str:
+        """The part of the key before the first colon."""
+        return self.key.partition(":")[0]
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A record and its wave: everything it needs stands in an earlier wave.
+
+    Only members of one reference cycle share a wave and refer to each other.
+    """
+
+    wave: int
+    record: Record
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something an operator should know about one place of one resource.
+
+    ``code`` is one of ``FINDING_CODES``; ``detail`` never holds a value that
+    may be secret.
+    """
+
+    code: str
+    key: Key
+    pointer: Pointer = ""
+    detail: str = ""
+
+
+FINDING_CODES: Mapping[str, str] = {
+    "dangling-reference": "the id names an object that no longer exists at the source; kept as it is",
+    "unexplained-uuid": "an id that nothing exported explains; kept as it is",
+    "unresolved-name": "a template names a block or variable that the source does not have",
+    "secret-suspected": "a value looks like a secret in a place that Prefect does not mask",
+    "unknown-field": "the server sent a field that this xfer does not know; carried as it is",
+    "ambiguous-owner": "whether a deployment owns this automation cannot be told from the API; imported unowned",
+    "not-portable": "a label names a run of the source; it can match nothing elsewhere",
+}
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """Objects of one kind that were seen and, for a reason, not exported."""
+
+    kind: str
+    reason: str
+    count: int
+    names: tuple[str, ...] = ()
+
+
+LEFT_OUT_REASONS: Mapping[str, str] = {
+    "built-in": "every Prefect server makes it by itself, and nothing exported needs it",
+    "carried-by-owner": "it belongs to a deployment and travels as its own concurrency limit",
+    "orphan": "it belonged to a deployment that no longer exists",
+    "unreferenced-anonymous": "an anonymous block that nothing refers to",
+    "excluded": "the selection leaves it out",
+}
+
+
+class Count(msgspec.Struct, frozen=True):
+    """The account of one kind at export: ``seen == exported + left_out``."""
+
+    seen: int
+    exported: int
+    left_out: int
+
+
+class Requirement(msgspec.Struct, frozen=True):
+    """The least format version a reader must know, and why."""
+
+    version: str
+    reason: str
+
+
+class Member(msgspec.Struct, frozen=True):
+    """One file of the bundle: ``size`` in bytes, uncompressed; ``count`` in records."""
+
+    name: str
+    kind: str
+    wave: int
+    count: int
+    size: int
+    sha256: str
+
+
+class Wave(msgspec.Struct, frozen=True):
+    """One step of the dependency order: these kinds, this many records."""
+
+    wave: int
+    kinds: tuple[str, ...]
+    count: int
+
+
+class SecretSlot(msgspec.Struct, frozen=True):
+    """A secret placeholder as the manifest lists it."""
+
+    slot: str
+    resource: Key
+    pointer: Pointer
+    type: str
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What the exporter knows of a bundle before its members are written."""
+
+    census: dict[str, Count]
+    left_out: tuple[LeftOut, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    selection: dict[str, Json] = {}
+    provenance: dict[str, Json] = {}
+    requires: tuple[Requirement, ...] = ()
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """``manifest.json``, the first member of a bundle (docs/format.md, "Manifest").
+
+    ``content_digest`` is the SHA-256 over the digests of all records in
+    bundle order, each followed by a newline; it does not depend on ``provenance``.
+    """
+
+    format: str
+    requires: tuple[Requirement, ...]
+    content_digest: str
+    census: dict[str, Count]
+    members: tuple[Member, ...]
+    order: tuple[Wave, ...]
+    secrets: tuple[SecretSlot, ...]
+    left_out: tuple[LeftOut, ...]
+    findings: tuple[Finding, ...]
+    selection: dict[str, Json]
+    provenance: dict[str, Json]
+
+
+class Bundle(msgspec.Struct, frozen=True):
+    """A whole bundle, read and verified."""
+
+    manifest: Manifest
+    records: tuple[Placed, ...]
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Progress as a value: ``done`` of ``total`` objects of ``kind`` in ``phase``.
+
+    ``total`` is None while it is not known. ``phase`` is ``read``, ``write``,
+    ``check``, ``import`` or ``activate``.
+    """
+
+    phase: str
+    kind: str
+    done: int
+    total: int | None = None
+
+
+class Api(Protocol):
+    """One Prefect server: the narrow seam through which all requests go.
+
+    Paths start with ``/`` and are relative to the API URL; path segments are
+    already percent-encoded by the caller (``segment`` does it). Each call
+    raises ``Unreachable``, ``AccessDenied`` or ``RequestRejected``.
+    """
+
+    @property
+    def url(self) -> str:
+        """The API URL without credentials, for messages."""
+        ...
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether the URL names a Prefect Cloud workspace."""
+        ...
+
+    async def get(self, path: str) -> Json:
+        """The decoded answer of ``GET path``."""
+        ...
+
+    async def read(self, path: str, body: Body) -> Json:
+        """The answer of a ``POST`` that only reads (``/filter``, ``/count``): safe to repeat."""
+        ...
+
+    def pages(self, path: str, body: Body | None = None) -> AsyncIterator[list[Json]]:
+        """Pages of ``POST path`` (a ``/filter`` route) until an empty one; ``limit`` is never sent."""
+        ...
+
+    async def write(
+        self, method: Literal["POST", "PUT", "PATCH", "DELETE"], path: str, body: Json = None, *, repeatable: bool
+    ) -> Json:
+        """Send one write; ``repeatable`` says that sending it twice does no harm.
+
+        Returns the decoded answer, None when it has no body.
+        """
+        ...
