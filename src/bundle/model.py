@@ -28,12 +28,13 @@ class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
     same on every server; nothing is rewritten. ``uuid``: the target's id was
     cut out of the string at ``pointer``; it goes back in at ``offset`` (in
     code points of the string as stored). ``hex``: the same, written without
-    dashes.
+    dashes. ``member``: the id was part of the member name that
+    ``pointer`` ends with; there the target's key stands for it at ``offset``.
     """
 
     pointer: Pointer
     target: Key
-    form: Literal["name", "uuid", "hex"] = "uuid"
+    form: Literal["name", "uuid", "hex", "member"] = "uuid"
     offset: int = 0
 
 
@@ -112,6 +113,7 @@ LEFT_OUT_REASONS: Mapping[str, str] = {
     "carried-by-owner": "it belongs to a deployment and travels as its own concurrency limit",
     "orphan": "it belonged to a deployment that no longer exists",
     "unreferenced-anonymous": "an anonymous block that nothing refers to",
+    "not-set": "the server has the place for it, but nothing is set",
     "excluded": "the selection leaves it out",
 }
 

@@ -1,0 +1,145 @@
+"""One way to write a JSON value as bytes, digests over it, and JSON Pointers into it.
+
+Rules: keys are sorted by code point, there is no white space, text is UTF-8. So equal
+values have equal bytes, and a digest of the bytes is a digest of the value. Nothing
+here changes a value that it is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from bundle.model import Body, Json, Key, Pointer, Record, Reference, Secret
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+_BAD_ESCAPE = re.compile(r"~(?![01])")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def encode(value: Any) -> bytes:
+    """The canonical JSON of a value (docs/format.md, "Canonical JSON")."""
+    return _ENCODER.encode(value)
+
+
+def sha256_hex(data: bytes) -> str:
+    """The SHA-256 of some bytes as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def record_digest(key: Key, body: Body, references: Sequence[Reference], secrets: Sequence[Secret]) -> str:
+    """The digest of a record with these fields (docs/format.md, "Record")."""
+    return sha256_hex(encode({"body": body, "key": key, "references": references, "secrets": secrets}))
+
+
+def make_record(key: Key, body: Body, references: Iterable[Reference], secrets: Iterable[Secret]) -> Record:
+    """The record of a resource, with references and secrets in their fixed order and the digest computed."""
+    ordered = tuple(sorted(references, key=_reference_order))
+    taken = tuple(sorted(secrets, key=lambda secret: secret.pointer))
+    return Record(key, body, ordered, taken, record_digest(key, body, ordered, taken))
+
+
+def _reference_order(reference: Reference) -> tuple[str, int, str]:
+    # Ids that stood side by side in one string were cut out at the same offset: their given order is
+    # where they stood, so it must survive. Names are not cut out and have no such order.
+    return (reference.pointer, reference.offset, reference.target if reference.form == "name" else "")
+
+
+def join(*tokens: str | int) -> Pointer:
+    """The JSON Pointer (RFC 6901) of a path: ``join("a/b", 0)`` is ``/a~1b/0``."""
+    return "".join(["/" + _escape(str(token)) for token in tokens])
+
+
+def split(pointer: Pointer) -> list[str]:
+    """The tokens of a JSON Pointer, the inverse of ``join``.
+
+    Raises:
+        LookupError: the pointer is malformed.
+    """
+    if not pointer:
+        return []
+    if pointer[0] != "/" or _BAD_ESCAPE.search(pointer):
+        raise LookupError("not a JSON Pointer")
+    tokens = pointer[1:].split("/")
+    if "~" not in pointer:
+        return tokens
+    return [token.replace("~1", "/").replace("~0", "~") for token in tokens]
+
+
+def resolve(body: Json, pointer: Pointer) -> Json:
+    """The value at a pointer.
+
+    Raises:
+        LookupError: nothing stands there, or the pointer is malformed.
+    """
+    for token in split(pointer):
+        body = body[_place(body, token)]
+    return body
+
+
+def replace(body: Body, pointer: Pointer, value: Json) -> Body:
+    """A body with another value at one pointer; ``body`` itself stays as it is.
+
+    Raises:
+        LookupError: nothing stands there, or the pointer is malformed.
+    """
+    return replace_all(body, {pointer: value})
+
+
+def replace_all(body: Body, values: Mapping[Pointer, Json]) -> Body:
+    """A body with other values at some pointers, applied in order; ``body`` itself stays as it is.
+
+    Only the containers on the way to a pointer are copied; all else is shared.
+
+    Raises:
+        LookupError: nothing stands at one of the pointers, or it is malformed.
+    """
+    top: list[Any] = [body]
+    # The copies made here, by id. Holding them keeps an id from being given to another object.
+    copies: dict[int, Any] = {}
+    for pointer, value in values.items():
+        container: Any = top
+        place: str | int = 0
+        for token in split(pointer):
+            container = _copied(container, place, copies)
+            place = _place(container, token)
+        container[place] = value
+    replaced: Body = top[0]
+    return replaced
+
+
+def walk(value: Json) -> Iterator[tuple[Pointer, Json]]:
+    """Every value inside a value with its pointer, in document order; a container comes before its items."""
+    rest: list[tuple[Pointer, Json]] = [("", value)]
+    while rest:
+        pointer, item = rest.pop()
+        yield pointer, item
+        if isinstance(item, dict):
+            rest.extend([(f"{pointer}/{_escape(name)}", item[name]) for name in reversed(item)])
+        elif isinstance(item, list):
+            rest.extend([(f"{pointer}/{index}", item[index]) for index in range(len(item) - 1, -1, -1)])
+
+
+def _escape(token: str) -> str:
+    return token.replace("~", "~0").replace("/", "~1")
+
+
+def _place(container: Any, token: str) -> str | int:
+    if isinstance(container, dict) and token in container:
+        return token
+    if isinstance(container, list) and _INDEX.fullmatch(token) and int(token) < len(container):
+        return int(token)
+    raise LookupError("nothing stands at this JSON Pointer")
+
+
+def _copied(container: Any, place: str | int, copies: dict[int, Any]) -> Any:
+    child = container[place]
+    if id(child) in copies or not isinstance(child, dict | list):
+        return child
+    copy = child.copy()
+    copies[id(copy)] = container[place] = copy
+    return copy

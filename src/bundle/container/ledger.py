@@ -1,0 +1,149 @@
+"""The rules that hold between the records of a bundle, checked as they pass.
+
+Rules: records come in ascending order of wave, kind and key; no key comes twice; a reference
+points at a string and to a record of an earlier wave or of the same one; a secret points at
+null. Writer and reader keep the same ledger, so what one writes the other takes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+
+from bundle.canonical import resolve, split
+from bundle.container.limits import Limits
+from bundle.container.manifest import is_key, shown
+from bundle.model import Key, Placed, Pointer, Record, Reference, SecretSlot
+
+_MASK = (1 << 64) - 1
+
+
+class Ledger:
+    """Keeps account of a sequence of records."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._last: tuple[int, str, Key] = (-1, "", "")
+        self._keys = KeySet()
+        # Targets not seen yet, by number, and what to say if they do not come.
+        self._open: dict[int, str] = {}
+        self._content = hashlib.sha256()
+
+    def add(self, placed: Placed) -> list[SecretSlot]:
+        """Enter the next record; the answer is how the manifest lists its secrets.
+
+        Raises:
+            ValueError: it breaks a rule.
+        """
+        record = placed.record
+        place = (placed.wave, record.kind, record.key)
+        if place <= self._last:
+            raise ValueError("it is out of order")
+        if placed.wave != self._last[0]:
+            self._close_wave()
+        self._last = place
+        if not self._keys.add(record.key):
+            raise ValueError("its key comes twice")
+        self._content.update(f"{record.digest}\n".encode())
+        for reference in record.references:
+            self._enter(record, reference)
+        return [_slot(record, index) for index in range(len(record.secrets))]
+
+    def close(self) -> str:
+        """End the account; the answer is the content digest.
+
+        Raises:
+            ValueError: a reference of the last wave points at nothing.
+        """
+        self._close_wave()
+        return self._content.hexdigest()
+
+    def _enter(self, record: Record, reference: Reference) -> None:
+        value = _at(record, reference.pointer)
+        if not is_key(reference.target) or reference.offset < 0:
+            raise ValueError("it has a malformed reference")
+        if reference.form == "name":
+            return
+        if not _fits(reference, value):
+            raise ValueError(f"its reference at {shown(reference.pointer)} does not fit what stands there")
+        number = self._keys.number(reference.target)
+        if number not in self._keys:
+            self._open[number] = f"{shown(record.key)} refers to {shown(reference.target)}"
+        if len(self._open) > self._limits.open_references:
+            raise ValueError("too many references point ahead inside one wave")
+
+    def _close_wave(self) -> None:
+        for number, statement in self._open.items():
+            if number not in self._keys:
+                raise ValueError(f"{statement}, which is in no earlier wave nor in the same one")
+        self._open.clear()
+
+
+class KeySet:
+    """A set of texts in 16 to 32 bytes each, whatever their length.
+
+    It holds only their 64-bit hashes under a seed of this process, so a million keys need 16 MiB. That
+    two of a million keys are taken for one another happens in one of 30 million bundles.
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * 1024))
+        self._used = 0
+
+    @staticmethod
+    def number(text: str) -> int:
+        """What stands for a text here; never 0."""
+        return hash(text) & _MASK or 1
+
+    def add(self, text: str) -> bool:
+        """Add a text; the answer is whether it is new."""
+        number = self.number(text)
+        index = self._find(number)
+        if self._slots[index]:
+            return False
+        self._slots[index] = number
+        self._used += 1
+        if 2 * self._used > len(self._slots):
+            self._grow()
+        return True
+
+    def __contains__(self, number: int) -> bool:
+        return self._slots[self._find(number)] != 0
+
+    def _find(self, number: int) -> int:
+        """The place of a number, or the free one where it belongs."""
+        slots = self._slots
+        mask = len(slots) - 1
+        index = number & mask
+        while slots[index] not in (0, number):
+            index = (index + 1) & mask
+        return index
+
+    def _grow(self) -> None:
+        numbers, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
+        for number in numbers:
+            if number:
+                self._slots[self._find(number)] = number
+
+
+def _fits(reference: Reference, value: object) -> bool:
+    if reference.form == "member":
+        name = split(reference.pointer)[-1:]
+        return bool(name) and name[0].startswith(reference.target, reference.offset)
+    return isinstance(value, str) and reference.offset <= len(value)
+
+
+def _slot(record: Record, index: int) -> SecretSlot:
+    secret = record.secrets[index]
+    if not secret.slot or _at(record, secret.pointer) is not None:
+        raise ValueError(f"its secret at {shown(secret.pointer)} has no slot or does not stand at a null")
+    if index and record.secrets[index - 1].pointer >= secret.pointer:
+        raise ValueError("its secrets are out of order")
+    return SecretSlot(secret.slot, record.key, secret.pointer, secret.type)
+
+
+def _at(record: Record, pointer: Pointer) -> object:
+    try:
+        return resolve(record.body, pointer)
+    except LookupError as error:
+        raise ValueError(f"nothing stands at its pointer {shown(pointer)}") from error

@@ -1,0 +1,30 @@
+"""What a bundle may cost its reader, all in one place."""
+
+from __future__ import annotations
+
+import msgspec
+
+MIB = 1024 * 1024
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Upper bounds; a bundle beyond any of them is refused before the cost arises.
+
+    ``*_bytes`` count uncompressed bytes. ``ratio`` is uncompressed to compressed and applies once
+    ``ratio_from_bytes`` have been unpacked: the digest alone keeps honest records of up to 128 KiB
+    below it. ``values`` bounds the JSON values in one document, ``depth`` their nesting.
+    ``open_references`` are those inside one wave whose target has not been seen yet.
+    """
+
+    total_bytes: int = 8192 * MIB
+    manifest_bytes: int = 64 * MIB
+    member_bytes: int = 32 * MIB
+    record_bytes: int = 16 * MIB
+    members: int = 100_000
+    records: int = 10_000_000
+    ratio: int = 4096
+    ratio_from_bytes: int = 64 * MIB
+    depth: int = 64
+    values: int = 1_000_000
+    key_length: int = 65_536
+    open_references: int = 65_536

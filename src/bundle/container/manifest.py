@@ -1,0 +1,281 @@
+"""Manifest and record lines: bytes to structs and back, strictly.
+
+Rules, in this order: the version is one that this xfer reads; the JSON is the one canonical
+encoding of its value, so no duplicate key, spelling or stray byte gets through; it fits the
+published schema; every statement that another one implies agrees with it. A newer minor version
+may bring fields that this xfer does not know: they are passed over, with a warning.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from bundle.canonical import encode, sha256_hex
+from bundle.container.limits import Limits
+from bundle.errors import Corrupt, UnsupportedFormat
+from bundle.model import FORMAT_VERSION, Count, Key, LeftOut, Manifest, Member, Record, Requirement, Wave
+
+if TYPE_CHECKING:
+    import jsonschema
+
+NAME = "manifest.json"
+_HINT = "the file is damaged or was not written by xfer; get a fresh copy, or export again"
+_VERSION = re.compile(r"([1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
+_KEY = re.compile(r"[a-z][a-z-]*:.", re.DOTALL)
+_DIGEST_FIELD = b',"digest":"'
+_DIGEST_LENGTH = len(_DIGEST_FIELD) + 64 + len('"')
+_MALFORMED = (ValueError, RecursionError)
+_RECORDS = msgspec.json.Decoder(Record)
+
+
+class _Versions(msgspec.Struct):
+    format: str
+    requires: Any = None
+
+
+def part_name(wave: int, kind: str, part: int) -> str:
+    """The name of a member that holds records; parts count from 1."""
+    return f"resources/{wave:03d}-{kind}-{part:04d}.ndjson"
+
+
+def order_of(members: Iterable[Member]) -> tuple[Wave, ...]:
+    """The dependency order that the members imply."""
+    waves = []
+    for wave, group in itertools.groupby(members, key=lambda member: member.wave):
+        parts = list(group)
+        kinds = tuple(dict.fromkeys(part.kind for part in parts))
+        waves.append(Wave(wave, kinds, sum(part.count for part in parts)))
+    return tuple(waves)
+
+
+def is_newer(version: str) -> bool:
+    """Whether a format version is newer than the one that this xfer writes."""
+    return _number(version) > _number(FORMAT_VERSION)
+
+
+def account_problem(census: Mapping[str, Count], left_out: Iterable[LeftOut], members: Iterable[Member]) -> str | None:
+    """Why the account does not add up; None when it does."""
+    exported: Counter[str] = Counter()
+    for member in members:
+        exported[member.kind] += member.count
+    omitted: Counter[str] = Counter()
+    for entry in left_out:
+        omitted[entry.kind] += entry.count
+    for kind in sorted({*census, *exported, *omitted}):
+        count = census.get(kind, Count(0, 0, 0))
+        if count != Count(exported[kind] + omitted[kind], exported[kind], omitted[kind]):
+            return (
+                f"the census of {kind} says {count.seen} seen, {count.exported} exported, {count.left_out} left out, "
+                f"but {exported[kind]} are here and {omitted[kind]} are listed as left out"
+            )
+    return None
+
+
+def decode_manifest(data: bytes, limits: Limits) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest in some bytes, and warnings about what this xfer passes over.
+
+    Raises:
+        UnsupportedFormat: a newer xfer is needed.
+        Corrupt: the bytes are not a manifest, or contradict themselves.
+    """
+    if too_many_values(data, limits):
+        raise _corrupt(f"it holds more than {limits.values} JSON values")
+    warnings = _check_version(data)
+    value = _plain(data, limits)
+    error = next(_manifest_validator().iter_errors(value), None)
+    if error is not None:
+        # The message of the error would quote the value.
+        raise _corrupt(f"{error.json_path!a} breaks the rule {error.validator!r} of the schema")
+    manifest = _converted(value)
+    if not warnings and encode(manifest) != data:
+        raise _corrupt(f"it has fields that format {manifest.format} does not have")
+    _check_members(manifest, limits)
+    problem = account_problem(manifest.census, manifest.left_out, manifest.members)
+    if problem:
+        raise _corrupt(problem)
+    return manifest, warnings
+
+
+def decode_record(line: bytes, limits: Limits, *, newer: bool) -> Record:
+    """The record in one line of a member; ``newer`` lets it have unknown fields.
+
+    Raises:
+        ValueError: it is not a record, not canonical, beyond a limit, or its digest is wrong.
+    """
+    if too_many_values(line, limits):
+        raise ValueError(f"it holds more than {limits.values} JSON values")
+    try:
+        record = _RECORDS.decode(line)
+    except _MALFORMED as error:
+        raise ValueError(f"it is not a record: {_reason(error)}") from error
+    unsigned = _unsigned(line, record, newer=newer)
+    if sha256_hex(unsigned) != record.digest:
+        raise ValueError("its digest differs from its content")
+    problem = record_problem(record, line, limits)
+    if problem:
+        raise ValueError(problem)
+    return record
+
+
+def record_problem(record: Record, line: bytes, limits: Limits) -> str | None:
+    """Why a record, encoded as ``line``, is beyond what a bundle can hold; None when it is not."""
+    if not _KEY.match(record.key):
+        return "its key is malformed"
+    if len(record.key) > limits.key_length:
+        return f"its key is longer than {limits.key_length} characters"
+    if len(line) > limits.record_bytes:
+        return f"it is larger than {limits.record_bytes} bytes"
+    if too_many_values(line, limits):
+        return f"it holds more than {limits.values} JSON values"
+    # References and secrets lie two levels deep; a record is one level around its body.
+    if line.count(b"[") + line.count(b"{") > limits.depth and _too_deep(record.body, limits.depth - 1):
+        return f"it is nested deeper than {limits.depth} levels"
+    return None
+
+
+def undigested(line: bytes) -> bytes:
+    """What the digest of a record is taken over: its canonical line without the field ``digest``."""
+    # Inside a string the quotes would be escaped, and no field that sorts after "digest" holds such a field.
+    start = line.rindex(_DIGEST_FIELD)
+    return line[:start] + line[start + _DIGEST_LENGTH :]
+
+
+def is_key(text: str) -> bool:
+    """Whether a text has the form of a key."""
+    return _KEY.match(text) is not None
+
+
+def too_many_values(data: bytes, limits: Limits) -> bool:
+    """Whether a JSON document could unpack to more values than allowed; told from its bytes alone."""
+    if len(data) <= limits.values:
+        return False
+    return data.count(b",") + data.count(b"[") + data.count(b"{") > limits.values
+
+
+def _unsigned(line: bytes, record: Record, *, newer: bool) -> bytes:
+    if encode(record) == line:
+        return undigested(line)
+    value = msgspec.json.decode(line)
+    if not newer or encode(value) != line:
+        raise ValueError("it is not in the canonical form, or has unknown fields")
+    del value["digest"]
+    return encode(value)
+
+
+def _check_version(data: bytes) -> tuple[str, ...]:
+    try:
+        versions = msgspec.json.decode(data, type=_Versions)
+    except _MALFORMED as error:
+        raise _corrupt(f"it is not a manifest: {_reason(error)}") from error
+    found = _VERSION.fullmatch(versions.format)
+    if not found:
+        raise _corrupt("its format is not a version such as 1.0")
+    version = versions.format
+    required = [item for item in _requirements(versions.requires) if is_newer(item.version)]
+    if required or _number(version)[0] > _number(FORMAT_VERSION)[0]:
+        raise _unsupported(version, required)
+    if is_newer(version):
+        return (f"the bundle has format {version}, this xfer knows {FORMAT_VERSION}: unknown fields are passed over",)
+    return ()
+
+
+def _number(version: str) -> tuple[int, int]:
+    found = _VERSION.fullmatch(version)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _requirements(value: Any) -> list[Requirement]:
+    # A newer major version may write this in another way; then there is no reason to quote.
+    try:
+        return msgspec.convert(value, list[Requirement])
+    except msgspec.ValidationError:
+        return []
+
+
+def _unsupported(version: str, required: list[Requirement]) -> UnsupportedFormat:
+    needed = max((item.version for item in required), key=_number, default=version)
+    reasons = "; ".join(shown(item.reason) for item in required[:3])
+    because = f" ({reasons})" if reasons else ""
+    return UnsupportedFormat(
+        f"the bundle needs an xfer that reads format {needed}{because}; this one reads up to {FORMAT_VERSION}",
+        hint="upgrade xfer, then run the command again",
+    )
+
+
+def _plain(data: bytes, limits: Limits) -> Any:
+    try:
+        value = msgspec.json.decode(data)
+    except _MALFORMED as error:
+        raise _corrupt(f"it is not a manifest: {_reason(error)}") from error
+    if _too_deep(value, limits.depth):
+        raise _corrupt(f"it is nested deeper than {limits.depth} levels")
+    if encode(value) != data:
+        raise _corrupt("it is not in the canonical form")
+    return value
+
+
+def _converted(value: Any) -> Manifest:
+    try:
+        return msgspec.convert(value, Manifest)
+    except msgspec.ValidationError as error:
+        raise _corrupt(_reason(error)) from error
+
+
+def _check_members(manifest: Manifest, limits: Limits) -> None:
+    if len(manifest.members) > limits.members:
+        raise _corrupt(f"it lists more than {limits.members} members")
+    previous, part = (-1, ""), 0
+    for member in manifest.members:
+        place = (member.wave, member.kind)
+        part = part + 1 if place == previous else 1
+        if place < previous or member.name != part_name(member.wave, member.kind, part):
+            raise _corrupt(f"the member {shown(member.name)} is out of order or misnamed")
+        if member.size > limits.member_bytes:
+            raise _corrupt(f"the member {member.name} is larger than {limits.member_bytes} bytes")
+        previous = place
+    if sum(member.size for member in manifest.members) > limits.total_bytes:
+        raise _corrupt(f"its members unpack to more than {limits.total_bytes} bytes")
+    if sum(member.count for member in manifest.members) > limits.records:
+        raise _corrupt(f"its members hold more than {limits.records} records")
+    if order_of(manifest.members) != manifest.order:
+        raise _corrupt("the dependency order differs from the order of the members")
+
+
+@functools.cache
+def _manifest_validator() -> jsonschema.Draft202012Validator:
+    # Only reading needs it.
+    from bundle.container import schema  # noqa: PLC0415
+
+    return schema.validator(schema.MANIFEST)
+
+
+def _too_deep(value: Any, depth: int) -> bool:
+    level = [value]
+    for _ in range(depth + 1):
+        level = [item for item in level if isinstance(item, dict | list)]
+        if not level:
+            return False
+        level = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
+    return True
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deep"
+    return "it is not UTF-8" if isinstance(error, UnicodeError) else ascii(str(error))[1:-1][:200]
+
+
+def shown(text: Key) -> str:
+    """A text from a bundle, safe to print: quoted, control characters escaped, of bounded length."""
+    return ascii(text) if len(text) <= 200 else ascii(text[:200]) + "…"  # noqa: PLR2004
+
+
+def _corrupt(why: str) -> Corrupt:
+    return Corrupt(f"{NAME}: {why}", hint=_HINT)

@@ -1,0 +1,90 @@
+"""The use case of export: an environment becomes a header and placed records.
+
+The environment may change while it is read. Counts and rows must agree, and a
+second look at what can have changed must show the same; else everything is
+read again, a few times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from bundle import __version__
+from bundle.canonical import encode
+from bundle.graph import place
+from bundle.kinds import KINDS
+from bundle.model import Api, Header, Json, Placed
+from bundle.references import blank_ids
+from bundle.snapshot import Environment, OnEvent, Reading, describe, server_version, take
+
+_ATTEMPTS = 3
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """What an export found.
+
+    ``torn`` names the kinds that still changed at the last attempt; empty when
+    the reading is consistent.
+    """
+
+    header: Header
+    records: tuple[Placed, ...]
+    torn: tuple[str, ...] = ()
+
+
+async def export_environment(
+    api: Api, *, redact: bool = False, created: str, on_event: OnEvent = lambda _: None
+) -> Exported:
+    """Read everything exportable of one server.
+
+    Args:
+        api: the source.
+        redact: turn values that only look like secrets into placeholders too.
+        created: the time to note in the provenance, ISO 8601.
+        on_event: told of the progress.
+
+    Raises:
+        ServerError: the source cannot be reached or refuses.
+    """
+    environment, torn = await _consistent(api, redact=redact, on_event=on_event)
+    version = await server_version(api)
+    header = Header(
+        census=environment.census,
+        left_out=environment.left_out,
+        findings=environment.findings,
+        provenance={
+            "created": created,
+            "source": api.url,
+            "source_version": version,
+            "tool": f"xfer {__version__}",
+            "consistent": not torn,
+        },
+    )
+    return Exported(header, place(environment.records.values()), torn)
+
+
+async def _consistent(api: Api, *, redact: bool, on_event: OnEvent) -> tuple[Environment, tuple[str, ...]]:
+    torn: tuple[str, ...] = ()
+    for _ in range(_ATTEMPTS):
+        reading = await take(api, deep=True, on_event=on_event)
+        environment = describe(reading, redact=redact)
+        torn = await _changed(api, reading)
+        if not torn:
+            break
+    return environment, torn
+
+
+async def _changed(api: Api, before: Reading) -> tuple[str, ...]:
+    """The kinds whose rows are not what they were, or not as many as the server counts."""
+    miscounted = {name for name, count in before.counts.items() if count not in {None, len(before.rows[name])}}
+    after = await take(api, deep=False)
+    moved = {name for name, rows in after.rows.items() if _signatures(name, rows) != _signatures(name, before.rows[name])}
+    return tuple(sorted(miscounted | moved))
+
+
+def _signatures(kind: str, rows: Iterable[Mapping[str, Json]]) -> frozenset[bytes]:
+    """What counts of each row: not when a worker polled, nor any other state of running."""
+    passing = KINDS[kind].ignored | KINDS[kind].deep_fields | {"updated"}
+    return frozenset(encode({name: value for name, value in row.items() if name not in passing}) for row in rows)

@@ -1,0 +1,116 @@
+"""Files appear whole or not at all.
+
+Rules: a file is written beside its final place under a temporary name, mode 0600, synced and
+then moved. What stood there is untouched until that last step. A symlink is never written
+through. Every failure is an ``OutputError``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from bundle.errors import OutputError
+
+# What file systems answer that have no hard links.
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+
+
+def check_target(path: Path, force: bool) -> None:  # noqa: FBT001 - reads as a question with its condition
+    """Refuse a place that ``atomic`` could not write to, before any work is done.
+
+    Raises:
+        OutputError: something stands there and ``force`` is not given; or it is not a regular
+            file; or its directory is missing or not writable.
+    """
+    with output_errors(path):
+        _check_directory(path)
+        if not os.path.lexists(path):
+            return
+        if not force:
+            raise _exists(path)
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+            raise OutputError(f"{path}: not a regular file, not replaced", hint="name a file, or - for standard output")
+
+
+@contextlib.contextmanager
+def atomic(path: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """Open a file that takes its place when the block ends without an error.
+
+    Raises:
+        OutputError: it cannot be written, or something stands there and ``force`` is not given;
+            no temporary file is left.
+    """
+    check_target(path, force)
+    with output_errors(path):
+        handle, name = tempfile.mkstemp(prefix=".xfer-", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with output_errors(path), os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with output_errors(path):
+            _place(temporary, path, force=force)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def output_errors(place: Path | str) -> Iterator[None]:
+    """Turn the operating system's refusals to write into ``OutputError``."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise OutputError(f"{place}: cannot be written: {reason}", hint=_advice(error)) from error
+
+
+def _advice(error: OSError) -> str:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return "free some space, or write to another file system"
+    return "choose a place that you may write to"
+
+
+def _exists(path: Path) -> OutputError:
+    return OutputError(f"{path}: already exists", hint="choose another name, or replace it with --force")
+
+
+def _check_directory(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: its directory does not exist", hint=f"make the directory {path.parent} first")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: its directory is not writable", hint="choose a place that you may write to")
+
+
+def _place(temporary: Path, path: Path, *, force: bool) -> None:
+    if force:
+        temporary.replace(path)
+        return
+    try:
+        # Unlike a rename, a link never replaces what another process put there meanwhile.
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise _exists(path) from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        check_target(path, force=False)
+        temporary.rename(path)
+
+
+def _sync_directory(directory: Path) -> None:
+    # The file itself is synced and in place. Some systems cannot sync a directory; that is no failure.
+    with contextlib.suppress(OSError):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,156 @@
+"""Block schemas: the shape of a block type's documents.
+
+The server's checksum does not survive every round trip, so a schema is known
+by a hash of our own: over its fields without ``secret_fields`` and without the
+definitions of nested blocks, each of which is a schema of its own. The
+checksums under ``block_schema_references`` are references: where the API has a
+checksum, the body has the id of that schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bundle.canonical import encode, sha256_hex
+from bundle.kinds.base import Destination, Kind, Look, Made, Raw
+from bundle.kinds.block_types import BUILT_IN
+from bundle.model import Body, Json
+
+_REFERENCES = "block_schema_references"
+_CHECKSUM = "block_schema_checksum"
+_HASH_DIGITS = 12
+
+
+class BlockSchema(Kind):
+    name = "block-schema"
+    path = "/block_schemas"
+    fields = frozenset({"fields", "block_type_id", "capabilities", "version"})
+    ignored = frozenset({"checksum", "block_type"})
+    unique_names = False
+    required = frozenset({"fields", "block_type_id"})
+    defaults = {"capabilities": []}
+
+    def natural_name(self, raw: Raw, look: Look) -> str:
+        body = _with_checksums(_reduced(raw["fields"]), lambda slug, checksum: _child_name(look, slug, checksum))
+        return f"{look.name(raw['block_type_id'])}@{sha256_hex(encode(body))[:_HASH_DIGITS]}"
+
+    def optional(self, raw: Raw, look: Look) -> str | None:
+        block_type = look.raw(raw["block_type_id"]) or {}
+        return "built-in" if block_type.get("slug") in BUILT_IN else None
+
+    def portable(self, raw: Raw, look: Look) -> Body:
+        body = super().portable(raw, look)
+        fields = _with_checksums(_unions_in_order(body["fields"]), lambda slug, sum_: _child_id(look, slug, sum_))
+        return self.trim(body | {"fields": fields, "capabilities": sorted(body.get("capabilities") or ())})
+
+    async def create(self, to: Destination, body: Body) -> Made:
+        """``POST /block_schemas/`` answers 200 where the schema stands already."""
+
+        def checksum(_slug: str, identifier: str) -> str:
+            return str((to.raw(identifier) or {}).get("checksum", identifier))
+
+        raw = await to.post("/block_schemas/", body | {"fields": _with_checksums(body["fields"], checksum)})
+        return Made(str(raw["id"]), raw)
+
+
+def _children(look: Look, slug: str, checksum: str) -> list[Raw]:
+    rows = look.index("block-schema", "checksum").get(checksum, [])
+    own = [row for row in rows if look.name(row["block_type_id"]) == slug]
+    return sorted(own, key=lambda row: str(row.get("version")))
+
+
+def _child_id(look: Look, slug: str, checksum: str) -> str:
+    return next((str(row["id"]) for row in _children(look, slug, checksum)), checksum)
+
+
+def _child_name(look: Look, slug: str, checksum: str) -> str:
+    return next((str(look.name(row["id"])) for row in _children(look, slug, checksum)), checksum)
+
+
+def _with_checksums(fields: Body, value_of: Callable[[str, str], str]) -> Body:
+    """The fields with each child's checksum, also inside definitions, replaced by ``value_of(slug, checksum)``."""
+
+    def one(reference: Body) -> Body:
+        return reference | {_CHECKSUM: value_of(reference["block_type_slug"], reference[_CHECKSUM])}
+
+    def each(value: Json) -> Json:
+        return [one(item) for item in value] if isinstance(value, list) else one(value)
+
+    result = dict(fields)
+    if fields.get(_REFERENCES):
+        result[_REFERENCES] = {name: each(value) for name, value in fields[_REFERENCES].items()}
+    if isinstance(fields.get("definitions"), dict):
+        result["definitions"] = {
+            name: _with_checksums(item, value_of) if isinstance(item, dict) else item
+            for name, item in fields["definitions"].items()
+        }
+    return result
+
+
+def _unions_in_order(fields: Body) -> Body:
+    """The fields with each union's references in the order of the property that lists them.
+
+    The server answers them in any order, but its checksum depends on it.
+    """
+    definitions = fields.get("definitions") or {}
+    ordered = _with_ordered_unions(fields, definitions)
+    if definitions:
+        ordered["definitions"] = {
+            name: _with_ordered_unions(item, definitions) if isinstance(item, dict) else item
+            for name, item in definitions.items()
+        }
+    return ordered
+
+
+def _with_ordered_unions(fields: Body, definitions: Body) -> Body:
+    properties = fields.get("properties") or {}
+    references = {
+        name: _ordered(value, properties.get(name), definitions) if isinstance(value, list) else value
+        for name, value in (fields.get(_REFERENCES) or {}).items()
+    }
+    return fields | ({_REFERENCES: references} if _REFERENCES in fields else {})
+
+
+def _ordered(references: list[Body], spec: Json, definitions: Body) -> list[Body]:
+    slugs = [(definitions.get(name) or {}).get("block_type_slug") for name in _definition_names(spec)]
+    position = {slug: place for place, slug in reversed(list(enumerate(slugs)))}
+    return sorted(
+        references, key=lambda each: (position.get(each["block_type_slug"], len(slugs)), each["block_type_slug"])
+    )
+
+
+def _definition_names(value: Json) -> Iterable[str]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name == "$ref" and isinstance(item, str):
+                yield item.removeprefix("#/definitions/")
+            else:
+                yield from _definition_names(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _definition_names(item)
+
+
+def _reduced(fields: Body) -> dict[str, Any]:
+    """What tells this schema from others: no secret marks, no definitions but its own."""
+    ordered = _without_secret_marks(_unions_in_order(fields))
+    definitions = ordered.pop("definitions", None) or {}
+    own: dict[str, Json] = {}
+    queue = list(_definition_names(ordered))
+    while queue:
+        name = queue.pop()
+        item = definitions.get(name)
+        if name not in own and isinstance(item, dict) and "block_type_slug" not in item:
+            own[name] = item
+            queue += _definition_names(item)
+    return ordered | ({"definitions": own} if own else {})
+
+
+def _without_secret_marks(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _without_secret_marks(item) for name, item in value.items() if name != "secret_fields"}
+    return [_without_secret_marks(item) for item in value] if isinstance(value, list) else value
+
+
+KIND = BlockSchema()

@@ -1,0 +1,44 @@
+"""Global concurrency limits, but for those that belong to a tag or a deployment.
+
+Since 3.0.3 a deployment's own limit is a row named ``deployment:<id>``, since
+3.4.19 a tag limit is one named ``tag:<tag>``; both travel as what they are.
+"""
+
+from __future__ import annotations
+
+from bundle.kinds.base import Kind, Look, Raw, Reader
+from bundle.references import is_id
+
+TAG_PREFIX = "tag:"
+DEPLOYMENT_PREFIX = "deployment:"
+PATH = "/v2/concurrency_limits"
+
+
+def owner_id(raw: Raw) -> str | None:
+    """The id of the deployment that a limit belongs to by its name."""
+    name = str(raw["name"])
+    owner = name.removeprefix(DEPLOYMENT_PREFIX)
+    return owner if name.startswith(DEPLOYMENT_PREFIX) and is_id(owner) else None
+
+
+class ConcurrencyLimit(Kind):
+    name = "concurrency-limit"
+    path = PATH
+    fields = frozenset({"name", "limit", "active", "slot_decay_per_second"})
+    ignored = frozenset({"active_slots", "denied_slots", "avg_slot_occupancy_seconds"})
+    required = frozenset({"name", "limit"})
+    defaults = {"active": True, "slot_decay_per_second": 0.0}
+
+    async def read(self, reader: Reader) -> list[Raw]:
+        return [row for row in await reader.rows(f"{PATH}/filter") if not str(row["name"]).startswith(TAG_PREFIX)]
+
+    def left_out(self, raw: Raw, look: Look) -> str | None:
+        owner = owner_id(raw)
+        if owner is None:
+            return None
+        deployment = look.raw(owner)
+        linked = (deployment or {}).get("global_concurrency_limit") or {}
+        return "carried-by-owner" if linked.get("id") == raw["id"] else "orphan"
+
+
+KIND = ConcurrencyLimit()

@@ -1,0 +1,34 @@
+"""The server's default result storage: one pointer to a block document (3.7.0 and later)."""
+
+from __future__ import annotations
+
+from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
+from bundle.model import Body
+
+_PATH = "/admin/storage"
+_FIELD = "default_result_storage_block_id"
+
+
+class DefaultResultStorage(Kind):
+    name = "default-result-storage"
+    path = _PATH
+    fields = frozenset({_FIELD})
+    required = frozenset({_FIELD})
+
+    async def read(self, reader: Reader) -> list[Raw]:
+        found = None if reader.is_cloud else await reader.get(_PATH)
+        return [{"id": self.name, **found}] if found and found.get(_FIELD) else []
+
+    def natural_name(self, raw: Raw, look: Look) -> str:
+        return "server"
+
+    def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
+        return "not-offered" if is_cloud else None
+
+    async def create(self, to: Destination, body: Body) -> Made:
+        """``PUT /admin/storage``; the block's schema needs the capability ``write-path``."""
+        await to.put(_PATH, body)
+        return Made(self.name)
+
+
+KIND = DefaultResultStorage()

@@ -1,0 +1,22 @@
+"""Flows, with or without deployments."""
+
+from __future__ import annotations
+
+from bundle.kinds.base import Kind, Look, Raw, without_system_labels
+from bundle.model import Body
+
+
+class Flow(Kind):
+    name = "flow"
+    path = "/flows"
+    fields = frozenset({"name", "tags", "labels"})
+    defaults = {"tags": [], "labels": {}}
+    sort = "CREATED_DESC"
+    counted = True
+    rank = 10
+
+    def portable(self, raw: Raw, look: Look) -> Body:
+        return self.trim(without_system_labels(super().portable(raw, look)))
+
+
+KIND = Flow()

@@ -1,0 +1,52 @@
+"""Tag limits: how many task runs with a tag may run at once.
+
+From 3.4.19 they are rows named ``tag:<tag>`` of the global limits, where the
+older route lists them incompletely (prefect's own paging defect); before, only
+the older route has them. Both are read and merged by tag.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
+from bundle.kinds.concurrency_limits import PATH as GLOBAL_LIMITS
+from bundle.kinds.concurrency_limits import TAG_PREFIX
+from bundle.model import Body
+
+_OLD = "/concurrency_limits"
+
+
+class TagLimit(Kind):
+    name = "tag-limit"
+    path = _OLD
+    fields = frozenset({"tag", "limit", "active", "slot_decay_per_second"})
+    required = frozenset({"tag", "limit"})
+    ignored = frozenset({"name", "active_slots", "denied_slots", "avg_slot_occupancy_seconds", "concurrency_limit"})
+    defaults = {"active": True, "slot_decay_per_second": 0.0}
+
+    async def read(self, reader: Reader) -> list[Raw]:
+        old = await reader.rows(f"{_OLD}/filter")
+        new = [row for row in await reader.rows(f"{GLOBAL_LIMITS}/filter") if row["name"].startswith(TAG_PREFIX)]
+        by_tag = {row["tag"]: {**row, "limit": row["concurrency_limit"]} for row in old}
+        by_tag |= {tag: {**row, "tag": tag} for row in new if (tag := row["name"].removeprefix(TAG_PREFIX))}
+        return list(by_tag.values())
+
+    def natural_name(self, raw: Raw, look: Look) -> str:
+        return str(raw["tag"])
+
+    async def create(self, to: Destination, body: Body) -> Made:
+        """One atomic row where the server keeps tag limits as global ones, else the older upsert."""
+        if to.keeps_tag_limits_as_global:
+            raw = await to.post(f"{GLOBAL_LIMITS}/", _as_global(body))
+        else:
+            raw = await to.post(f"{_OLD}/", {"tag": body["tag"], "concurrency_limit": body["limit"]})
+        return Made(str(raw["id"]), raw)
+
+
+def _as_global(body: Body) -> dict[str, Any]:
+    rest = {name: value for name, value in body.items() if name != "tag"}
+    return {"name": TAG_PREFIX + body["tag"], **rest}
+
+
+KIND = TagLimit()

@@ -1,0 +1,93 @@
+"""Work pools: hybrid ones anywhere, push pools only to Cloud, managed pools never.
+
+A pool brings its default queue along, which is set up after it; until then the
+pool's description carries a mark. A template whose block is gone is refused at
+``POST``, for pools and for deployments on them, but not at ``PATCH``; so it is
+completed at the very end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from bundle.kinds.base import Destination, Kind, Look, Made, Raw
+from bundle.model import Body, Json, Key, Pointer
+from bundle.references import template_names
+
+_CREDENTIALS = {
+    "aws_credentials_block_name": "aws-credentials",
+    "gcp_credentials_block_name": "gcp-credentials",
+    "azure_blob_storage_credentials_block_name": "azure-blob-storage-credentials",
+}
+_STEPS = ("bundle_upload_step", "bundle_execution_step")
+
+
+class WorkPool(Kind):
+    name = "work-pool"
+    path = "/work_pools"
+    fields = frozenset(
+        {"name", "description", "type", "base_job_template", "is_paused", "concurrency_limit", "storage_configuration"}
+    )
+    ignored = frozenset({"status", "default_queue_id", "active_slots"})
+    required = frozenset({"name", "type"})
+    defaults = {"is_paused": False, "base_job_template": {}, "storage_configuration": {}}
+    counted = True
+    rank = 30
+
+    def portable(self, raw: Raw, look: Look) -> Body:
+        body = super().portable(raw, look)
+        storage = {name: value for name, value in (body.get("storage_configuration") or {}).items() if value is not None}
+        return self.trim(body | {"storage_configuration": storage})
+
+    def names(self, body: Body) -> Iterable[tuple[Pointer, Key]]:
+        yield from template_names(body)
+        for step in _STEPS:
+            for function, inputs in ((body.get("storage_configuration") or {}).get(step) or {}).items():
+                for field, slug in _CREDENTIALS.items():
+                    if isinstance(inputs, dict) and isinstance(inputs.get(field), str):
+                        place = function.replace("~", "~0").replace("/", "~1")
+                        yield f"/storage_configuration/{step}/{place}/{field}", f"block:{slug}/{inputs[field]}"
+
+    def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
+        if str(body["type"]).endswith(":managed"):
+            return "managed-pool"
+        return "push-pool" if str(body["type"]).endswith(":push") and not is_cloud else None
+
+    def pending(self, body: Body, mark: str) -> Body:
+        marked = body | {"description": f"{body.get('description') or ''} {mark}".lstrip()}
+        if "base_job_template" in body:
+            marked["base_job_template"] = _without_dangling_defaults(body["base_job_template"])
+        return marked
+
+    def is_pending(self, raw: Raw, mark: str, is_new: Callable[[str], bool]) -> bool:
+        return mark in (raw.get("description") or "")
+
+    async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
+        """``PATCH`` by name; it does not check block references, so a dangling one is kept."""
+        await to.patch("/work_pools/{name}", {name: body.get(name) for name in names}, name=body["name"])
+
+
+def _without_dangling_defaults(template: Json) -> Json:
+    """The template without defaults that refer to a block which is not there.
+
+    In a bundle an id that was cut out reads as empty, so any id left is dangling.
+    """
+    properties = ((template or {}).get("variables") or {}).get("properties") or {}
+    dangling = [name for name, spec in properties.items() if _refers_to_nothing(spec)]
+    if not dangling:
+        return template
+    kept = {
+        name: {word: value for word, value in spec.items() if word != "default"} if name in dangling else spec
+        for name, spec in properties.items()
+    }
+    return template | {"variables": template["variables"] | {"properties": kept}}
+
+
+def _refers_to_nothing(spec: Json) -> bool:
+    default = spec.get("default") if isinstance(spec, dict) else None
+    target = default.get("$ref") if isinstance(default, dict) else None
+    identifier = target.get("block_document_id") if isinstance(target, dict) else None
+    return isinstance(identifier, str) and identifier != ""
+
+
+KIND = WorkPool()

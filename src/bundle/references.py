@@ -1,0 +1,208 @@
+"""Finds references in bodies, cuts ids out of them and puts ids back in.
+
+Rules:
+
+1. An id is a UUID, with or without dashes. It is a reference when a resource
+   of the same environment has it, wherever it stands: a field of its own, part
+   of a label, a template, free text, even a member name.
+2. Cutting leaves the text around the id as it was; where the id stood is
+   recorded beside the body, so no text of a user can be mistaken for a mark.
+3. Ids that no resource has stay as they are and are reported.
+4. References by name are recorded, never rewritten here.
+
+Pure: no I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from bundle.canonical import join, split, walk
+from bundle.model import Body, Json, Key, Pointer, Reference
+
+NIL_ID = "00000000-0000-0000-0000-000000000000"
+
+_UUID = re.compile(
+    r"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+    r"|[0-9a-fA-F]{32})(?![0-9a-fA-F])"
+)
+_SHORTEST = 32
+_TEMPLATE = re.compile(r"\{\{\s*(?:prefect\.)?(blocks|variables)\.([\w.\-\[\]$]+)[^}]*\}\}")
+_RUN_LABEL = re.compile(r"^!?prefect\.(?:flow|task)-run\.[0-9a-f]")
+
+
+class Found(msgspec.Struct, frozen=True):
+    """An id found in a body: where, whose, and in which form."""
+
+    pointer: Pointer
+    id: str
+    form: str
+    offset: int = 0
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """A body without ids: what was cut out, and what looked like an id but is nobody's."""
+
+    body: Body
+    found: tuple[Found, ...]
+    unexplained: tuple[tuple[Pointer, str], ...]
+
+
+def normal_id(text: str) -> str:
+    """The one spelling of an id: lower case, with dashes."""
+    digits = text.replace("-", "").lower()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def is_id(text: str) -> bool:
+    """Whether the whole text is an id."""
+    return bool(_UUID.fullmatch(text))
+
+
+def blank_ids(text: str) -> str:
+    """The text with every id replaced by the nil id, to order things without looking at ids."""
+    return _UUID.sub(NIL_ID, text)
+
+
+def replace_ids(text: str, value_of: Callable[[str], str | None]) -> str:
+    """The text with each id replaced, unless ``value_of`` gives None for it."""
+    return _UUID.sub(lambda match: value_of(normal_id(match[0])) or match[0], text)
+
+
+def cut(body: Body, is_known: Callable[[str], bool], name_of: Callable[[str], Key]) -> Cut:
+    """Cut every known id out of ``body``.
+
+    ``name_of`` gives the key that stands for an id inside a member name.
+    """
+    found: list[Found] = []
+    unexplained: list[tuple[Pointer, str]] = []
+
+    def text(value: str, path: tuple[str, ...]) -> str:
+        kept: list[str] = []
+        length = start = 0
+        for match in _UUID.finditer(value):
+            identifier = normal_id(match[0])
+            if is_known(identifier):
+                kept.append(value[start : match.start()])
+                length += match.start() - start
+                start = match.end()
+                found.append(Found(join(*path), identifier, "uuid" if "-" in match[0] else "hex", length))
+            elif "-" in match[0] and identifier != NIL_ID:
+                unexplained.append((join(*path), identifier))
+        return "".join((*kept, value[start:])) if kept else value
+
+    def member(name: str, path: tuple[str, ...]) -> tuple[str, list[Found]]:
+        matches = list(_UUID.finditer(name)) if len(name) >= _SHORTEST else []
+        if len(matches) != 1 or not is_known(normal_id(matches[0][0])):
+            return name, []
+        match = matches[0]
+        identifier = normal_id(match[0])
+        renamed = name[: match.start()] + name_of(identifier) + name[match.end() :]
+        return renamed, [Found(join(*path, renamed), identifier, "member", match.start())]
+
+    def visit(value: Json, path: tuple[str, ...]) -> Json:
+        if isinstance(value, str):
+            return text(value, path) if len(value) >= _SHORTEST else value
+        if isinstance(value, list):
+            return [visit(item, (*path, str(position))) for position, item in enumerate(value)]
+        if isinstance(value, dict):
+            result: Body = {}
+            for name, item in value.items():
+                renamed, hits = member(name, path)
+                if renamed != name and renamed in value:
+                    renamed, hits = name, []
+                found.extend(hits)
+                result[renamed] = visit(item, (*path, renamed))
+            return result
+        return value
+
+    return Cut(visit(body, ()), tuple(found), tuple(unexplained))
+
+
+def put_back(body: Body, references: Iterable[Reference], value_of: Callable[[Reference], str]) -> Body:
+    """The body with the destination's ids in the places that references name."""
+    rewritten = [reference for reference in references if reference.form != "name"]
+    if not rewritten:
+        return body
+    inserts: dict[tuple[str, ...], list[Reference]] = {}
+    renames: dict[tuple[str, ...], Reference] = {}
+    for reference in rewritten:
+        path = tuple(split(reference.pointer))
+        if reference.form == "member":
+            renames[path] = reference
+        else:
+            inserts.setdefault(path, []).append(reference)
+
+    def visit(value: Json, path: tuple[str, ...]) -> Json:
+        if isinstance(value, str):
+            return _insert(value, inserts.get(path, ()), value_of)
+        if isinstance(value, list):
+            return [visit(item, (*path, str(position))) for position, item in enumerate(value)]
+        if isinstance(value, dict):
+            return {
+                _rename(name, renames.get((*path, name)), value_of): visit(item, (*path, name))
+                for name, item in value.items()
+            }
+        return value
+
+    return visit(body, ())
+
+
+def _insert(text: str, references: Iterable[Reference], value_of: Callable[[Reference], str]) -> str:
+    pieces: list[str] = []
+    start = 0
+    for reference in sorted(references, key=lambda each: each.offset):
+        pieces += [text[start : reference.offset], _spell(reference, value_of)]
+        start = reference.offset
+    return "".join((*pieces, text[start:])) if pieces else text
+
+
+def _rename(name: str, reference: Reference | None, value_of: Callable[[Reference], str]) -> str:
+    if reference is None:
+        return name
+    after = reference.offset + len(reference.target)
+    return name[: reference.offset] + value_of(reference) + name[after:]
+
+
+def _spell(reference: Reference, value_of: Callable[[Reference], str]) -> str:
+    value = value_of(reference)
+    return value.replace("-", "") if reference.form == "hex" else value
+
+
+def template_names(value: Json) -> Iterator[tuple[Pointer, Key]]:
+    """Blocks and variables that templates and typed values inside ``value`` name.
+
+    Covers ``{{ prefect.blocks.<slug>.<name> }}``, ``{{ prefect.variables.<name> }}``,
+    ``{"__prefect_kind": "workspace_variable", …}`` and
+    ``{"$ref": {"block_document_slug": "<slug>/<name>"}}``.
+    """
+    for pointer, part in walk(value):
+        if isinstance(part, str) and "{{" in part:
+            yield from ((pointer, key) for key in _templates(part))
+        elif isinstance(part, dict):
+            yield from _typed(pointer, part)
+
+
+def _templates(text: str) -> Iterator[Key]:
+    for match in _TEMPLATE.finditer(text):
+        names = match[2].split(".")
+        if match[1] == "variables":
+            yield f"variable:{names[0]}"
+        elif len(names) > 1:
+            yield f"block:{names[0]}/{names[1]}"
+
+
+def _typed(pointer: Pointer, part: Body) -> Iterator[tuple[Pointer, Key]]:
+    if part.get("__prefect_kind") == "workspace_variable" and isinstance(part.get("variable_name"), str):
+        yield pointer, f"variable:{part['variable_name']}"
+    target = part.get("$ref")
+    if isinstance(target, dict) and isinstance(target.get("block_document_slug"), str):
+        yield pointer, f"block:{target['block_document_slug']}"
+
+
+def names_a_run(text: str) -> bool:
+    """Whether a label value names one run of the source, which exists nowhere else."""
+    return bool(_RUN_LABEL.match(text))

@@ -1,0 +1,271 @@
+"""Throwaway Prefect servers on embedded SQLite, for ``xfer demo`` and the tests.
+
+The only module that starts processes. A server listens on loopback, lives in
+one directory, inherits nothing of the caller's Prefect (no ``PREFECT_*``
+variable, no home, no ``.env``) and does not outlive its caller, however that
+ends: each runs under a warden, a small process that kills the whole process
+group when the server ends or when the pipe from the caller closes.
+
+    caller ──pipe──> warden (leader of the group) ──> prefect server start
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from bundle.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+HOST = "127.0.0.1"
+DATABASE_NAME = "prefect.db"
+LOG_NAME = "server.log"
+BOOT_TIMEOUT_SECONDS = 120.0
+STOP_TIMEOUT_SECONDS = 5.0
+POLL_SECONDS = 0.05
+LOG_LINES = 12
+
+_WARDEN = """
+import os, signal, subprocess, sys, threading
+def wait_for_caller():
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
+# Handlers, unlike SIG_IGN, are not passed on: SIGTERM to the group still ends the server.
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, lambda *_: None)
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+threading.Thread(target=wait_for_caller, daemon=True).start()
+server.wait()
+os.killpg(0, signal.SIGKILL)
+"""
+
+# Nothing here changes an answer about configuration. Without them an idle server needs no processor time,
+# and no automation fires and no schedule runs unless the settings ask for it.
+_SERVICES = (
+    "CANCELLATION_CLEANUP",
+    "EVENT_PERSISTER",
+    "FOREMAN",
+    "LATE_RUNS",
+    "PAUSE_EXPIRATIONS",
+    "REPOSSESSOR",
+    "SCHEDULER",
+    "TASK_RUN_RECORDER",
+    "TRIGGERS",
+)
+
+
+class Server:
+    """A running server; stopped by ``stop``, by leaving the ``with`` block, or when the caller ends."""
+
+    def __init__(self, process: subprocess.Popen[bytes], *, directory: Path, port: int) -> None:
+        self._process = process
+        self.directory = directory
+        self.port = port
+
+    @property
+    def url(self) -> str:
+        """The API URL, as a profile holds it."""
+        return f"http://{HOST}:{self.port}/api"
+
+    @property
+    def pid(self) -> int:
+        """The process group that holds the server and all that it started."""
+        return self._process.pid
+
+    @property
+    def log(self) -> Path:
+        """The file that takes everything the server prints."""
+        return self.directory / LOG_NAME
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.directory / DATABASE_NAME
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the process is alive; it may not answer yet."""
+        return self._process.poll() is None
+
+    def is_healthy(self) -> bool:
+        """Whether the server answers its health check within a second."""
+        # Not urllib: it would send this through a proxy that the caller's environment names.
+        with closing(http.client.HTTPConnection(HOST, self.port, timeout=1)) as connection:
+            try:
+                connection.request("GET", "/api/health")
+                return connection.getresponse().status == http.HTTPStatus.OK
+            except (http.client.HTTPException, OSError):
+                return False
+
+    def wait(self, timeout_seconds: float = BOOT_TIMEOUT_SECONDS) -> None:
+        """Return when the server answers.
+
+        Raises:
+            BundleError: it ended, or the time is over; the message holds the last lines of the log.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while not self.is_healthy():
+            if not self.is_running:
+                raise BundleError(f"the Prefect server ended while starting\n{self.last_lines()}")
+            if time.monotonic() > deadline:
+                raise BundleError(f"the Prefect server did not answer in {timeout_seconds:g} s\n{self.last_lines()}")
+            time.sleep(POLL_SECONDS)
+
+    def last_lines(self) -> str:
+        """The end of the log, for messages."""
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            return f"{self.log}: {error.strerror}"
+        return "\n".join([f"{self.log}:", *lines[-LOG_LINES:]])
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the server: SIGSTOP makes it hang, SIGKILL ends it without notice."""
+        if self.is_running:
+            os.killpg(self.pid, number)
+
+    def snapshot(self, file: Path) -> Path:
+        """Copy the database of the running server; ``start(database=…)`` begins with such a file."""
+        with closing(sqlite3.connect(self.database)) as live, closing(sqlite3.connect(file)) as copy:
+            live.backup(copy)
+        return file
+
+    def stop(self) -> None:
+        """End the server and every process it started; stopping again does nothing."""
+        self.signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGKILL)
+            self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+
+def find_prefect() -> Path:
+    """The ``prefect`` command beside this Python, else the first on the PATH.
+
+    Raises:
+        BundleError: there is none.
+    """
+    beside = Path(sys.executable).with_name("prefect")
+    if os.access(beside, os.X_OK):
+        return beside
+    found = shutil.which("prefect")
+    if found is None:
+        raise BundleError("no prefect command beside this Python or on the PATH", hint="pip install 'xfer[demo]'")
+    return Path(found)
+
+
+def start(
+    directory: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    port: int | None = None,
+    prefect: Path | None = None,
+    database: Path | None = None,
+) -> Server:
+    """Start one server in ``directory`` and wait until it answers.
+
+    ``settings`` are ``PREFECT_*`` variables and win over the defaults chosen here. With ``database`` (a file that
+    ``snapshot`` made on the same version) the server begins with its content and answers in a third of the time.
+
+    Raises:
+        BundleError: there is no prefect, or the server does not come up.
+    """
+    server = _launch(directory, settings or {}, port or _free_ports(1)[0], prefect or find_prefect(), database)
+    return _await_all([server])[0]
+
+
+def start_many(
+    directories: Iterable[Path],
+    *,
+    settings: Mapping[str, str] | None = None,
+    prefect: Path | None = None,
+    database: Path | None = None,
+) -> list[Server]:
+    """Start a server in each directory, all booting at the same time; all answer, or none is left running."""
+    places = list(directories)
+    command = prefect or find_prefect()
+    with ExitStack() as stack:
+        servers = [
+            stack.enter_context(_launch(place, settings or {}, port, command, database))
+            for place, port in zip(places, _free_ports(len(places)), strict=True)
+        ]
+        stack.pop_all()
+    return _await_all(servers)
+
+
+def _launch(directory: Path, settings: Mapping[str, str], port: int, prefect: Path, database: Path | None) -> Server:
+    directory = directory.resolve()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    variables = {**_environment(directory), **settings}
+    if database is not None:
+        shutil.copyfile(database, directory / DATABASE_NAME)
+        variables.setdefault("PREFECT_SERVER_REGISTER_BLOCKS_ON_START", "false")
+    command = [str(prefect), "server", "start", "--no-ui", "--host", HOST, "--port", str(port)]
+    with (directory / LOG_NAME).open("wb") as log:
+        process = subprocess.Popen(  # noqa: S603 - the command is ours, only its path is looked up
+            [sys.executable, "-I", "-S", "-c", _WARDEN, *command],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=directory,  # no .env, prefect.toml or pyproject.toml of the caller is in reach
+            env=variables,
+            start_new_session=True,
+        )
+    return Server(process, directory=directory, port=port)
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(directory),
+        "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_HOME": str(directory),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{directory / DATABASE_NAME}",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_ENABLED": "false",
+        **{f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _SERVICES},
+    }
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind((HOST, 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def _await_all(servers: list[Server]) -> list[Server]:
+    with ExitStack() as stack:
+        for server in servers:
+            stack.enter_context(server)
+        for server in servers:
+            server.wait()
+        stack.pop_all()
+    return servers

@@ -1,0 +1,385 @@
+"""bundle.profiles: each profile is read as Prefect writes it, and resolved alone."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from bundle.errors import ProfileError
+from bundle.paths import segment
+from bundle.profiles import (
+    Profiles,
+    SecretText,
+    Target,
+    environment_proxy,
+    ignored_environment,
+    load_profiles,
+    resolve,
+    same_server,
+    url_hint,
+)
+
+CANARY = "pnu_CANARY0123456789"
+A, W = "11111111-2222-3333-4444-555555555555", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
+CLOUD = f"https://api.prefect.cloud/api/accounts/{A}/workspaces/{W}"
+URL = "http://server.test:4200/api"
+
+
+def _profiles(**tables: dict[str, Any]) -> Profiles:
+    return Profiles(path=Path("profiles.toml"), tables=tables)
+
+
+def _target(environ: dict[str, str] | None = None, **settings: Any) -> Target:
+    return resolve(_profiles(a={"PREFECT_API_URL": URL, **settings}), "a", environ or {})
+
+
+def _refusal(**settings: Any) -> ProfileError:
+    with pytest.raises(ProfileError) as caught:
+        _target(**settings)
+    return caught.value
+
+
+def _load(home: Path, environ: dict[str, str] | None = None) -> Profiles:
+    return load_profiles(environ or {}, home, home / "cwd")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "cwd").mkdir()
+    (tmp_path / ".prefect").mkdir()
+    return tmp_path
+
+
+def _write(path: Path, name: str = "found") -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f'active = "{name}"\n[profiles.{name}]\nPREFECT_API_URL = "{URL}"\n')
+
+
+# -- Where the file is ------------------------------------------------------------------------------------------------
+
+
+def test_without_a_file_the_packaged_profiles_are_known(home: Path) -> None:
+    """Where there is no profiles file, the four profiles that Prefect ships are known."""
+    profiles = _load(home)
+    assert sorted(profiles.tables) == ["cloud", "ephemeral", "local", "test"]
+    assert resolve(profiles, "local", {}).url == "http://127.0.0.1:4200/api"
+
+
+@pytest.mark.parametrize("text", ["PREFECT_PROFILES_PATH=p.toml", 'export PREFECT_PROFILES_PATH="p.toml" # x'])
+def test_path_from_dotenv(home: Path, text: str) -> None:
+    """A .env file in the working directory may name the profiles file."""
+    (home / "cwd" / ".env").write_text(f"OTHER=1\n{text}\n")
+    _write(home / "cwd" / "p.toml")
+    assert "found" in _load(home).tables
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("prefect.toml", 'profiles_path = "p.toml"'), ("pyproject.toml", '[tool.prefect]\nprofiles_path = "p.toml"')],
+)
+def test_path_from_toml(home: Path, name: str, text: str) -> None:
+    """prefect.toml and pyproject.toml in the working directory may name the profiles file."""
+    (home / "cwd" / name).write_text(text)
+    _write(home / "cwd" / "p.toml")
+    assert "found" in _load(home).tables
+
+
+def test_order_of_the_places(home: Path) -> None:
+    """The environment wins over .env, that over prefect.toml, pyproject.toml, PREFECT_HOME and the home."""
+    cwd = home / "cwd"
+    for place in ("one", "two", "three", "four"):
+        _write(home / f"{place}.toml", place)
+    _write(home / "elsewhere" / "profiles.toml", "five")
+    _write(home / ".prefect" / "profiles.toml", "six")
+    (cwd / ".env").write_text("PREFECT_PROFILES_PATH=~/two.toml")
+    (cwd / "prefect.toml").write_text('profiles_path = "~/three.toml"')
+    (cwd / "pyproject.toml").write_text('tool.prefect.profiles_path = "~/four.toml"')
+    environ = {"PREFECT_PROFILES_PATH": "~/one.toml", "PREFECT_HOME": str(home / "elsewhere")}
+    seen = [_load(home, environ).active]
+    del environ["PREFECT_PROFILES_PATH"]
+    for name in (".env", "prefect.toml", "pyproject.toml"):
+        seen.append(_load(home, environ).active)
+        (cwd / name).unlink()
+    seen += [_load(home, environ).active, _load(home).active]
+    assert seen == ["one", "two", "three", "four", "five", "six"]
+
+
+def test_profile_named_like_a_packaged_one_merges(home: Path) -> None:
+    """A profile named like a packaged one keeps what it does not set itself."""
+    (home / ".prefect" / "profiles.toml").write_text('[profiles.local]\nPREFECT_API_KEY = "k"\n')
+    target = resolve(_load(home), "local", {})
+    assert (target.url, target.auth) == ("http://127.0.0.1:4200/api", "bearer")
+
+
+@pytest.mark.parametrize(
+    "text", [f'[profiles.a]\n\nPREFECT_API_KEY = "{CANARY}\n', f"[profiles.a]\nx = 1\nPREFECT_API_KEY = {CANARY}"]
+)
+def test_broken_file_names_its_line(home: Path, text: str) -> None:
+    """A file that is not TOML is refused with the line, and without what stands in it."""
+    (home / ".prefect" / "profiles.toml").write_text(text)
+    with pytest.raises(ProfileError, match=r"profiles.toml, line 3: not valid TOML") as caught:
+        _load(home)
+    assert CANARY not in repr(caught.value)
+
+
+@pytest.mark.parametrize("data", [b"profiles = 1", b"[profiles]\na = 1", b"\xff\xfe"])
+def test_strange_files_are_refused(home: Path, data: bytes) -> None:
+    """A file of another shape or encoding is refused by name."""
+    (home / ".prefect" / "profiles.toml").write_bytes(data)
+    with pytest.raises(ProfileError, match=r"profiles\.toml"):
+        _load(home)
+
+
+def test_unreadable_file(home: Path) -> None:
+    """A path that cannot be read as a file is refused with the system's reason."""
+    (home / ".prefect" / "profiles.toml").mkdir()
+    with pytest.raises(ProfileError, match=r"cannot be read: Is a directory"):
+        _load(home)
+
+
+# -- Isolation --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_leaks_from_the_environment_or_the_active_profile() -> None:
+    """A profile with only a URL has no credentials, whatever the environment and the active profile hold."""
+    profiles = Profiles(
+        path=Path("p"),
+        tables={"on": {"PREFECT_API_URL": CLOUD, "PREFECT_API_KEY": CANARY}, "a": {"PREFECT_API_URL": URL}},
+        active="on",
+    )
+    environ = {"PREFECT_API_URL": CLOUD, "PREFECT_API_KEY": CANARY, "PREFECT_CLIENT_CUSTOM_HEADERS": '{"X": "y"}'}
+    assert resolve(profiles, "a", environ) == Target(name="a", url=URL)
+    assert ignored_environment(environ) == tuple(environ)
+
+
+def test_no_variable_is_ignored_where_none_is_set() -> None:
+    """Empty and foreign variables are not reported."""
+    assert ignored_environment({"PREFECT_API_URL": "", "PATH": "/bin"}) == ()
+
+
+def test_env_means_the_environment() -> None:
+    """The name env stands for the PREFECT_* variables, unless a profile has that name."""
+    environ = {"PREFECT_API_URL": URL + "/", "PREFECT_API_KEY": CANARY + "\n"}
+    assert resolve(_profiles(), "env", environ).url == URL
+    assert resolve(_profiles(), "env", environ).credentials == SecretText(CANARY)
+    assert resolve(_profiles(env={"PREFECT_API_URL": "http://other/api"}), "env", environ).url == "http://other/api"
+    with pytest.raises(ProfileError, match="the environment has no PREFECT_API_URL"):
+        resolve(_profiles(), "env", {})
+
+
+def test_a_url_stands_for_itself() -> None:
+    """A URL given as a name needs no profile and carries only its own user information."""
+    target = resolve(_profiles(), f"http://admin:{CANARY}@h:4200/api/", {"PREFECT_API_KEY": "k"})
+    assert (target.name, target.url, target.auth) == ("http://h:4200/api/", "http://h:4200/api", "basic")
+    assert target.credentials == SecretText(f"admin:{CANARY}")
+    assert CANARY not in repr(target)
+
+
+def test_unknown_profile_lists_the_known_ones() -> None:
+    """An unknown name is refused with all known names and the closest one."""
+    with pytest.raises(ProfileError, match=r'unknown profile "stagng"; .* prod, staging') as caught:
+        resolve(_profiles(staging={}, prod={}), "stagng", {})
+    assert 'did you mean "staging"?' in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("name", [f"http://u:{CANARY}/x@h/api", f"u:{CANARY}@h/api", f"http://h/api?key={CANARY}"])
+def test_a_password_in_a_name_is_not_shown(name: str) -> None:
+    """A refused name that carries a password is shown without it."""
+    with pytest.raises(ProfileError) as caught:
+        resolve(_profiles(), name, {})
+    assert CANARY not in f"{caught.value!r} {caught.value.hint}"
+
+
+def test_profile_without_a_url() -> None:
+    """A profile without a URL is refused with how to set it; an ephemeral one with how to serve it."""
+    empty, ephemeral = _refusal(PREFECT_API_URL=""), _refusal(PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED=1)
+    assert "config set PREFECT_API_URL" in str(empty.hint)
+    assert "prefect server start" in str(ephemeral.hint)
+    alias = _refusal(PREFECT_API_URL=None, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="true")
+    assert alias.hint == ephemeral.hint
+
+
+# -- Settings ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_connection_setting() -> None:
+    """Settings may be texts or TOML scalars, and headers JSON or a table."""
+    target = _target(
+        PREFECT_API_AUTH_STRING="admin:pa:ss word",
+        PREFECT_API_KEY="k",
+        PREFECT_API_TLS_INSECURE_SKIP_VERIFY=True,
+        PREFECT_API_SSL_CERT_FILE="/ca.pem",
+        PREFECT_API_ENABLE_HTTP2="yes",
+        PREFECT_API_REQUEST_TIMEOUT=7,
+        PREFECT_CLIENT_CSRF_SUPPORT_ENABLED="false",
+        PREFECT_CLIENT_CUSTOM_HEADERS={"X-One": "1"},
+    )
+    expected = Target(
+        name="a",
+        url=URL,
+        auth="basic",
+        credentials=SecretText("admin:pa:ss word"),
+        headers=(("X-One", SecretText("1")),),
+        verify=False,
+        ca_file="/ca.pem",
+        http2=True,
+        timeout_seconds=7.0,
+        csrf=False,
+    )
+    assert target == expected
+    assert _target(PREFECT_CLIENT_CUSTOM_HEADERS='{"X-One": "1"}').headers == expected.headers
+
+
+def test_the_trust_of_the_machine_holds_for_every_profile() -> None:
+    """SSL_CERT_FILE is the one variable that reaches a named profile, and the profile's own file wins."""
+    assert _target({"SSL_CERT_FILE": "/sys.pem"}).ca_file == "/sys.pem"
+    assert _target({"SSL_CERT_FILE": "/sys.pem"}, PREFECT_API_SSL_CERT_FILE="/own.pem").ca_file == "/own.pem"
+
+
+def test_user_information_becomes_basic_authentication() -> None:
+    """User information leaves the URL, is decoded, and is used where nothing else is set."""
+    url = "https://admin:p%40ss@h/api"
+    target = _target(PREFECT_API_URL=url)
+    assert (target.url, target.auth, target.credentials) == ("https://h/api", "basic", SecretText("admin:p@ss"))
+    assert _target(PREFECT_API_URL=url, PREFECT_API_KEY="k").credentials == SecretText("k")
+
+
+@pytest.mark.parametrize("value", [f"{CANARY}\r\nX: y", f"\n{CANARY}", f"é{CANARY}", f"{CANARY}\n\n"])
+@pytest.mark.parametrize("name", ["PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_CUSTOM_HEADERS"])
+def test_malformed_credentials_are_refused_unquoted(name: str, value: str) -> None:
+    """Credentials that cannot stand in a header are refused by name, never by value."""
+    error = _refusal(**{name: {"X": value} if name.endswith("HEADERS") else value})
+    assert name in str(error)
+    assert CANARY not in f"{error!r} {error.hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PREFECT_API_KEY", f"{CANARY} {CANARY}"),
+        ("PREFECT_API_ENABLE_HTTP2", CANARY),
+        ("PREFECT_API_REQUEST_TIMEOUT", CANARY),
+        ("PREFECT_API_REQUEST_TIMEOUT", "0"),
+        ("PREFECT_API_REQUEST_TIMEOUT", "nan"),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", f"{{{CANARY}"),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", [CANARY]),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", {"X": 1}),
+        ("PREFECT_CLIENT_CUSTOM_HEADERS", {f"X {CANARY}": "1"}),
+    ],
+)
+def test_wrong_values_are_refused_unquoted(name: str, value: Any) -> None:
+    """A setting of the wrong type is refused by profile and name."""
+    error = _refusal(**{name: value})
+    assert name in str(error)
+    assert 'profile "a"' in str(error)
+    assert CANARY not in repr(error)
+
+
+# -- URLs -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"https://app.prefect.cloud/account/{A}/workspace/{W}/dashboard",
+        f"https://api.prefect.cloud/api/account/{A}/workspace/{W}",
+        f"https://api.prefect.cloud/accounts/{A}/workspaces/{W}",
+        f"https://user:{CANARY}@api.prefect.cloud/accounts/{A}/workspaces/{W}",
+    ],
+)
+def test_cloud_mistakes_are_answered_with_the_right_url(url: str) -> None:
+    """The URL of Cloud's pages and misspelt API URLs are refused with the URL that is meant."""
+    error = _refusal(PREFECT_API_URL=url)
+    assert error.hint == f"set PREFECT_API_URL to {CLOUD}"
+    assert CANARY not in repr(error)
+
+
+def test_other_url_mistakes() -> None:
+    """A missing scheme, workspace or host is refused with a hint and without user information."""
+    assert "http://h:4200/api" in str(_refusal(PREFECT_API_URL=f"u:{CANARY}@h:4200/api").hint)
+    assert CANARY not in repr(_refusal(PREFECT_API_URL=f"u:{CANARY}@h:4200/api"))
+    assert "WORKSPACE-ID" in str(_refusal(PREFECT_API_URL="https://api.prefect.cloud/api").hint)
+    own = _refusal(PREFECT_API_URL=f"https://prefect.corp.test/account/{A}/workspace/{W}")
+    assert own.hint == f"set PREFECT_API_URL to https://prefect.corp.test/api/accounts/{A}/workspaces/{W}"
+    for url in ("http://", "http://h:port/api", "http://h/api?x=1", "http://h/a b", "http://[::1/api", "ftp://h/api"):
+        assert "PREFECT_API_URL" in str(_refusal(PREFECT_API_URL=url))
+
+
+def test_cloud_is_recognised_by_its_path_on_any_host() -> None:
+    """A workspace path means Cloud, on Prefect's host and on a customer's."""
+    assert _target(PREFECT_API_URL=CLOUD).is_cloud
+    assert _target(PREFECT_API_URL=f"https://prefect.corp.test/api/accounts/{A}/workspaces/{W}").is_cloud
+    assert not _target().is_cloud
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("http://localhost:4200/api", "http://127.0.0.1:4200/api/", True),
+        ("http://[::1]:4200/api", "http://LOCALHOST:4200/api", True),
+        ("https://Prefect.test/api", "https://prefect.test.:443/api", True),
+        (CLOUD, f"https://gateway.test/api/accounts/{A.upper()}/workspaces/{W.upper()}", True),
+        (CLOUD, CLOUD.replace(W, A), False),
+        ("http://h:4200/api", "http://h:4201/api", False),
+        ("http://h/a/api", "http://h/b/api", False),
+        ("http://h/api", "https://h/api", False),
+    ],
+)
+def test_same_server(left: str, right: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Two spellings of one environment are one server, and two environments are not."""
+    a, b = (resolve(_profiles(), url, {}) for url in (left, right))
+    assert same_server(a, b) is expected
+
+
+def test_url_hint_suggests_the_suffix() -> None:
+    """Only a URL that does not look like an API's gets a hint."""
+    assert "http://h:4200/api" in str(url_hint("http://h:4200/dashboard"))
+    assert url_hint("http://h/prefix/api") is None
+    assert url_hint(CLOUD) is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"http_proxy": "http://p:1"}, "http://p:1"),
+        ({"HTTP_PROXY": "http://p:1"}, None),
+        ({"ALL_PROXY": "http://p:2"}, "http://p:2"),
+        ({"http_proxy": "http://p:1", "no_proxy": "other, .test"}, None),
+        ({"http_proxy": "http://p:1", "NO_PROXY": "*"}, None),
+        ({"http_proxy": "http://p:1", "no_proxy": "rver.test"}, "http://p:1"),
+    ],
+)
+def test_environment_proxy(environ: dict[str, str], expected: str | None) -> None:
+    """The standard variables are read as other programs read them."""
+    found = environment_proxy(environ, URL)
+    assert (found.reveal() if found else None) == expected
+
+
+# -- Secrets ----------------------------------------------------------------------------------------------------------
+
+
+def test_secrets_show_nowhere() -> None:
+    """A target shows no secret in repr, str, formats, JSON or a pickle."""
+    target = _target(PREFECT_API_KEY=CANARY, PREFECT_CLIENT_CUSTOM_HEADERS={"X": CANARY})
+    shown = f"{target} {target!r} {target.credentials}"
+    assert CANARY not in shown + str(target.credentials) + repr(target.headers)
+    assert CANARY not in repr(_profiles(a={"PREFECT_API_KEY": CANARY}))
+    with pytest.raises(TypeError):
+        msgspec.json.encode(target)
+    with pytest.raises(TypeError):
+        pickle.dumps(target.credentials)
+
+
+def test_segment_encodes_everything_reserved() -> None:
+    """A name becomes exactly one path segment, also one of dots."""
+    assert [segment(text) for text in ("a-Z_0.~", "a/b c%é", ".", "..", "...")] == [
+        "a-Z_0.~",
+        "a%2Fb%20c%25%C3%A9",
+        "%2E",
+        "%2E%2E",
+        "...",
+    ]

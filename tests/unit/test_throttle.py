@@ -1,0 +1,171 @@
+"""bundle.throttle: the number of writes in flight follows what the server carries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from bundle.throttle import AdaptiveLimit, Throttle
+
+
+def _drive(limit: AdaptiveLimit, latency: Callable[[int], float], requests: int) -> None:
+    """Feed a limit with answers of a server whose latency depends on how many are in flight."""
+    for _ in range(requests):
+        limit.succeeded(latency(limit.current), generation=limit.generation)
+
+
+def test_starts_at_two() -> None:
+    """A new limit allows two writes."""
+    assert AdaptiveLimit().current == 2
+
+
+def test_rises_to_the_most_while_latency_stays() -> None:
+    """A server that never slows down is given the most, and not more."""
+    limit = AdaptiveLimit()
+    _drive(limit, lambda _: 0.01, 2000)
+    assert limit.current == 16
+
+
+def test_stays_near_two_where_more_gain_nothing() -> None:
+    """Where latency grows with every request in flight (SQLite), trials are given up and get rare."""
+    limit = AdaptiveLimit()
+    seen = []
+    for _ in range(3000):
+        limit.succeeded(0.01 * limit.current, generation=limit.generation)
+        seen.append(limit.current)
+    assert max(seen) == 3
+    assert seen[-1500:].count(2) > 1400
+
+
+def test_finds_the_knee() -> None:
+    """Where latency grows beyond four in flight, the limit settles at four or one beside it."""
+    limit = AdaptiveLimit()
+    _drive(limit, lambda current: 0.01 * max(1.0, current / 4), 3000)
+    assert limit.current in {4, 5}
+
+
+def test_halves_when_overloaded() -> None:
+    """An overload halves the limit, but never below one."""
+    limit = AdaptiveLimit(first=9)
+    seen = []
+    for _ in range(5):
+        limit.overloaded(generation=limit.generation)
+        seen.append(limit.current)
+    assert seen == [4, 2, 1, 1, 1]
+
+
+def test_one_burst_of_refusals_counts_once() -> None:
+    """Refusals of requests that were sent before the last change do not halve again."""
+    limit = AdaptiveLimit(first=8)
+    generation = limit.generation
+    for _ in range(8):
+        limit.overloaded(generation=generation)
+    assert limit.current == 4
+
+
+def test_recovers_after_an_overload() -> None:
+    """After an overload the limit rises again, later than it would have."""
+    limit = AdaptiveLimit(first=4)
+    limit.overloaded(generation=limit.generation)
+    _drive(limit, lambda _: 0.01, 10)
+    assert limit.current == 2
+    _drive(limit, lambda _: 0.01, 100)
+    assert limit.current > 2
+
+
+def test_old_answers_say_nothing() -> None:
+    """Answers to requests from before the last change do not fill a window."""
+    limit = AdaptiveLimit()
+    for _ in range(100):
+        limit.succeeded(0.01, generation=limit.generation - 1)
+    assert limit.current == 2
+
+
+def test_never_more_in_flight_than_the_limit() -> None:
+    """However many tasks want to, only as many as the limit are inside."""
+
+    async def run() -> int:
+        throttle = Throttle(AdaptiveLimit(first=3, most=3))
+        most = 0
+
+        async def write() -> None:
+            nonlocal most
+            async with throttle.slot() as slot:
+                most = max(most, throttle.in_flight)
+                await asyncio.sleep(0)
+                slot.answered()
+
+        await asyncio.gather(*(write() for _ in range(50)))
+        assert throttle.in_flight == 0
+        return most
+
+    assert asyncio.run(run()) == 3
+
+
+def test_slots_report_overload() -> None:
+    """A slot that met an overload lowers the limit of its throttle."""
+
+    async def run() -> int:
+        throttle = Throttle()
+        async with throttle.slot() as slot:
+            slot.overloaded()
+        return throttle.limit
+
+    assert asyncio.run(run()) == 1
+
+
+@pytest.mark.parametrize(("tasks", "expected"), [(1, 2), (2, 3)])
+def test_a_trickle_says_nothing(tasks: int, expected: int) -> None:
+    """Only requests that fill the limit make it rise."""
+
+    async def run() -> int:
+        throttle = Throttle(AdaptiveLimit(most=3), clock=lambda: 0.0)
+
+        async def write() -> None:
+            for _ in range(30):
+                async with throttle.slot() as slot:
+                    await asyncio.sleep(0)
+                    slot.answered()
+
+        await asyncio.gather(*(write() for _ in range(tasks)))
+        return throttle.limit
+
+    assert asyncio.run(run()) == expected
+
+
+def test_a_failed_request_frees_its_slot_and_teaches_nothing() -> None:
+    """An exception inside a slot frees it and does not count as an answer."""
+
+    async def run() -> None:
+        throttle = Throttle(AdaptiveLimit(first=1))
+        for _ in range(30):
+            with pytest.raises(ValueError, match="broken"):
+                async with throttle.slot():
+                    raise ValueError("broken")
+        assert (throttle.in_flight, throttle.limit) == (0, 1)
+
+    asyncio.run(run())
+
+
+def test_a_cancelled_wait_passes_its_turn_on() -> None:
+    """A task cancelled just when it was given a turn does not keep the others waiting."""
+
+    async def run() -> list[str]:
+        throttle = Throttle(AdaptiveLimit(first=1, most=1))
+        done: list[str] = []
+
+        async def write(name: str) -> None:
+            async with throttle.slot():
+                done.append(name)
+
+        async with throttle.slot():
+            first = asyncio.create_task(write("first"))
+            second = asyncio.create_task(write("second"))
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait_for(second, timeout=1)
+        return done
+
+    assert asyncio.run(run()) == ["second"]
