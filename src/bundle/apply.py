@@ -9,6 +9,8 @@ Rules:
 3. A write whose answer was lost, and one that the server calls a duplicate,
    is looked up at the destination; it is never simply sent again.
 4. Every record ends in exactly one outcome.
+5. Once the destination denies access or stays away beyond the client's retry
+   budget, nothing more is tried.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Literal
 import msgspec
 
 from bundle.canonical import replace_all, resolve
+from bundle.environment import Environment, describe
 from bundle.errors import AccessDenied, RequestRejected, ServerError, Unreachable
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made, Raw
@@ -29,7 +32,7 @@ from bundle.paths import segment
 from bundle.plan import Action, Plan, Secrets, mark, match
 from bundle.references import NIL_ID, put_back
 from bundle.secrets import marker, still_marked
-from bundle.snapshot import Environment, OnEvent, describe, take
+from bundle.snapshot import OnEvent, take
 
 State = Literal["succeeded", "skipped", "failed", "blocked"]
 
@@ -130,7 +133,7 @@ class _Run:
         self._begun: dict[Key, Begun] = {}
         self._done: dict[str, int] = defaultdict(int)
         self._total: dict[str, int] = defaultdict(int)
-        self._denied = False
+        self._has_ended = False
         for action in plan.actions:
             self._total[action.kind] += 1
         self.outcomes: dict[Key, Outcome] = {}
@@ -172,6 +175,10 @@ class _Run:
         async with self._slots:
             await self._settle(begun.record, self._finish(begun))
 
+    def _is_over(self) -> bool:
+        """Stopped by the user, or the destination refuses our credentials or stays away."""
+        return self._stop.is_set() or self._has_ended
+
     # One record
 
     async def _settle(self, record: Record, work: Json) -> None:
@@ -190,20 +197,22 @@ class _Run:
 
     async def _make_one(self, record: Record, wave: set[Key]) -> Outcome | None:
         action = self._actions[record.key]
-        if action.verb == "skip":
-            return _outcome(action, "skipped")
-        if action.verb == "unsupported":
+        if action.verb in {"skip", "unsupported"}:
             return _outcome(action, "skipped")
         missing = self._missing_needs(record, wave)
         if action.verb == "blocked" or missing:
             return _outcome(action, "blocked", reason="waits-for", waits_for=missing or action.waits_for)
-        if self._stop.is_set() or self._denied:
-            return _outcome(action, "failed", reason="interrupted")
+        if self._is_over():
+            return _outcome(action, "failed", reason="not-tried")
+        return await self._act(record, action)
+
+    async def _act(self, record: Record, action: Action) -> Outcome | None:
         if action.verb == "fill":
             return await self._fill(record, action)
         if action.verb == "complete":
-            return self._take_up(record, action)
-        return await self._create(record, wave)
+            self._take_up(record, str(action.id))
+            return None
+        return await self._create(record)
 
     def _missing_needs(self, record: Record, wave: set[Key]) -> tuple[Key, ...]:
         """Targets in the bundle that are neither at the destination nor still to come in this wave."""
@@ -213,7 +222,7 @@ class _Run:
     def _is_lost(self, key: Key, wave: set[Key]) -> bool:
         return key in self.outcomes or key not in wave
 
-    async def _create(self, record: Record, wave: set[Key]) -> Outcome | None:
+    async def _create(self, record: Record) -> Outcome | None:
         kind = KINDS[record.kind]
         to = _Destination(self._api, self._fields, self._rows, self._new)
         first = self._final(record, kind.pending(record.body, mark(record)))
@@ -241,10 +250,9 @@ class _Run:
     def _has_deferred(self, record: Record) -> bool:
         return any(each.form != "name" and each.target not in self._ids for each in record.references)
 
-    def _take_up(self, record: Record, action: Action) -> None:
+    def _take_up(self, record: Record, identifier: str) -> None:
         """Go on with what an earlier run began."""
         first = self._final(record, KINDS[record.kind].pending(record.body, mark(record)))
-        identifier = str(action.id)
         self._begun[record.key] = Begun(record, Made(identifier, self._rows.get(identifier, {})), first)
 
     async def _finish(self, begun: Begun) -> Outcome:
@@ -252,8 +260,8 @@ class _Run:
         lost = tuple(sorted({each.target for each in record.references if self._is_missing(each)}))
         if lost:
             return _outcome(self._actions[record.key], "failed", reason="waits-for", waits_for=lost)
-        if self._stop.is_set():
-            return _outcome(self._actions[record.key], "failed", reason="interrupted")
+        if self._is_over():
+            return _outcome(self._actions[record.key], "failed", reason="not-tried")
         to = _Destination(self._api, self._fields, self._rows, self._new)
         await KINDS[record.kind].finish(to, begun.made, self._final(record, record.body), begun.first)
         return self._succeeded(record, dropped=to.dropped)
@@ -300,8 +308,8 @@ class _Run:
 
     def _failed(self, record: Record, error: ServerError) -> Outcome:
         action = self._actions[record.key]
-        if isinstance(error, AccessDenied):
-            self._denied = True
+        if isinstance(error, AccessDenied | Unreachable):
+            self._has_ended = True
         if isinstance(error, RequestRejected) and any(text in error.detail for text in _TIER_TEXTS):
             return _outcome(action, "skipped", reason="tier-limit", detail=error.detail)
         reason = "rejected" if isinstance(error, RequestRejected) else "unreachable"
@@ -400,4 +408,3 @@ class _Destination:
 
     def is_new(self, identifier: str) -> bool:
         return identifier in self._new
-

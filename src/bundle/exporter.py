@@ -13,11 +13,11 @@ import msgspec
 
 from bundle import __version__
 from bundle.canonical import encode
+from bundle.environment import Environment, describe
 from bundle.graph import place
 from bundle.kinds import KINDS
 from bundle.model import Api, Header, Json, Placed
-from bundle.references import blank_ids
-from bundle.snapshot import Environment, OnEvent, Reading, describe, server_version, take
+from bundle.snapshot import OnEvent, Reading, server_version, take
 
 _ATTEMPTS = 3
 
@@ -80,7 +80,9 @@ async def _changed(api: Api, before: Reading) -> tuple[str, ...]:
     """The kinds whose rows are not what they were, or not as many as the server counts."""
     miscounted = {name for name, count in before.counts.items() if count not in {None, len(before.rows[name])}}
     after = await take(api, deep=False)
-    moved = {name for name, rows in after.rows.items() if _signatures(name, rows) != _signatures(name, before.rows[name])}
+    moved = {
+        name for name, rows in after.rows.items() if _signatures(name, rows) != _signatures(name, before.rows[name])
+    }
     return tuple(sorted(miscounted | moved))
 
 

@@ -10,14 +10,15 @@ from typing import Protocol
 
 import msgspec
 
-from bundle.apply import Fields, Outcome, apply
+from bundle.apply import Fields, Outcome, State, apply
 from bundle.canonical import replace_all, resolve
+from bundle.environment import Environment, describe
 from bundle.errors import SecretMissing, UsageError
 from bundle.model import Api, Body, Bundle, Json, Key
 from bundle.plan import Action, Plan, Secrets, compare, match
 from bundle.references import put_back
 from bundle.secrets import slot_id, variable_name
-from bundle.snapshot import Environment, OnEvent, describe, server_version, take
+from bundle.snapshot import OnEvent, server_version, take
 
 _GLOBAL_TAG_LIMITS_SINCE = (3, 4, 19)
 _SLOTS_NAMED = 5
@@ -49,7 +50,7 @@ class Result(msgspec.Struct, frozen=True):
 
     outcomes: tuple[Outcome, ...]
 
-    def count(self, state: str) -> int:
+    def count(self, state: State) -> int:
         """How many records ended in a state."""
         return Counter(each.state for each in self.outcomes)[state]
 
@@ -163,9 +164,7 @@ def _refuse_missing(actions: tuple[Action, ...]) -> None:
 async def _with_revealed(bundle: Bundle, api: Api, destination: Environment, secrets: Secrets) -> Secrets:
     """Adds what existing resources hold in the slots that were supplied; nothing else is revealed."""
     wanted = [
-        each.record
-        for each in bundle.records
-        if any(secret.slot in secrets.supplied for secret in each.record.secrets)
+        each.record for each in bundle.records if any(secret.slot in secrets.supplied for secret in each.record.secrets)
     ]
     if not wanted:
         return secrets

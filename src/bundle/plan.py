@@ -14,12 +14,12 @@ from typing import Literal
 import msgspec
 
 from bundle.canonical import encode, join, replace_all, resolve
+from bundle.environment import Environment, identity
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
-from bundle.model import Body, Json, Key, Placed, Pointer, Record, Reference
+from bundle.model import Body, Json, Key, Placed, Pointer, Record
 from bundle.references import put_back
 from bundle.secrets import still_marked
-from bundle.snapshot import Environment, identity
 
 REASONS: Mapping[str, str] = {
     "created": "it was missing and has been made",
@@ -37,7 +37,7 @@ REASONS: Mapping[str, str] = {
     "waits-for": "something that it needs is not at the destination",
     "rejected": "the destination refused it",
     "unreachable": "the destination did not answer",
-    "interrupted": "the run was stopped before its turn",
+    "not-tried": "the run ended before its turn",
 }
 
 _ONE_EACH = 2
@@ -153,7 +153,9 @@ def _by_identity(record: Record) -> bytes:
     return encode(_comparable(record, lambda key: identity(key, KINDS[key.partition(":")[0]]), ()))
 
 
-def _comparable(record: Record, rename: Callable[[Key], Key], blank: Iterable[Pointer], *, is_deep: bool = False) -> Body:
+def _comparable(
+    record: Record, rename: Callable[[Key], Key], blank: Iterable[Pointer], *, is_deep: bool = False
+) -> Body:
     """The body with keys in place of ids, and nothing in secret places."""
     kind = _kind(record)
     hidden = frozenset() if is_deep else kind.deep_fields
@@ -253,10 +255,10 @@ def _block(records: Iterable[Record], actions: Mapping[Key, Action]) -> Iterator
         yield action
 
 
-def _differences(
-    record: Record, found: Record, pairs: Mapping[Key, Key], *, is_deep: bool
-) -> Iterator[Difference]:
-    ours = _comparable(record, lambda key: pairs.get(key, key), [each.pointer for each in found.secrets], is_deep=is_deep)
+def _differences(record: Record, found: Record, pairs: Mapping[Key, Key], *, is_deep: bool) -> Iterator[Difference]:
+    ours = _comparable(
+        record, lambda key: pairs.get(key, key), [each.pointer for each in found.secrets], is_deep=is_deep
+    )
     theirs = _comparable(found, lambda key: key, [each.pointer for each in record.secrets], is_deep=is_deep)
     if encode(ours) != encode(theirs):
         yield from _between(ours, theirs, ())

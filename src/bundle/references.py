@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
 
 import msgspec
 
@@ -39,7 +40,7 @@ class Found(msgspec.Struct, frozen=True):
 
     pointer: Pointer
     id: str
-    form: str
+    form: Literal["uuid", "hex", "member"]
     offset: int = 0
 
 
@@ -77,49 +78,64 @@ def cut(body: Body, is_known: Callable[[str], bool], name_of: Callable[[str], Ke
 
     ``name_of`` gives the key that stands for an id inside a member name.
     """
-    found: list[Found] = []
-    unexplained: list[tuple[Pointer, str]] = []
+    cutter = _Cutter(is_known, name_of)
+    bare: Body = cutter.value(body, ())
+    return Cut(bare, tuple(cutter.found), tuple(cutter.unexplained))
 
-    def text(value: str, path: tuple[str, ...]) -> str:
+
+class _Cutter:
+    """Walks a body once, gathering what it cuts out."""
+
+    def __init__(self, is_known: Callable[[str], bool], name_of: Callable[[str], Key]) -> None:
+        self._is_known = is_known
+        self._name_of = name_of
+        self.found: list[Found] = []
+        self.unexplained: list[tuple[Pointer, str]] = []
+
+    def value(self, value: Json, path: tuple[str, ...]) -> Json:
+        if isinstance(value, str):
+            return self._text(value, path) if len(value) >= _SHORTEST else value
+        if isinstance(value, list):
+            return [self.value(item, (*path, str(position))) for position, item in enumerate(value)]
+        return self._members(value, path) if isinstance(value, dict) else value
+
+    def _text(self, text: str, path: tuple[str, ...]) -> str:
         kept: list[str] = []
         length = start = 0
-        for match in _UUID.finditer(value):
+        for match in _UUID.finditer(text):
             identifier = normal_id(match[0])
-            if is_known(identifier):
-                kept.append(value[start : match.start()])
+            if self._is_known(identifier):
+                kept.append(text[start : match.start()])
                 length += match.start() - start
                 start = match.end()
-                found.append(Found(join(*path), identifier, "uuid" if "-" in match[0] else "hex", length))
-            elif "-" in match[0] and identifier != NIL_ID:
-                unexplained.append((join(*path), identifier))
-        return "".join((*kept, value[start:])) if kept else value
+                self.found.append(Found(join(*path), identifier, _form(match[0]), length))
+            elif _form(match[0]) == "uuid" and identifier != NIL_ID:
+                self.unexplained.append((join(*path), identifier))
+        return "".join((*kept, text[start:])) if kept else text
 
-    def member(name: str, path: tuple[str, ...]) -> tuple[str, list[Found]]:
-        matches = list(_UUID.finditer(name)) if len(name) >= _SHORTEST else []
-        if len(matches) != 1 or not is_known(normal_id(matches[0][0])):
-            return name, []
-        match = matches[0]
-        identifier = normal_id(match[0])
-        renamed = name[: match.start()] + name_of(identifier) + name[match.end() :]
-        return renamed, [Found(join(*path, renamed), identifier, "member", match.start())]
+    def _members(self, value: Body, path: tuple[str, ...]) -> Body:
+        result: Body = {}
+        for name, item in value.items():
+            renamed, hit = self._name(name, path) if len(name) >= _SHORTEST else (name, None)
+            if hit is not None and renamed not in value:
+                self.found.append(hit)
+                result[renamed] = self.value(item, (*path, renamed))
+            else:
+                result[name] = self.value(item, (*path, name))
+        return result
 
-    def visit(value: Json, path: tuple[str, ...]) -> Json:
-        if isinstance(value, str):
-            return text(value, path) if len(value) >= _SHORTEST else value
-        if isinstance(value, list):
-            return [visit(item, (*path, str(position))) for position, item in enumerate(value)]
-        if isinstance(value, dict):
-            result: Body = {}
-            for name, item in value.items():
-                renamed, hits = member(name, path)
-                if renamed != name and renamed in value:
-                    renamed, hits = name, []
-                found.extend(hits)
-                result[renamed] = visit(item, (*path, renamed))
-            return result
-        return value
+    def _name(self, name: str, path: tuple[str, ...]) -> tuple[str, Found | None]:
+        matches = list(_UUID.finditer(name))
+        identifier = matches[0][0] if len(matches) == 1 else NIL_ID
+        if identifier != normal_id(identifier) or not self._is_known(identifier):
+            return name, None
+        start, end = matches[0].span()
+        renamed = name[:start] + self._name_of(identifier) + name[end:]
+        return renamed, Found(join(*path, renamed), identifier, "member", start)
 
-    return Cut(visit(body, ()), tuple(found), tuple(unexplained))
+
+def _form(text: str) -> Literal["uuid", "hex"]:
+    return "uuid" if "-" in text else "hex"
 
 
 def put_back(body: Body, references: Iterable[Reference], value_of: Callable[[Reference], str]) -> Body:

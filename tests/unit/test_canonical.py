@@ -110,7 +110,7 @@ def test_replace_all_applies_in_order() -> None:
     fresh = {"y": 1}
     after = replace_all(BODY, {"/a~1b/~0/0": 2, "/a~1b/~0/1": fresh, "/a~1b/~0/1/y": 3, "": {"z": [0]}, "/z/0": 4})
 
-    assert {"z": [4]} == after
+    assert after == {"z": [4]}
     assert before == BODY
     assert fresh == {"y": 1}
     assert replace_all(BODY, {}) is BODY
@@ -120,6 +120,6 @@ def test_walk_visits_everything_in_document_order() -> None:
     """Every container and leaf is visited once, with a pointer that leads to it."""
     visited = list(walk(BODY))
 
-    assert ["", "/a~1b", "/a~1b/~0", "/a~1b/~0/0", "/a~1b/~0/1", "/a~1b/~0/1/x"] == [p for p, _ in visited[:6]]
+    assert [p for p, _ in visited[:6]] == ["", "/a~1b", "/a~1b/~0", "/a~1b/~0/0", "/a~1b/~0/1", "/a~1b/~0/1/x"]
     assert len(visited) == 10
     assert all(resolve(BODY, pointer) is value for pointer, value in visited)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
@@ -29,7 +28,7 @@ from bundle.container import (
     write_bundle,
     write_file,
 )
-from bundle.container.archive import pack, pack_end
+from bundle.container.archive import pack
 from bundle.container.ledger import KeySet
 from bundle.container.manifest import decode_record
 from bundle.errors import BundleError, Corrupt, OutputError, UnsupportedFormat
@@ -37,6 +36,7 @@ from bundle.model import Count, Header, LeftOut, Manifest, Placed, Record, Refer
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "fixtures" / "golden" / "format-1.0.pxb"
+GOLDEN_PLAIN = zstandard.ZstdDecompressor().decompressobj().decompress(GOLDEN.read_bytes())
 GOLDEN_DIGEST = "9b7846e6f13838d8161052b435b51989370b3893fa0d543996109b19be9e588f"
 
 Json = dict[str, Any]
@@ -47,7 +47,9 @@ def flow(name: str, wave: int = 0, **body: Any) -> Placed:
     return Placed(wave, make_record(f"flow:{name}", {"name": name, **body}, [], []))
 
 
-def refer(target: str, pointer: str = "/flow", form: Literal["name", "uuid", "hex"] = "uuid", offset: int = 0) -> Placed:
+def refer(
+    target: str, pointer: str = "/flow", form: Literal["name", "uuid", "hex"] = "uuid", offset: int = 0
+) -> Placed:
     body = {"flow": "", "text": "abc", "number": 1}
     return Placed(1, make_record("deployment:d", body, [Reference(pointer, target, form, offset)], []))
 
@@ -80,7 +82,10 @@ def unpacked(data: bytes) -> dict[str, bytes]:
 
 
 def frames(data: bytes) -> list[bytes]:
+    """The frames of a bundle before its seal."""
     result = []
+    assert data[-40:-32] == SEAL
+    data = data[:-40]
     while data:
         decoder = zstandard.ZstdDecompressor().decompressobj()
         decoder.decompress(data)
@@ -94,7 +99,19 @@ def frames_plain(data: bytes) -> list[bytes]:
 
 
 def packed(members: dict[str, bytes]) -> bytes:
-    return b"".join(pack(name, data) for name, data in members.items()) + pack_end()
+    return sealed([*(pack(name, data) for name, data in members.items()), frame(bytes(1024))])
+
+
+SEAL = b"\x50\x2a\x4d\x18\x20\x00\x00\x00"
+
+
+def sealed(parts: Sequence[bytes]) -> bytes:
+    data = b"".join(parts)
+    return data + SEAL + hashlib.sha256(data).digest()
+
+
+def frame(plain: bytes) -> bytes:
+    return zstandard.ZstdCompressor(write_checksum=True).compress(plain)
 
 
 def forged(change: Change, data: bytes | None = None, *, canonical: bool = True) -> bytes:
@@ -165,7 +182,12 @@ class Pipe(io.RawIOBase):
 def test_records_come_back() -> None:
     """A bundle gives back the records and the header it was made of."""
     header = Header(
-        census={"flow": Count(3, 2, 1), "deployment": Count(1, 1, 0), "variable": Count(1, 1, 0), "block": Count(0, 0, 0)},
+        census={
+            "flow": Count(3, 2, 1),
+            "deployment": Count(1, 1, 0),
+            "variable": Count(1, 1, 0),
+            "block": Count(0, 0, 0),
+        },
         left_out=(LeftOut("flow", "excluded", 1, ("c",)),),
         selection={"kinds": ["flow"]},
         provenance={"time": "2026-01-01"},
@@ -187,9 +209,7 @@ def test_content_digest_is_over_the_record_digests() -> None:
     lines = "".join(f"{placed.record.digest}\n" for placed in SAMPLE).encode()
     plain = header_for(SAMPLE)
     other = msgspec.structs.replace(plain, provenance={"time": "later"})
-    digests = {
-        verify_bundle(io.BytesIO(bundle_of(*SAMPLE, header=header))).content_digest for header in (plain, other)
-    }
+    digests = {verify_bundle(io.BytesIO(bundle_of(*SAMPLE, header=header))).content_digest for header in (plain, other)}
 
     assert digests == {hashlib.sha256(lines).hexdigest()}
 
@@ -328,7 +348,12 @@ def nested(depth: int) -> Json:
 
 @pytest.mark.parametrize(
     "placed",
-    [flow("a", deep=nested(62)), flow("a", text="x" * 2**24), flow("x" * 70_000), Placed(0, make_record("Flow", {}, [], []))],
+    [
+        flow("a", deep=nested(62)),
+        flow("a", text="x" * 2**24),
+        flow("x" * 70_000),
+        Placed(0, make_record("Flow", {}, [], [])),
+    ],
 )
 def test_writer_refuses_what_a_bundle_cannot_hold(placed: Placed) -> None:
     """A record beyond a limit is told to the user by its key."""
@@ -355,7 +380,7 @@ def test_file_is_written_whole(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="census"):
         write_file(Header(census={}), SAMPLE, path, force=True)
     assert verify_bundle(path) == manifest
-    assert os.listdir(tmp_path) == ["env.pxb"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_full_disk_is_told() -> None:
@@ -391,7 +416,7 @@ def test_a_failing_stream_is_told() -> None:
     """An input error while reading is a refusal, not a crash."""
 
     class Broken(io.RawIOBase):
-        def read(self, size: int = -1) -> bytes:
+        def read(self, _size: int = -1) -> bytes:
             raise OSError(5, "Input/output error")
 
     with pytest.raises(Corrupt, match="input/output error"):
@@ -405,10 +430,7 @@ def test_members_cannot_be_moved_dropped_or_repeated() -> None:
     sequences = [
         *(parts[:index] + parts[index + 1 :] for index in range(count)),
         *(parts[: index + 1] + parts[index:] for index in range(count)),
-        *(
-            [*parts[:index], parts[index + 1], parts[index], *parts[index + 2 :]]
-            for index in range(count - 1)
-        ),
+        *([*parts[:index], parts[index + 1], parts[index], *parts[index + 2 :]] for index in range(count - 1)),
         [*parts, *parts],
         [*parts, b"\x50\x2a\x4d\x18\x00\x00\x00\x00"],
         [b"\x50\x2a\x4d\x18\x00\x00\x00\x00", *parts],
@@ -417,24 +439,24 @@ def test_members_cannot_be_moved_dropped_or_repeated() -> None:
         [*parts[:-1], pack("SHA256SUMS", b"x" * 512)],
     ]
     for sequence in sequences:
-        refused(b"".join(sequence))
+        refused(sealed(sequence))
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "why"),
     [
-        {"write_checksum": False},
-        {"write_content_size": False},
-        {"dict_data": zstandard.ZstdCompressionDict(b"\x37\xa4\x30\xec" + bytes(64), zstandard.DICT_TYPE_RAWCONTENT)},
+        ({"write_checksum": False}, "no checksum"),
+        ({"write_content_size": False}, "does not state its size"),
+        ({"dict_data": zstandard.ZstdCompressionDict(GOLDEN_PLAIN, zstandard.DICT_TYPE_RAWCONTENT)}, "decoded"),
     ],
     ids=["checksum", "size", "dictionary"],
 )
-def test_frames_of_another_make_are_refused(options: dict[str, Any]) -> None:
+def test_frames_of_another_make_are_refused(options: dict[str, Any], why: str) -> None:
     """A frame without checksum or size, or with a dictionary, is refused."""
     first, *rest = frames(bundle_of(*SAMPLE))
     plain = zstandard.ZstdDecompressor().decompress(first)
     settings = {"write_checksum": True, "write_content_size": True} | options
-    refused(b"".join([zstandard.ZstdCompressor(**settings).compress(plain), *rest]))
+    refused(sealed([zstandard.ZstdCompressor(**settings).compress(plain), *rest]), why)
 
 
 def test_a_wide_window_is_refused() -> None:
@@ -473,9 +495,9 @@ def test_odd_blocks_are_refused(extra: bytes, why: str) -> None:
 
 
 def test_reserved_bits_are_refused() -> None:
-    """The unused bits of a frame header must be zero."""
+    """The bits of a frame header that say nothing, or name a dictionary, must be zero."""
     data = bytearray(bundle_of(*SAMPLE))
-    for bit in (0x10, 0x08):
+    for bit in (0x10, 0x08, 0x01):
         changed = data.copy()
         changed[4] ^= bit
         refused(bytes(changed), "reserved")
@@ -494,13 +516,20 @@ def headers() -> Iterator[bytes]:
         return bytes(header)
 
     names = [
-        "../../etc/x", "/etc/passwd", "C:\\x", "a\\b", "./manifest.json", "manifest.json/", "Manifest.json", " manifest.json",
-        "manifest.json ", "manifest.json\0x", "resources/../manifest.json", "resources/000-flow-0001.ndjson", "SHA256SUMS",
-        "manifest.json\n", "\u202emanifest", "con", "x" * 100, "", "\x1b[31m", "//x", "~/.ssh/x", "a/./b", "%2e%2e", "..", ".",
-    ]  # fmt: skip
+        *("../../etc/x", "/etc/passwd", "C:\\x", "a\\b", "./manifest.json", "manifest.json/", "Manifest.json"),
+        *(" manifest.json", "manifest.json ", "manifest.json\0x", "manifest.json\n", "resources/../manifest.json"),
+        *("resources/000-flow-0001.ndjson", "SHA256SUMS", "\u202emanifest", "con", "x" * 100, "", "\x1b[31m"),
+        *("//x", "~/.ssh/x", "a/./b", "%2e%2e", "..", "."),
+    ]
     yield from (changed(0, name.encode().ljust(100, b"\0")) for name in names)
     yield from (changed(156, bytes([kind])) for kind in b"1234567xgLKSVDM\0 ")
-    sizes = [b"\x80" + bytes(2) + b"\x40" + bytes(8), b"\xff" * 12, b"-0000000512\0", b" 0000000512\0", b"77777777777\0"]
+    sizes = [
+        b"\x80" + bytes(2) + b"\x40" + bytes(8),
+        b"\xff" * 12,
+        b"-0000000512\0",
+        b" 0000000512\0",
+        b"77777777777\0",
+    ]
     yield from (changed(124, size) for size in [*sizes, bytes(12), b"00000000000\0", b"0000000051 \0", b"000000010000"])
     yield changed(100, b"0000755\0")
     yield changed(108, b"0001750\0")
@@ -523,11 +552,7 @@ def test_odd_headers_are_refused() -> None:
         for index in range(len(plains) - 1):
             changed = plains.copy()
             changed[index] = header + plains[index][512:]
-            refused(b"".join(frame(plain) for plain in changed))
-
-
-def frame(plain: bytes) -> bytes:
-    return zstandard.ZstdCompressor(write_checksum=True).compress(plain)
+            refused(sealed([frame(plain) for plain in changed]), "header|another member|filled up")
 
 
 def test_padding_must_be_zero() -> None:
@@ -535,15 +560,15 @@ def test_padding_must_be_zero() -> None:
     first, *rest = frames_plain(bundle_of(*SAMPLE))
     changed = first[:-1] + b"x" if not first[-1] else first
     assert changed != first
-    refused(b"".join(map(frame, [changed, *rest])), "filled up")
-    refused(b"".join(map(frame, [first + bytes(512), *rest])), "filled up")
+    refused(sealed([frame(plain) for plain in [changed, *rest]]), "filled up")
+    refused(sealed([frame(plain) for plain in [first + bytes(512), *rest]]), "filled up")
 
 
 def test_terminal_controls_do_not_reach_a_message() -> None:
     """Names from a hostile bundle are shown escaped."""
     plain = frames_plain(bundle_of(*SAMPLE))
     plain[1] = b"\x1b[31m" + plain[1][5:]
-    message = refused(b"".join(map(frame, plain)), "another member").message
+    message = refused(sealed([frame(each) for each in plain]), "another member").message
     odd = refused(forged(lambda manifest: manifest["members"][0].update(name="resources/000-a-0001.ndjson"))).message
 
     assert "\x1b" not in message
@@ -596,8 +621,8 @@ def test_limits_hold(limits: Limits, why: str) -> None:
         (lambda m: m.update(content_digest="0" * 63), "pattern"),
         (lambda m: m["members"][0].update(sha256="0" * 64), "SHA-256 differs"),
         (lambda m: m["members"][0].update(sha256="A" * 64), "pattern"),
-        (lambda m: m["members"][0].update(count=1), "census"),
-        (lambda m: m["members"][0].update(size=3), "frame holds"),
+        (lambda m: m["members"][0].update(count=1), "dependency order"),
+        (lambda m: m["members"][0].update(size=10**6), "frame holds"),
         (lambda m: m["members"][0].update(size=m["members"][0]["size"] - 1), "header"),
         (lambda m: m["members"][0].update(kind="block", name="resources/000-block-0001.ndjson"), "order"),
         (lambda m: m["members"][0].update(name="../x"), "pattern"),
@@ -738,6 +763,17 @@ def test_odd_record_lines_are_refused(line: bytes) -> None:
     assert message.startswith(("resources/000-flow-0001.ndjson, line 1: ", "references: ", "manifest.json: "))
 
 
+def test_the_seal_covers_what_the_content_does_not_show() -> None:
+    """Another encoding of the same content is refused when the seal is not its own, and a seal must be there."""
+    *parts, last = frames(bundle_of(*SAMPLE))
+    other = zstandard.ZstdCompressor(level=19, write_checksum=True).compress(frames_plain(bundle_of(*SAMPLE))[0])
+    old = bundle_of(*SAMPLE)[-40:]
+
+    assert read_bundle(io.BytesIO(sealed([other, *parts[1:], last]))).records == SAMPLE
+    refused(b"".join([other, *parts[1:], last, old]), "seal.* differs from what was written")
+    refused(b"".join([*parts, last]), "ends too early")
+
+
 def test_sums_must_agree() -> None:
     """SHA256SUMS that say anything else are refused."""
     members = unpacked(bundle_of(*SAMPLE))
@@ -755,7 +791,7 @@ def test_a_newer_major_version_is_refused() -> None:
     def future(manifest: Json) -> None:
         manifest.update(format="2.1", requires=[{"version": "2.0", "reason": "sealed\x1b secrets"}], order="new")
 
-    with pytest.raises(UnsupportedFormat, match="reads format 2.0 .'sealed.x1b secrets'.; this one reads up to 1.0") as caught:
+    with pytest.raises(UnsupportedFormat, match=r"reads format 2\.0 \('sealed.x1b secrets'\); this one") as caught:
         open_bundle(io.BytesIO(forged(future, canonical=False)))
     assert "upgrade" in str(caught.value.hint)
 

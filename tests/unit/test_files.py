@@ -22,7 +22,7 @@ def test_a_file_appears_whole_and_private(tmp_path: Path) -> None:
 
     assert (tmp_path / "x").read_bytes() == b"abc"
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o600
-    assert os.listdir(tmp_path) == ["x"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
 def test_an_existing_file_is_kept_without_force(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
         target.write_bytes(b"other")
 
     assert target.read_bytes() == b"other"
-    assert os.listdir(tmp_path) == ["x"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
 def test_force_replaces(tmp_path: Path) -> None:
@@ -58,12 +58,17 @@ def test_force_replaces(tmp_path: Path) -> None:
 def test_a_failure_leaves_everything_as_it_was(tmp_path: Path) -> None:
     """When the block raises, the old file stands and no temporary file is left."""
     (tmp_path / "x").write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), atomic(tmp_path / "x", force=True) as file:
-        file.write(b"new")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with atomic(tmp_path / "x", force=True) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
 
     assert (tmp_path / "x").read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["x"]
+    assert list(tmp_path.iterdir()) == [tmp_path / "x"]
 
 
 @pytest.mark.parametrize("dangling", [True, False])
@@ -120,7 +125,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         pass
 
     assert "free some space" in str(caught.value.hint)
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("code", "works"), [(errno.EPERM, True), (errno.EIO, False)])
@@ -140,4 +145,4 @@ def test_a_file_system_without_links_is_served(
         with pytest.raises(OutputError, match="refused"), atomic(tmp_path / "x", force=False):
             pass
 
-    assert os.listdir(tmp_path) == (["x"] if works else [])
+    assert [path.name for path in tmp_path.iterdir()] == (["x"] if works else [])

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from bundle.canonical import encode, sha256_hex
 from bundle.container import manifest as manifests
-from bundle.container.archive import ArchiveReader, pack, pack_end
+from bundle.container.archive import ArchiveReader, ArchiveWriter, pack
 from bundle.container.ledger import Ledger
 from bundle.container.limits import MIB, Limits
 from bundle.errors import BundleError, Corrupt
@@ -65,12 +65,12 @@ def write_bundle(
         if len(data) > Limits().manifest_bytes:
             raise BundleError("the manifest is too large", hint="export fewer kinds at a time")
         with output_errors("bundle"):
-            output.write(pack(manifests.NAME, data))
+            archive = ArchiveWriter(output)
+            archive.write(pack(manifests.NAME, data))
             spool.seek(0)
-            shutil.copyfileobj(spool, output, MIB)
-            output.write(pack(_SUMS, _sums(data, manifest.members)))
-            output.write(pack_end())
-            output.flush()
+            shutil.copyfileobj(spool, archive, MIB)
+            archive.write(pack(_SUMS, _sums(data, manifest.members)))
+            archive.end()
     return manifest
 
 

@@ -6,14 +6,17 @@ Layout, in this order (docs/format.md, "Container"):
     frame   resources/…ndjson    0…n    data, zero bytes up to a multiple of 512
     frame   SHA256SUMS
     frame   end of archive              1024 zero bytes
+    seal    skippable frame             SHA-256 of all bytes of the file before it
 
 Rules: there is exactly one header for a name and a size; anything else is refused. A frame states
 its size and carries a checksum; it is taken block by block, so nothing is allocated that the frame
-did not hold and the limits did not allow. Nothing is ever extracted to disk.
+did not hold and the limits did not allow. Nothing is ever extracted to disk. The seal is there
+because some bits of a compressed frame can change without changing what it unpacks to.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import BinaryIO, NoReturn
 
@@ -25,6 +28,8 @@ from bundle.errors import Corrupt
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)
 _END_NAME = "end of archive"
+# A skippable frame of 32 bytes, which every zstd decoder passes over.
+_SEAL = b"\x50\x2a\x4d\x18\x20\x00\x00\x00"
 _LEVEL = 3
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _PREFIX = 5  # magic and descriptor, which tell how long the frame header is
@@ -43,9 +48,23 @@ def pack(name: str, data: bytes | bytearray) -> bytes:
     return _compress(b"".join((_header(name, len(data)), data, bytes(-len(data) % _BLOCK))))
 
 
-def pack_end() -> bytes:
-    """The last frame of an archive."""
-    return _compress(_END)
+class ArchiveWriter:
+    """Puts an archive together on a stream."""
+
+    def __init__(self, output: BinaryIO) -> None:
+        self._output = output
+        self._digest = hashlib.sha256()
+
+    def write(self, packed: bytes) -> int:
+        """Write members that ``pack`` made."""
+        self._digest.update(packed)
+        return self._output.write(packed)
+
+    def end(self) -> None:
+        """Write the end of the archive and the seal."""
+        self.write(_compress(_END))
+        self._output.write(_SEAL + self._digest.digest())
+        self._output.flush()
 
 
 def _compress(plain: bytes) -> bytes:
@@ -82,6 +101,7 @@ class ArchiveReader:
         self._limits = limits
         self._offset = 0
         self._plain_bytes = 0
+        self._digest = hashlib.sha256()
 
     def first(self, name: str, most: int) -> bytes:
         """The data of the first member, whose size of up to ``most`` only the archive knows.
@@ -112,6 +132,9 @@ class ArchiveReader:
         """
         if self._frame(_END_NAME, len(_END), len(_END)) != _END:
             self._refuse(_END_NAME, "a member follows that the manifest does not list")
+        expected = _SEAL + self._digest.digest()
+        if self._read("seal", len(expected)) != expected:
+            self._refuse("seal", "the file differs from what was written")
         if self._read_some(1):
             self._refuse(_END_NAME, "bytes follow the end of the archive")
 
@@ -202,6 +225,7 @@ class ArchiveReader:
         except OSError as error:
             raise Corrupt(f"the bundle cannot be read: {(error.strerror or 'input error').lower()}") from error
         self._offset += len(data)
+        self._digest.update(data)
         return data
 
     def _refuse(self, name: str, why: str, cause: Exception | None = None) -> NoReturn:

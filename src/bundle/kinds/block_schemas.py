@@ -10,7 +10,6 @@ checksum, the body has the id of that schema.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from bundle.canonical import encode, sha256_hex
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw
@@ -132,9 +131,9 @@ def _definition_names(value: Json) -> Iterable[str]:
             yield from _definition_names(item)
 
 
-def _reduced(fields: Body) -> dict[str, Any]:
+def _reduced(fields: Body) -> Body:
     """What tells this schema from others: no secret marks, no definitions but its own."""
-    ordered = _without_secret_marks(_unions_in_order(fields))
+    ordered: Body = _without_secret_marks(_unions_in_order(fields))
     definitions = ordered.pop("definitions", None) or {}
     own: dict[str, Json] = {}
     queue = list(_definition_names(ordered))
@@ -144,7 +143,7 @@ def _reduced(fields: Body) -> dict[str, Any]:
         if name not in own and isinstance(item, dict) and "block_type_slug" not in item:
             own[name] = item
             queue += _definition_names(item)
-    return ordered | ({"definitions": own} if own else {})
+    return {**ordered, "definitions": own} if own else ordered
 
 
 def _without_secret_marks(value: Json) -> Json:

@@ -36,7 +36,9 @@ class WorkPool(Kind):
 
     def portable(self, raw: Raw, look: Look) -> Body:
         body = super().portable(raw, look)
-        storage = {name: value for name, value in (body.get("storage_configuration") or {}).items() if value is not None}
+        storage = {
+            name: value for name, value in (body.get("storage_configuration") or {}).items() if value is not None
+        }
         return self.trim(body | {"storage_configuration": storage})
 
     def names(self, body: Body) -> Iterable[tuple[Pointer, Key]]:

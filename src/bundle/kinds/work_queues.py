@@ -54,7 +54,9 @@ class WorkQueue(Kind):
         pool = to.raw(body["work_pool_id"]) or {}
         if body.get("is_default") and to.is_new(body["work_pool_id"]):
             made = Made(str(pool["default_queue_id"]))
-            await self.finish(to, made, body, _FRESH | {name: body.get(name) for name in ("work_pool_id", "is_default")})
+            await self.finish(
+                to, made, body, _FRESH | {name: body.get(name) for name in ("work_pool_id", "is_default")}
+            )
             return made
         raw = await to.post("/work_pools/{work_pool_name}/queues", _writable(body), work_pool_name=str(pool["name"]))
         return Made(str(raw["id"]), raw)

@@ -1,0 +1,110 @@
+"""The report of a command: the document that ``--json`` prints, and what the text is made from.
+
+A published contract (``schemas/report-1.schema.json``): members may be added, none is taken away
+or changes its meaning. Every member is always there; what a command has nothing to say about is
+empty or null.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from bundle.model import Finding, Json, Key, LeftOut, Pointer, Wave
+
+REPORT_VERSION = "1.0"
+
+Verb = Literal["create", "complete", "fill", "skip", "unsupported", "blocked"]
+State = Literal["succeeded", "skipped", "failed", "blocked"]
+SlotState = Literal["placeholder", "supplied", "outstanding", "kept"]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why a command did not do what was asked; ``code`` names the kind of error."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+class Side(msgspec.Struct, frozen=True):
+    """A server: the name it was given on the command line, and its API URL without credentials."""
+
+    name: str
+    url: str
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """The bundle that was written or read; ``file`` is ``-`` for standard input and output."""
+
+    file: str | None
+    format: str
+    content_digest: str
+    provenance: dict[str, Json]
+    selection: dict[str, Json]
+    waves: tuple[Wave, ...]
+
+
+class FieldDifference(msgspec.Struct, frozen=True):
+    """One place where bundle and destination differ; ``is_hidden``: a value looks like a secret and is left out."""
+
+    pointer: Pointer
+    bundle: Json
+    destination: Json
+    is_hidden: bool = False
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of a bundle: what is planned (``action``), how it ended (``state``), and why (``reason``)."""
+
+    key: Key
+    kind: str
+    action: Verb
+    state: State | None
+    reason: str
+    detail: str = ""
+    waits_for: tuple[Key, ...] = ()
+    missing_secrets: tuple[str, ...] = ()
+    dropped_fields: tuple[str, ...] = ()
+    differences: tuple[FieldDifference, ...] = ()
+
+
+class Slot(msgspec.Struct, frozen=True):
+    """A secret that is not in the bundle.
+
+    ``placeholder``: it is to be supplied at import. ``supplied``: it was. ``outstanding``: the
+    destination holds a marker in its place, or nothing at all. ``kept``: the destination had the
+    resource before, and keeps the value that it has.
+    """
+
+    slot: str
+    resource: Key
+    type: str
+    variable: str
+    state: SlotState
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What one command did.
+
+    ``summary`` counts resources: always ``total`` and ``accounted_for``, and one member for each
+    state, action or fate that the command knows. ``kinds`` has the same counts for each kind.
+    """
+
+    command: str
+    exit_code: int
+    ok: bool
+    error: Problem | None = None
+    version: str = REPORT_VERSION
+    summary: dict[str, int] = {}
+    kinds: dict[str, dict[str, int]] = {}
+    source: Side | None = None
+    destination: Side | None = None
+    bundle: Contents | None = None
+    resources: tuple[Resource, ...] = ()
+    secrets: tuple[Slot, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    changed_while_read: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,154 @@
+"""Which places hold secrets, and what stands for a secret that is not there."""
+
+from __future__ import annotations
+
+import pytest
+
+from bundle.model import Secret
+from bundle.secrets import MASK, fill, marker, secret_places, still_marked, suspects, take_out, variable_name
+
+
+@pytest.mark.parametrize(
+    ("data", "fields", "expected"),
+    [
+        pytest.param({"v": MASK}, {"secret_fields": ["v"]}, {"/v": "string"}, id="exact"),
+        pytest.param({"v": {"a": 1}}, {"secret_fields": ["v"]}, {"/v": "object"}, id="object the server lets through"),
+        pytest.param({"v": [1]}, {"secret_fields": ["v"]}, {"/v": "array"}, id="array"),
+        pytest.param({"v": 7}, {"secret_fields": ["v"]}, {"/v": "number"}, id="number"),
+        pytest.param({"v": False}, {"secret_fields": ["v"]}, {"/v": "boolean"}, id="boolean"),
+        pytest.param({"v": None}, {"secret_fields": ["v"]}, {}, id="null holds none"),
+        pytest.param({"v": {"a": MASK, "b": MASK}}, {"secret_fields": ["v.*"]}, {"/v": "object"}, id="wildcard"),
+        pytest.param({"v": MASK}, {"secret_fields": ["v.*"]}, {"/v": "object"}, id="masked empty object"),
+        pytest.param({"a": {"b": "x"}}, {"secret_fields": ["a.b"]}, {"/a/b": "string"}, id="nested"),
+        pytest.param(
+            {"a": [{"b": "x"}, {"b": "y"}]},
+            {"secret_fields": ["a.b"]},
+            {"/a/0/b": "string", "/a/1/b": "string"},
+            id="inside a list",
+        ),
+        pytest.param({"a": {"k": {"b": "x"}}}, {"secret_fields": ["a.*.b"]}, {"/a/k/b": "string"}, id="inner wildcard"),
+        pytest.param({"a.b": "x"}, {"secret_fields": ["a.b"]}, {"/a.b": "string"}, id="a dotted member name"),
+        pytest.param({"a": {"b": "x"}}, {"secret_fields": ["a", "a.b"]}, {"/a": "object"}, id="the outermost wins"),
+        pytest.param(
+            {"p": "x"},
+            {"properties": {"p": {"type": "string", "format": "password"}}},
+            {"/p": "string"},
+            id="format password",
+        ),
+        pytest.param(
+            {"p": ["x"]},
+            {"properties": {"p": {"type": "array", "items": {"writeOnly": True}}}},
+            {"/p/0": "string"},
+            id="write only items",
+        ),
+        pytest.param(
+            {"m": {"t": "x"}},
+            {
+                "properties": {"m": {"anyOf": [{"$ref": "#/definitions/M"}, {"type": "null"}]}},
+                "definitions": {"M": {"properties": {"t": {"format": "password"}}}},
+            },
+            {"/m/t": "string"},
+            id="through a definition",
+        ),
+        pytest.param(
+            {"d": {"x": "1"}},
+            {"properties": {"d": {"additionalProperties": {"format": "password"}}}},
+            {"/d/x": "string"},
+            id="a map of secrets",
+        ),
+        pytest.param(
+            {"v": MASK},
+            {"secret_fields": ["v"], "properties": {"v": {"type": "array"}}},
+            {"/v": "array"},
+            id="type behind the mask",
+        ),
+        pytest.param({"free": MASK}, {"secret_fields": []}, {}, id="a user's own asterisks"),
+        pytest.param(
+            {"a": {"a": "x"}},
+            {"properties": {"a": {"$ref": "#/definitions/A"}}, "definitions": {"A": {"$ref": "#/definitions/A"}}},
+            {},
+            id="a definition that is itself",
+        ),
+    ],
+)
+def test_secret_places(data: dict[str, object], fields: dict[str, object], expected: dict[str, str]) -> None:
+    """Every place that the schema calls secret is found, with the JSON type of its value."""
+    assert secret_places(data, fields) == expected
+
+
+def test_taking_out_leaves_null_and_a_slot() -> None:
+    """A secret's place holds null, and its slot names the resource and the place."""
+    body, slots = take_out("block:secret/db", {"data": {"value": {"user": "u"}}}, {"/data/value": "object"})
+
+    assert body == {"data": {"value": None}}
+    assert slots == (Secret("/data/value", "block:secret/db#/data/value", "object"),)
+
+
+@pytest.mark.parametrize("kind", ["string", "number", "boolean", "array", "object"])
+def test_a_marker_names_its_slot_and_is_recognised(kind: str) -> None:
+    """The marker says which secret is missing, is never the mask, and is known again later."""
+    secret = Secret("/data/value", "block:secret/db#/data/value", kind)  # type: ignore[arg-type]
+    body = fill({"data": {"value": None}}, [secret], {})
+
+    assert secret.slot in str(marker(secret))
+    assert MASK not in str(body)
+    assert still_marked(body, secret)
+
+
+def test_a_supplied_secret_takes_its_place() -> None:
+    """A supplied value of any JSON type stands where the slot was."""
+    secret = Secret("/data/value", "s", "object")
+
+    assert fill({"data": {"value": None}}, [secret], {"s": {"a": [1]}}) == {"data": {"value": {"a": [1]}}}
+
+
+def test_the_variable_of_a_slot() -> None:
+    """The variable's name is the slot in capitals."""
+    assert variable_name("block:secret/db-pw#/data/value") == "XFER_SECRET_BLOCK_SECRET_DB_PW_DATA_VALUE"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://user:hunter2@git.example/x.git",
+        "https://ghp_abcdefghijklmnopqrstuvwxyz0123456789@github.com/x",
+        "-----BEGIN RSA PRIVATE KEY-----\nMII",
+        "AKIAIOSFODNN7EXAMPLE",
+        "glpat-abcdefghijklmnopqrst",
+        "xoxb-1234-5678-abcdefgh",
+        "https://hooks.slack.com/services/T/B/x",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+        "pnu_abcdefghijklmnopqrstuvwxyz0123456789",
+        "DefaultEndpointsProtocol=https;AccountKey=abc==",
+        "q7Zp2Lx9Vb4Nc8Rt1Yw6Kd3Hf5Gj0Ms",
+    ],
+)
+def test_values_that_look_like_secrets(value: str) -> None:
+    """Known shapes of credentials are noticed wherever they stand."""
+    assert list(suspects({"a": [value]})) == ["/a/0"]
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "db_password", "API_KEY", "access_token", "clientSecret", "dsn", "Authorization"]
+)
+def test_names_that_hold_secrets(name: str) -> None:
+    """A text under a telling name is noticed."""
+    assert list(suspects({"env": {name: "x1"}})) == [f"/env/{name}"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"token": "{{ prefect.blocks.secret.token }}"},
+        {"description": "a pass over the data, tokenised"},
+        {"url": "https://github.com/org/repo.git"},
+        {"path": "/srv/flows/etl/nightly/long/path/to/a/file.py"},
+        {"image": "registry.example/team/image:2026.11"},
+        {"sum": "0123456789abcdef0123456789abcdef01234567"},
+        {"password": ""},
+        {"token": "********"},
+    ],
+)
+def test_ordinary_values_are_left_alone(body: dict[str, object]) -> None:
+    """Templates, paths, images, plain URLs and checksums are not taken for secrets."""
+    assert list(suspects(body)) == []
