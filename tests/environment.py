@@ -361,6 +361,10 @@ def plant_block_types(environment: Environment) -> None:
         description="Stores <b>bold</b> & \"quoted\" 'things' &amp; entities, ünïcode.",
         code_example="```python\nif a < b and c > d & e:\n    print(\"x\", 'y')\n```",
     )
+    environment.block_type("acme-patched", "Acme patched", description="a < b", code_example="a < b")
+    # Only what POST stores is escaped.
+    path = f"/block_types/{environment.types['acme-patched']}"
+    environment.api.patch(path, description="Raw <b> & &amp; raw", code_example="if a < b & c:")
     for slug, name in (
         ("acme-child", "Acme child"),
         ("acme-middle", "Acme middle"),
@@ -1310,7 +1314,9 @@ class Draw:
         for _ in range(self.random.randint(1, 4)):
             pool = self.name(environment.pools)
             block = self.random.choice(list(environment.blocks.values()))
-            shape = template({"x": "{{ x }}"}, x={"type": "object", "default": reference(block)}, y={"default": self.template()})
+            shape = template(
+                {"x": "{{ x }}"}, x={"type": "object", "default": reference(block)}, y={"default": self.template()}
+            )
             storage = {"default_result_storage_block_id": block}
             fields = self.maybe(
                 base_job_template=shape,
@@ -1409,7 +1415,6 @@ class Draw:
         choices += [selected("resume-work-queue", work_queue_id=each) for each in environment.queues.values()]
         choices += [selected("resume-automation", automation_id=each) for each in automations]
         blocks = list(environment.blocks.values())
-        choices += [
-            {"type": "send-notification", "block_document_id": each, "body": self.template()} for each in blocks
-        ]
+        body = f"see {self.random.choice(blocks)}"
+        choices += [{"type": "send-notification", "block_document_id": each, "body": body} for each in blocks]
         return self.random.sample(choices, self.random.randint(1, min(3, len(choices))))

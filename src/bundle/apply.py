@@ -17,18 +17,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 
 from bundle.canonical import replace_all, resolve
+from bundle.destination import Fields, Sender
 from bundle.environment import Environment, describe
 from bundle.errors import AccessDenied, RequestRejected, ServerError, Unreachable
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made, Raw
 from bundle.model import Api, Body, Event, Json, Key, Placed, Record, Reference
-from bundle.paths import segment
 from bundle.plan import Action, Plan, Secrets, mark, match
 from bundle.references import NIL_ID, put_back
 from bundle.secrets import marker, still_marked
@@ -52,13 +52,6 @@ class Outcome(msgspec.Struct, frozen=True):
     waits_for: tuple[Key, ...] = ()
     missing_secrets: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
-
-
-class Fields(msgspec.Struct, frozen=True):
-    """What the destination's version takes and how it keeps tag limits."""
-
-    accepted: Callable[[str, str], frozenset[str] | None]
-    tag_limits_are_global: bool
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -224,7 +217,7 @@ class _Run:
 
     async def _create(self, record: Record) -> Outcome | None:
         kind = KINDS[record.kind]
-        to = _Destination(self._api, self._fields, self._rows, self._new)
+        to = Sender(self._api, self._fields, self._rows, self._new)
         first = self._final(record, kind.pending(record.body, mark(record)))
         try:
             made = await kind.create(to, first)
@@ -262,7 +255,7 @@ class _Run:
             return _outcome(self._actions[record.key], "failed", reason="waits-for", waits_for=lost)
         if self._is_over():
             return _outcome(self._actions[record.key], "failed", reason="not-tried")
-        to = _Destination(self._api, self._fields, self._rows, self._new)
+        to = Sender(self._api, self._fields, self._rows, self._new)
         await KINDS[record.kind].finish(to, begun.made, self._final(record, record.body), begun.first)
         return self._succeeded(record, dropped=to.dropped)
 
@@ -278,7 +271,7 @@ class _Run:
             for each in record.secrets
             if each.slot in self._secrets.supplied and still_marked(live, each)
         }
-        to = _Destination(self._api, self._fields, self._rows, self._new)
+        to = Sender(self._api, self._fields, self._rows, self._new)
         names = sorted({pointer.split("/")[1] for pointer in wanted})
         await KINDS[record.kind].update(to, Made(identifier), replace_all(live, wanted), names)
         return _outcome(action, "succeeded")
@@ -350,61 +343,3 @@ def _has(body: Body, pointer: str) -> bool:
 def _outcome(action: Action, state: State, *, reason: str | None = None, **more: Json) -> Outcome:
     details = {"missing_secrets": action.missing_secrets, "waits_for": action.waits_for} | more
     return Outcome(action.key, action.kind, state, reason or action.reason, **details)
-
-
-class _Destination:
-    """Sends the writes of one record, without fields that the destination does not take."""
-
-    def __init__(self, api: Api, fields: Fields, rows: Mapping[str, Raw], new: set[str]) -> None:
-        self._api = api
-        self._fields = fields
-        self._rows = rows
-        self._new = new
-        self._dropped: set[str] = set()
-
-    @property
-    def dropped(self) -> tuple[str, ...]:
-        return tuple(sorted(self._dropped))
-
-    @property
-    def is_cloud(self) -> bool:
-        return self._api.is_cloud
-
-    async def post(self, template: str, body: Body, *, repeatable: bool = True, **segments: str) -> Raw:
-        return await self._send("POST", template, body, segments, repeatable=repeatable)
-
-    async def put(self, template: str, body: Body, **segments: str) -> Raw:
-        return await self._send("PUT", template, body, segments, repeatable=True)
-
-    async def patch(self, template: str, body: Body, **segments: str) -> None:
-        await self._send("PATCH", template, body, segments, repeatable=True)
-
-    async def _send(
-        self,
-        method: Literal["POST", "PUT", "PATCH"],
-        template: str,
-        body: Json,
-        segments: Mapping[str, str],
-        *,
-        repeatable: bool,
-    ) -> Raw:
-        path = template.format_map({name: segment(value) for name, value in segments.items()})
-        kept = self._taken(method, template, body)
-        return await self._api.write(method, path, kept, repeatable=repeatable) or {}
-
-    def _taken(self, method: str, template: str, body: Json) -> Json:
-        accepted = self._fields.accepted(method, template)
-        if accepted is None or not isinstance(body, dict):
-            return body
-        self._dropped |= body.keys() - accepted
-        return {name: value for name, value in body.items() if name in accepted}
-
-    @property
-    def keeps_tag_limits_as_global(self) -> bool:
-        return self._fields.tag_limits_are_global
-
-    def raw(self, identifier: str) -> Raw | None:
-        return self._rows.get(identifier)
-
-    def is_new(self, identifier: str) -> bool:
-        return identifier in self._new

@@ -26,7 +26,7 @@ def encode(value: Any) -> bytes:
     return _ENCODER.encode(value)
 
 
-def sha256_hex(data: bytes) -> str:
+def sha256_hex(data: bytes | bytearray) -> str:
     """The SHA-256 of some bytes as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
 

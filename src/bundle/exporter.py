@@ -7,17 +7,14 @@ read again, a few times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from bundle import __version__
-from bundle.canonical import encode
 from bundle.environment import Environment, describe
 from bundle.graph import place
-from bundle.kinds import KINDS
-from bundle.model import Api, Header, Json, Placed
-from bundle.snapshot import OnEvent, Reading, server_version, take
+from bundle.model import Api, Header, Placed
+from bundle.snapshot import OnEvent, Reading, moved_kinds, server_version, take
 
 _ATTEMPTS = 3
 
@@ -79,14 +76,4 @@ async def _consistent(api: Api, *, redact: bool, on_event: OnEvent) -> tuple[Env
 async def _changed(api: Api, before: Reading) -> tuple[str, ...]:
     """The kinds whose rows are not what they were, or not as many as the server counts."""
     miscounted = {name for name, count in before.counts.items() if count not in {None, len(before.rows[name])}}
-    after = await take(api, deep=False)
-    moved = {
-        name for name, rows in after.rows.items() if _signatures(name, rows) != _signatures(name, before.rows[name])
-    }
-    return tuple(sorted(miscounted | moved))
-
-
-def _signatures(kind: str, rows: Iterable[Mapping[str, Json]]) -> frozenset[bytes]:
-    """What counts of each row: not when a worker polled, nor any other state of running."""
-    passing = KINDS[kind].ignored | KINDS[kind].deep_fields | {"updated"}
-    return frozenset(encode({name: value for name, value in row.items() if name not in passing}) for row in rows)
+    return tuple(sorted(miscounted | set(await moved_kinds(api, before))))

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import msgspec
 
-from bundle.apply import Fields, Outcome, State, apply
+from bundle.apply import Outcome, State, apply
+from bundle.destination import Fields
 from bundle.canonical import replace_all, resolve
 from bundle.environment import Environment, describe
 from bundle.errors import SecretMissing, UsageError

@@ -26,9 +26,10 @@ from bundle.model import Body, Json, Key, Pointer, Reference
 
 NIL_ID = "00000000-0000-0000-0000-000000000000"
 
+# With dashes an id is found even between other hex digits; without, only where it stands alone.
 _UUID = re.compile(
-    r"(?<![0-9a-fA-F])(?:[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-    r"|[0-9a-fA-F]{32})(?![0-9a-fA-F])"
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+    r"|(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])"
 )
 _SHORTEST = 32
 _TEMPLATE = re.compile(r"\{\{\s*(?:prefect\.)?(blocks|variables)\.([\w.\-\[\]$]+)[^}]*\}\}")

@@ -103,6 +103,47 @@ async def take(
     return Reading({name: rows for name, rows, _ in results}, {name: count for name, _, count in results})
 
 
+async def moved_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KINDS) -> tuple[str, ...]:
+    """The kinds that changed since they were read.
+
+    Where the server sorts by update time and counts, only rows updated since
+    and the count are asked for; other kinds are read again. What changes while
+    things run (when a worker polled, who holds a slot) is no change.
+    """
+    reader = ApiReader(api, deep=False)
+
+    async def has_moved(kind: Kind) -> bool:
+        rows = before.rows[kind.name]
+        if kind.is_sorted_by_update and rows:
+            known = {str(row["id"]): _signature(kind, row) for row in rows}
+            recent = await _recent(api, kind, max(str(row["updated"]) for row in rows))
+            count = await kind.count(reader)
+            return count not in {None, len(rows)} or any(
+                known.get(str(row["id"])) != _signature(kind, row) for row in recent
+            )
+        return {_signature(kind, row) for row in await kind.read(reader)} != {_signature(kind, row) for row in rows}
+
+    async with asyncio.TaskGroup() as group:
+        tasks = {name: group.create_task(has_moved(kind)) for name, kind in kinds.items()}
+    return tuple(sorted(name for name, task in tasks.items() if task.result()))
+
+
+async def _recent(api: Api, kind: Kind, newest: str) -> list[Raw]:
+    """Rows updated after ``newest``, the latest update that was seen."""
+    recent: list[Raw] = []
+    async for page in api.pages(f"{kind.path}/filter", {"sort": "UPDATED_DESC"}):
+        later = [row for row in page if str(row["updated"]) > newest]
+        recent += later
+        if len(later) < len(page):
+            break
+    return recent
+
+
+def _signature(kind: Kind, row: Raw) -> bytes:
+    passing = kind.ignored | kind.deep_fields | {"updated"}
+    return encode({name: value for name, value in row.items() if name not in passing})
+
+
 async def server_version(api: Api) -> str | None:
     """The Prefect version of a server (``GET /admin/version``); None for Cloud, which does not say."""
     if api.is_cloud:

@@ -28,7 +28,7 @@ __all__ = ["BundleReader", "Limits", "open_bundle", "read_bundle", "verify_bundl
 
 PART_BYTES = 4 * MIB
 _SUMS = "SHA256SUMS"
-_SPOOL_BYTES = 8 * MIB
+_SPOOL_BYTES = MIB
 _HINT = "the file is damaged or was changed; get a fresh copy, or export again"
 
 
@@ -121,7 +121,7 @@ class BundleReader:
         self._archive = ArchiveReader(stream, limits)
         self._limits = limits
         self._ledger = Ledger(limits)
-        self.manifest_bytes = self._archive.first(manifests.NAME, limits.manifest_bytes)
+        self.manifest_bytes = bytes(self._archive.first(manifests.NAME, limits.manifest_bytes))
         self.manifest, self.warnings = manifests.decode_manifest(self.manifest_bytes, limits)
         self._newer = manifests.is_newer(self.manifest.format)
         self._expected_secrets = iter(self.manifest.secrets)
@@ -146,11 +146,11 @@ class BundleReader:
             raise _corrupt(member.name, "its SHA-256 differs from the one in the manifest")
         if not data.endswith(b"\n") or data.count(b"\n") != member.count:
             raise _corrupt(member.name, f"it does not hold {member.count} lines")
-        start = 0
+        start, view = 0, memoryview(data)
         for number in range(1, member.count + 1):
             end = data.index(b"\n", start)
             try:
-                placed = self._record(member, data[start:end])
+                placed = self._record(member, bytes(view[start:end]))
             except ValueError as error:
                 raise _corrupt(f"{member.name}, line {number}", str(error)) from error
             yield placed
@@ -187,12 +187,11 @@ def _spool_parts(header: Header, records: Iterable[Placed], spool: tempfile.Spoo
     members: list[Member] = []
     place: tuple[int, str] | None = None
     part = 0
-    for wave, kind, lines in _parts(records, ledger, secrets):
+    for wave, kind, count, data in _parts(records, ledger, secrets):
         part = part + 1 if place == (wave, kind) else 1
         place = (wave, kind)
-        data = b"".join(lines)
         name = manifests.part_name(wave, kind, part)
-        members.append(Member(name, kind, wave, len(lines), len(data), sha256_hex(data)))
+        members.append(Member(name, kind, wave, count, len(data), sha256_hex(data)))
         with output_errors("temporary file"):
             spool.write(pack(name, data))
     problem = manifests.account_problem(header.census, header.left_out, members)
@@ -203,20 +202,19 @@ def _spool_parts(header: Header, records: Iterable[Placed], spool: tempfile.Spoo
 
 def _parts(
     records: Iterable[Placed], ledger: Ledger, secrets: list[SecretSlot]
-) -> Iterator[tuple[int, str, list[bytes]]]:
-    """The lines of each part, with wave and kind; secrets are entered on the way."""
+) -> Iterator[tuple[int, str, int, bytearray]]:
+    """Each part with its wave, kind and number of records; secrets are entered on the way."""
     limits = Limits()
     for (wave, kind), group in itertools.groupby(records, key=lambda placed: (placed.wave, placed.record.kind)):
-        lines: list[bytes] = []
-        size = 0
+        count, data = 0, bytearray()
         for placed in group:
             line = _line(placed, ledger, secrets, limits)
-            if lines and size + len(line) > PART_BYTES:
-                yield wave, kind, lines
-                lines, size = [], 0
-            lines.append(line)
-            size += len(line)
-        yield wave, kind, lines
+            if count and len(data) + len(line) > PART_BYTES:
+                yield wave, kind, count, data
+                count, data = 0, bytearray()
+            data += line
+            count += 1
+        yield wave, kind, count, data
 
 
 def _line(placed: Placed, ledger: Ledger, secrets: list[SecretSlot], limits: Limits) -> bytes:

@@ -45,7 +45,7 @@ _HINT = "the file is damaged or is not a bundle; get a fresh copy, or export aga
 
 def pack(name: str, data: bytes | bytearray) -> bytes:
     """One member as a zstd frame."""
-    return _compress(b"".join((_header(name, len(data)), data, bytes(-len(data) % _BLOCK))))
+    return _compress(_header(name, len(data)), data, bytes(-len(data) % _BLOCK))
 
 
 class ArchiveWriter:
@@ -67,11 +67,13 @@ class ArchiveWriter:
         self._output.flush()
 
 
-def _compress(plain: bytes) -> bytes:
+def _compress(*pieces: bytes | bytearray) -> bytes:
     compressor = zstandard.ZstdCompressor(
         level=_LEVEL, write_checksum=True, write_content_size=True, write_dict_id=False
     )
-    return compressor.compress(plain)
+    stream = compressor.compressobj(size=sum(map(len, pieces)))
+    packed = [stream.compress(piece) for piece in pieces]
+    return b"".join((*packed, stream.flush()))
 
 
 def _header(name: str, size: int) -> bytes:
@@ -103,7 +105,7 @@ class ArchiveReader:
         self._plain_bytes = 0
         self._digest = hashlib.sha256()
 
-    def first(self, name: str, most: int) -> bytes:
+    def first(self, name: str, most: int) -> bytearray:
         """The data of the first member, whose size of up to ``most`` only the archive knows.
 
         Raises:
@@ -115,7 +117,7 @@ class ArchiveReader:
             self._refuse(name, "the tar header has no valid size")
         return self._data(plain, name, int(field[:-1], 8))
 
-    def member(self, name: str, size: int) -> bytes:
+    def member(self, name: str, size: int) -> bytearray:
         """The data of the next member, which must have this name and size.
 
         Raises:
@@ -138,14 +140,16 @@ class ArchiveReader:
         if self._read_some(1):
             self._refuse(_END_NAME, "bytes follow the end of the archive")
 
-    def _data(self, plain: bytes, name: str, size: int) -> bytes:
+    def _data(self, plain: bytearray, name: str, size: int) -> bytearray:
         if plain[:_BLOCK] != _header(name, size):
             self._refuse(name, _oddity(plain, name))
         if len(plain) != _padded(size) or plain.count(0, _BLOCK + size) != len(plain) - _BLOCK - size:
             self._refuse(name, "the data is not filled up with zero bytes to a multiple of 512")
-        return plain[_BLOCK : _BLOCK + size]
+        del plain[_BLOCK + size :]
+        del plain[:_BLOCK]
+        return plain
 
-    def _frame(self, name: str, least: int, most: int) -> bytes:
+    def _frame(self, name: str, least: int, most: int) -> bytearray:
         start = self._offset
         header = self._frame_header(name)
         size = zstandard.get_frame_parameters(header).content_size
@@ -174,20 +178,19 @@ class ArchiveReader:
             self._refuse(name, f"the zstd frame needs a window of more than {_WINDOW} bytes")
         return header
 
-    def _blocks(self, name: str, header: bytes, size: int, longest: int) -> bytes:
+    def _blocks(self, name: str, header: bytes, size: int, longest: int) -> bytearray:
         """The content of a frame after its header; one block gives at most 128 KiB, so a lie is soon found."""
         decoder = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
-        pieces, total, last = [self._feed(decoder, name, header)], 0, False
+        plain, last = bytearray(self._feed(decoder, name, header)), False
         while not last:
             start = self._read(name, 3)
             last, length = self._block_length(name, int.from_bytes(start, "little"))
-            pieces.append(self._feed(decoder, name, start + self._read(name, length + 4 * last)))
-            total += len(pieces[-1])
-            if total > size or self._offset > longest:
+            plain += self._feed(decoder, name, start + self._read(name, length + 4 * last))
+            if len(plain) > size or self._offset > longest:
                 self._refuse(name, "the zstd frame is longer than it states")
-        if total != size or not decoder.eof or decoder.unused_data:
+        if len(plain) != size or not decoder.eof or decoder.unused_data:
             self._refuse(name, "the zstd frame does not end where it should")
-        return b"".join(pieces)
+        return plain
 
     def _block_length(self, name: str, header: int) -> tuple[bool, int]:
         last, kind, size = bool(header & 1), header >> 1 & 3, header >> 3
@@ -240,7 +243,7 @@ def _between(least: int, most: int) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
-def _oddity(plain: bytes, name: str) -> str:
+def _oddity(plain: bytearray, name: str) -> str:
     found = plain[:100].rstrip(b"\0").decode("ascii", "replace")
     if found != name:
         return f"another member stands here: {found!r}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from collections.abc import Sequence
 
 from bundle.canonical import resolve, split
 from bundle.container.limits import Limits
@@ -16,6 +17,8 @@ from bundle.container.manifest import is_key, shown
 from bundle.model import Key, Placed, Pointer, Record, Reference, SecretSlot
 
 _MASK = (1 << 64) - 1
+_TABLES = 256
+_SMALL = 1024
 
 
 class Ledger:
@@ -29,7 +32,7 @@ class Ledger:
         self._open: dict[int, str] = {}
         self._content = hashlib.sha256()
 
-    def add(self, placed: Placed) -> list[SecretSlot]:
+    def add(self, placed: Placed) -> Sequence[SecretSlot]:
         """Enter the next record; the answer is how the manifest lists its secrets.
 
         Raises:
@@ -47,7 +50,7 @@ class Ledger:
         self._content.update(f"{record.digest}\n".encode())
         for reference in record.references:
             self._enter(record, reference)
-        return [_slot(record, index) for index in range(len(record.secrets))]
+        return [_slot(record, index) for index in range(len(record.secrets))] if record.secrets else ()
 
     def close(self) -> str:
         """End the account; the answer is the content digest.
@@ -80,15 +83,16 @@ class Ledger:
 
 
 class KeySet:
-    """A set of texts in 16 to 32 bytes each, whatever their length.
+    """A set of texts in 11 to 16 bytes each, whatever their length.
 
-    It holds only their 64-bit hashes under a seed of this process, so a million keys need 16 MiB. That
-    two of a million keys are taken for one another happens in one of 30 million bundles.
+    It holds only their 64-bit hashes under a seed of this process. That two of a million keys are taken
+    for one another happens in one of 30 million bundles.
     """
 
     def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * 1024))
-        self._used = 0
+        # Many small tables, so that growing one never needs much memory for the old and the new together.
+        self._tables = [array("Q", bytes(8 * 16)) for _ in range(_TABLES)]
+        self._used = [0] * _TABLES
 
     @staticmethod
     def number(text: str) -> int:
@@ -98,32 +102,38 @@ class KeySet:
     def add(self, text: str) -> bool:
         """Add a text; the answer is whether it is new."""
         number = self.number(text)
-        index = self._find(number)
-        if self._slots[index]:
+        which = number % _TABLES
+        table = self._tables[which]
+        index = _find(table, number)
+        if table[index]:
             return False
-        self._slots[index] = number
-        self._used += 1
-        if 2 * self._used > len(self._slots):
-            self._grow()
+        table[index] = number
+        self._used[which] += 1
+        if 4 * self._used[which] > 3 * len(table):
+            self._tables[which] = _grown(table)
         return True
 
     def __contains__(self, number: int) -> bool:
-        return self._slots[self._find(number)] != 0
+        table = self._tables[number % _TABLES]
+        return table[_find(table, number)] != 0
 
-    def _find(self, number: int) -> int:
-        """The place of a number, or the free one where it belongs."""
-        slots = self._slots
-        mask = len(slots) - 1
-        index = number & mask
-        while slots[index] not in (0, number):
-            index = (index + 1) & mask
-        return index
 
-    def _grow(self) -> None:
-        numbers, self._slots = self._slots, array("Q", bytes(16 * len(self._slots)))
-        for number in numbers:
-            if number:
-                self._slots[self._find(number)] = number
+def _find(table: array[int], number: int) -> int:
+    """The place of a number, or the free one where it belongs."""
+    size = len(table)
+    index = number // _TABLES % size
+    while table[index] not in (0, number):
+        index = index + 1 if index + 1 < size else 0
+    return index
+
+
+def _grown(table: array[int]) -> array[int]:
+    size = len(table)
+    larger = array("Q", bytes(8 * (2 * size if size < _SMALL else size * 3 // 2)))
+    for number in table:
+        if number:
+            larger[_find(larger, number)] = number
+    return larger
 
 
 def _fits(reference: Reference, value: object) -> bool:

@@ -8,12 +8,11 @@ may bring fields that this xfer does not know: they are passed over, with a warn
 
 from __future__ import annotations
 
-import functools
 import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -21,9 +20,6 @@ from bundle.canonical import encode, sha256_hex
 from bundle.container.limits import Limits
 from bundle.errors import Corrupt, UnsupportedFormat
 from bundle.model import FORMAT_VERSION, Count, Key, LeftOut, Manifest, Member, Record, Requirement, Wave
-
-if TYPE_CHECKING:
-    import jsonschema
 
 NAME = "manifest.json"
 _HINT = "the file is damaged or was not written by xfer; get a fresh copy, or export again"
@@ -89,10 +85,6 @@ def decode_manifest(data: bytes, limits: Limits) -> tuple[Manifest, tuple[str, .
         raise _corrupt(f"it holds more than {limits.values} JSON values")
     warnings = _check_version(data)
     value = _plain(data, limits)
-    error = next(_manifest_validator().iter_errors(value), None)
-    if error is not None:
-        # The message of the error would quote the value.
-        raise _corrupt(f"{error.json_path!a} breaks the rule {error.validator!r} of the schema")
     manifest = _converted(value)
     if not warnings and encode(manifest) != data:
         raise _corrupt(f"it has fields that format {manifest.format} does not have")
@@ -222,7 +214,11 @@ def _plain(data: bytes, limits: Limits) -> Any:
 
 
 def _converted(value: Any) -> Manifest:
+    # Only reading needs it.
+    from bundle.container.schema import strict  # noqa: PLC0415
+
     try:
+        msgspec.convert(value, strict(Manifest))
         return msgspec.convert(value, Manifest)
     except msgspec.ValidationError as error:
         raise _corrupt(_reason(error)) from error
@@ -246,14 +242,6 @@ def _check_members(manifest: Manifest, limits: Limits) -> None:
         raise _corrupt(f"its members hold more than {limits.records} records")
     if order_of(manifest.members) != manifest.order:
         raise _corrupt("the dependency order differs from the order of the members")
-
-
-@functools.cache
-def _manifest_validator() -> jsonschema.Draft202012Validator:
-    # Only reading needs it.
-    from bundle.container import schema  # noqa: PLC0415
-
-    return schema.validator(schema.MANIFEST)
 
 
 def _too_deep(value: Any, depth: int) -> bool:

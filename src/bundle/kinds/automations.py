@@ -33,6 +33,7 @@ class Automation(Kind):
     defaults = {"description": "", "enabled": True, "tags": [], "actions_on_trigger": [], "actions_on_resolve": []}
     deep_fields = frozenset({"owner_resource"})
     sort = "CREATED_DESC"
+    is_sorted_by_update = True
     counted = True
     unique_names = False
     rank = 70

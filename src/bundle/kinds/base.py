@@ -103,6 +103,8 @@ class Kind:
     defaults: ClassVar[Mapping[str, Json]] = {}
     required: ClassVar[frozenset[str]] = frozenset({"name"})
     sort: ClassVar[str | None] = None
+    is_sorted_by_update: ClassVar[bool] = False
+    """Whether ``/filter`` offers the order ``UPDATED_DESC``."""
     counted: ClassVar[bool] = False
     unique_names: ClassVar[bool] = True
     """Whether the server keeps natural names unique; if not, keys may end in ``~<content hash>``."""

@@ -51,6 +51,7 @@ class Deployment(Kind):
         "enforce_parameter_schema": True,
     }
     sort = "CREATED_DESC"
+    is_sorted_by_update = True
     counted = True
     rank = 60
 

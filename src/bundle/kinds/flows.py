@@ -12,6 +12,7 @@ class Flow(Kind):
     fields = frozenset({"name", "tags", "labels"})
     defaults = {"tags": [], "labels": {}}
     sort = "CREATED_DESC"
+    is_sorted_by_update = True
     counted = True
     rank = 10
 

@@ -12,6 +12,7 @@ class Variable(Kind):
     required = frozenset({"name", "value"})
     defaults = {"tags": []}
     sort = "CREATED_DESC"
+    is_sorted_by_update = True
     counted = True
     rank = 10
 

@@ -1,0 +1,75 @@
+"""The command line: options in, one report out, and the one place where an error becomes an exit code.
+
+Rules:
+
+1. Results go to stdout, everything else to stderr. With ``--json``, stdout gets exactly one JSON
+   document on every path; commands return their report, and only ``run`` prints it.
+2. ``xfer --version`` and ``--help`` import nothing but click: a command's module is imported when
+   it is used.
+3. Whatever is not a ``BundleError`` is a bug of ours: its traceback goes to a file, without values.
+4. Only this package builds a client, prints, and reads the clock and the environment.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from bundle import __version__
+from bundle.cli import options
+from bundle.cli.console import Console
+from bundle.cli.failures import handle
+from bundle.cli.lazy import LazyGroup
+
+COMMANDS = {
+    "export": ("bundle.cli.export", "Read a whole environment into one bundle."),
+    "import": ("bundle.cli.import_", "Replay a bundle into an environment, as often as you like."),
+    "transfer": ("bundle.cli.transfer", "Export and import in one command."),
+    "plan": ("bundle.cli.plan", "Show what an import would do, field by field."),
+    "inspect": ("bundle.cli.inspect", "Show what is inside a bundle."),
+    "verify": ("bundle.cli.verify", "Check that a bundle is whole and unchanged."),
+    "secrets": ("bundle.cli.secrets", "Prepare the secrets that a bundle does not hold."),
+    "demo": ("bundle.cli.demo", "Try everything with two throwaway servers."),
+}
+
+
+@click.group(
+    cls=LazyGroup, lazy=COMMANDS, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, message="xfer %(version)s")
+@options.output
+def xfer() -> None:
+    """Move and archive whole Prefect 3 environments.
+
+    Nothing is lost, and nothing is left out of the account.
+
+    SOURCE and DESTINATION are names of Prefect profiles, API URLs, or "env" for
+    the PREFECT_* variables. Exit codes: 0 done, 1 failed, 2 differences (plan
+    --exit-code), 3 incomplete, 4 bundle refused, 5 server, 6 secret missing,
+    64 usage, 70 bug, 130 interrupted.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; whatever is raised ends here."""
+    console = Console(arguments)
+    try:
+        answer = xfer.main(list(arguments), prog_name="xfer", obj=console, standalone_mode=False)
+    except SystemExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - the one place where an error becomes an exit code
+        return handle(error, console)
+    if answer is None or isinstance(answer, int):
+        return answer or 0
+    try:
+        console.finish(answer)
+    except BaseException as error:  # noqa: BLE001 - as above: stdout may be closed, or full
+        return handle(error, console)
+    return int(answer.exit_code)
+
+
+def main() -> None:
+    """The entry point ``xfer``."""
+    sys.exit(run(sys.argv[1:]))

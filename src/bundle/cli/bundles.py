@@ -1,0 +1,92 @@
+"""Bundles as the command line names them: a file, or ``-`` for standard input and output."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from bundle.cli.console import Console
+from bundle.container import BundleReader, open_bundle, write_bundle, write_file
+from bundle.errors import BundleRejected, UsageError
+from bundle.exporter import Exported
+from bundle.files import check_target
+from bundle.model import Bundle, Manifest
+
+STANDARD = "-"
+
+
+def check_output(console: Console, name: str, *, force: bool) -> None:
+    """Refuse a place that cannot be written to, before any request is sent.
+
+    Raises:
+        UsageError: standard output is a terminal, or is needed for something else.
+        OutputError: something stands there, or it cannot be written.
+    """
+    if name != STANDARD:
+        check_target(Path(name), force)
+        return
+    if console.is_json:
+        raise UsageError(
+            "the bundle and the JSON document cannot both go to standard output", hint="name a file: -o FILE"
+        )
+    if sys.stdout.isatty():
+        raise UsageError("a bundle is not text for a terminal", hint="name a file, or send the output to one: -o FILE")
+    console.result_to_stderr = True
+
+
+def write(exported: Exported, name: str, *, force: bool) -> Manifest:
+    """Write what was exported.
+
+    Raises:
+        OutputError: it cannot be written; what stood there before is untouched.
+    """
+    if name == STANDARD:
+        return write_bundle(exported.header, exported.records, sys.stdout.buffer)
+    return write_file(exported.header, exported.records, Path(name), force=force)
+
+
+def read(console: Console, name: str) -> Bundle:
+    """The whole bundle, verified to its last byte.
+
+    Raises:
+        BundleRejected: it cannot be read, or not be trusted.
+    """
+    with _opened(name) as reader:
+        _warn(console, reader)
+        return Bundle(reader.manifest, tuple(reader.records()))
+
+
+def verify(name: str) -> tuple[Manifest, tuple[str, ...]]:
+    """The manifest and the warnings, after every byte has been verified in bounded memory; raises as ``read``."""
+    with _opened(name) as reader:
+        for _ in reader.records():
+            pass
+        return reader.manifest, tuple(reader.warnings)
+
+
+@contextlib.contextmanager
+def _opened(name: str) -> Iterator[BundleReader]:
+    with _stream(name) as stream:
+        yield open_bundle(stream)
+
+
+@contextlib.contextmanager
+def _stream(name: str) -> Iterator[BinaryIO]:
+    if name == STANDARD:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = Path(name).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        reason = (error.strerror or "input error").lower()
+        raise BundleRejected(f"{name}: cannot be read: {reason}", hint="check the name of the bundle") from error
+    with stream:
+        yield stream
+
+
+def _warn(console: Console, reader: BundleReader) -> None:
+    for warning in reader.warnings:
+        console.warn(warning)

@@ -1,0 +1,89 @@
+"""Where a command speaks: results to stdout, all else to stderr, everything escaped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from bundle.report import screen
+
+if TYPE_CHECKING:
+    from bundle.report.model import Report
+
+
+class Console:
+    """How much is said and in which form; one for each run.
+
+    ``--json`` is looked for in the arguments themselves, since an error in them must be reported as
+    JSON too.
+    """
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        given = list(arguments)
+        self.is_json = "--json" in (given[: given.index("--")] if "--" in given else given)
+        self.is_quiet = False
+        self.is_verbose = False
+        self.is_logging = False
+        self.command = "xfer"
+        self.result_to_stderr = False
+        for stream in (sys.stdout, sys.stderr):
+            # A name that the terminal's encoding does not have must not end the run.
+            with contextlib.suppress(AttributeError, ValueError):
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if os.environ.get("PREFECT_LOGGING_LEVEL", "").upper() == "DEBUG":
+            self.log_everything()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether progress may be drawn: on a terminal, and with no log lines between."""
+        return sys.stderr.isatty() and not self.is_logging
+
+    def say(self, text: str) -> None:
+        """One line on what is going on."""
+        if not self.is_quiet:
+            click.echo(screen.escape(text), err=True)
+
+    def warn(self, text: str) -> None:
+        """One line that somebody should read."""
+        click.echo(f"xfer: warning: {screen.escape(text)}", err=True)
+
+    def error(self, message: str, hint: str | None) -> None:
+        """Why the command failed, and what to do."""
+        label = click.style("error:", fg="red", bold=True) if _has_colors() else "error:"
+        click.echo(f"xfer: {label} {screen.escape_lines(message)}", err=True)
+        if hint:
+            click.echo(f"hint: {screen.escape_lines(hint)}", err=True)
+
+    def result(self, text: str) -> None:
+        """The text that was asked for; the caller has escaped what is foreign in it."""
+        click.echo(text, err=self.result_to_stderr)
+
+    def finish(self, report: Report) -> None:
+        """Print the report of a command in the form asked for."""
+        if self.is_json:
+            from bundle.report import json  # noqa: PLC0415 - msgspec is not needed for --help
+
+            click.echo(json.render(report))
+            return
+        from bundle.report import text  # noqa: PLC0415 - as above
+
+        self.result(text.render(report, is_whole=self.is_verbose))
+        if report.error is not None:
+            self.error(report.error.message, report.error.hint)
+
+    def log_everything(self) -> None:
+        """Send the debug log of this package to stderr."""
+        # Few runs need it, and it is the slowest import of all here.
+        from bundle.cli import log  # noqa: PLC0415
+
+        self.is_logging = True
+        log.show()
+
+
+def _has_colors() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")

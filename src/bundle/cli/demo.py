@@ -1,0 +1,139 @@
+"""``xfer demo``: the whole tool on two throwaway servers, with every claim checked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from bundle import servers
+from bundle.cli import connection, options
+from bundle.cli.console import Console
+from bundle.client import PrefectApi
+from bundle.container import read_bundle, verify_bundle, write_file
+from bundle.demo import Check, Trip, checks, fill
+from bundle.errors import ExitCode, UsageError
+from bundle.exporter import export_environment
+from bundle.importer import Prepared, Result, carry_out, prepare
+from bundle.model import Bundle, Manifest
+from bundle.profiles import Target
+from bundle.report import account, text
+from bundle.report.model import Side
+
+
+@click.command("demo")
+@click.option("--keep", metavar="DIRECTORY", type=click.Path(path_type=Path), help="Leave the bundle here.")
+@options.output
+@click.pass_obj
+def command(console: Console, keep: Path | None) -> int:
+    """Start two Prefect servers, fill one, move everything to the other, twice.
+
+    They listen on this machine only, live in a temporary directory, and are
+    gone at the end. Needs Prefect: pip install 'xfer[demo]'. Exit code 0 only if
+    all that this program promises has held.
+    """
+    file = _place(keep)
+    servers.find_prefect()
+    with tempfile.TemporaryDirectory(prefix="xfer-demo-") as directory, ExitStack() as stack:
+        root = Path(directory)
+        with _step(console, "starting two Prefect servers, which takes the longest"):
+            started = servers.start_many([root / "a", root / "b"])
+            a, b = (stack.enter_context(server) for server in started)
+        tour = _Tour(console, file or root / "env.pxb")
+        trip = asyncio.run(tour.run(Target(name="a", url=a.url), Target(name="b", url=b.url)))
+    return _verdict(console, checks(trip), file)
+
+
+def _place(keep: Path | None) -> Path | None:
+    if keep is None:
+        return None
+    file = keep / "env.pxb"
+    if file.exists():
+        raise UsageError(f"{file}: already exists", hint="name another directory with --keep")
+    keep.mkdir(parents=True, exist_ok=True)
+    return file
+
+
+class _Tour:
+    """The steps of the demo; each is said, timed, and shown as the command it stands for shows it."""
+
+    def __init__(self, console: Console, file: Path) -> None:
+        self._console = console
+        self._file = file
+
+    async def run(self, source: Target, destination: Target) -> Trip:
+        password = secrets.token_urlsafe(24)
+        async with connection.connect(source) as a, connection.connect(destination) as b:
+            with self._step("filling server a: blocks, pools, deployments with schedules, automations, limits"):
+                await fill(a, password=password)
+            bundle = await self._export(a)
+            first, _ = await self._import(b, bundle, "importing it into server b")
+            second, writes = await self._import(b, bundle, "importing it again")
+            with self._step("exporting server b, to compare"):
+                returned = await self._read_back(b)
+        return Trip(bundle, returned, first, second, writes, password)
+
+    async def _export(self, a: PrefectApi) -> Bundle:
+        with self._step(f"exporting server a: xfer export --from a -o {self._file.name}"):
+            manifest = await _write(a, self._file)
+        self._show(text.render(account.exported(manifest, self._file.name, Side("a", a.url), ())))
+        with self._step(f"checking every byte: xfer verify {self._file.name}"):
+            verify_bundle(self._file)
+        return read_bundle(self._file)
+
+    async def _import(self, b: PrefectApi, bundle: Bundle, words: str) -> tuple[Result, int]:
+        before = b.sent
+        with self._step(f"{words}: xfer import {self._file.name} --to b"):
+            prepared = await prepare(bundle, b)
+            result = await carry_out(prepared, b)
+        writes = b.sent.writes - before.writes
+        self._show(text.render(account.imported(_run(prepared, self._file, b), prepared.plan, result.outcomes)))
+        self._show(f"requests: {b.sent.reads - before.reads} reads, {writes} writes")
+        return result, writes
+
+    async def _read_back(self, b: PrefectApi) -> Bundle:
+        file = self._file.with_name(f"{self._file.stem}-back.pxb")
+        try:
+            await _write(b, file)
+            return read_bundle(file)
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _step(self, words: str) -> contextlib.AbstractContextManager[None]:
+        return _step(self._console, words)
+
+    def _show(self, block: str) -> None:
+        self._console.result("\n".join(f"    {line}".rstrip() for line in block.split("\n")) + "\n")
+
+
+def _run(prepared: Prepared, file: Path, b: PrefectApi) -> account.Run:
+    return account.Run("import", prepared.bundle.manifest, file.name, Side("b", b.url))
+
+
+async def _write(api: PrefectApi, file: Path) -> Manifest:
+    exported = await export_environment(api, created=datetime.now(UTC).isoformat(timespec="seconds"))
+    return write_file(exported.header, exported.records, file, force=False)
+
+
+@contextlib.contextmanager
+def _step(console: Console, words: str) -> Iterator[None]:
+    console.result(f"* {words}")
+    started = time.monotonic()
+    yield
+    console.result(f"  {time.monotonic() - started:.1f} s\n")
+
+
+def _verdict(console: Console, results: tuple[Check, ...], file: Path | None) -> int:
+    for check in results:
+        console.result(f"{'held  ' if check.holds else 'FAILED'}  {check.statement}")
+    if file is not None:
+        console.result(f"the bundle: {file}")
+    return int(ExitCode.DONE if all(check.holds for check in results) else ExitCode.FAILED)

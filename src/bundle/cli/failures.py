@@ -1,0 +1,80 @@
+"""Errors become exit codes here, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+
+import click
+
+from bundle.cli.console import Console
+from bundle.errors import BundleError, ExitCode
+
+_USER_INFORMATION = re.compile(r"//[^/\s'\"]*@")
+
+
+def handle(error: BaseException, console: Console) -> int:
+    """Tell the user what went wrong, once, and give the exit code."""
+    expected = _expected(error)
+    if _is_broken_pipe(error) or _is_broken_pipe(expected):
+        return _go_quietly()
+    if expected is not None:
+        return _tell(console, expected.exit_code, type(expected).__name__, expected.message, expected.hint)
+    if isinstance(error, click.ClickException):
+        return _misused(error, console)
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return _tell(console, ExitCode.INTERRUPTED, "Interrupted", "interrupted", None)
+    return _bug(error, console)
+
+
+def _expected(error: BaseException) -> BundleError | None:
+    """The error itself, or the first one in a ``TaskGroup``'s group that holds nothing else."""
+    if isinstance(error, BundleError):
+        return error
+    if isinstance(error, BaseExceptionGroup) and all(_expected(each) for each in error.exceptions):
+        return _expected(error.exceptions[0])
+    return None
+
+
+def _is_broken_pipe(error: BaseException | None) -> bool:
+    return isinstance(error, BrokenPipeError) or (error is not None and isinstance(error.__cause__, BrokenPipeError))
+
+
+def _go_quietly() -> int:
+    """Whoever read our output has gone; so nothing more is printed, not even by Python when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return int(ExitCode.FAILED)
+
+
+def _tell(console: Console, code: int, name: str, message: str, hint: str | None) -> int:
+    console.error(message, hint)
+    if console.is_json:
+        # Not at the top: neither --help nor --version needs msgspec.
+        from bundle.report import account, json  # noqa: PLC0415
+        from bundle.report.model import Problem  # noqa: PLC0415
+
+        click.echo(json.render(account.failed(console.command, code, Problem(name, message, hint))))
+    return int(code)
+
+
+def _misused(error: click.ClickException, console: Console) -> int:
+    """What click says, in the form of ours, without what stands before the @ in a URL."""
+    message = _USER_INFORMATION.sub("//***@", error.format_message())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None and not message.strip():
+        message = "a command is missing"
+    hint = f"`{context.command_path} --help` shows how it is used" if context else None
+    return _tell(console, ExitCode.USAGE, "UsageError", message[:1].lower() + message[1:].removesuffix("."), hint)
+
+
+def _bug(error: BaseException, console: Console) -> int:
+    # Few runs need it.
+    from bundle.cli import bugs  # noqa: PLC0415
+
+    try:
+        place = f"where it happened stands in {bugs.keep(error)}, without any value"
+    except OSError:
+        place = "the traceback could not be kept: the directory for temporary files is not writable"
+    message = f"xfer has a bug: an unexpected {type(error).__name__}"
+    return _tell(console, ExitCode.BUG, "Bug", message, f"please report it; {place}")

@@ -1,0 +1,101 @@
+"""``xfer import``: a bundle becomes resources of a profile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Literal
+
+import click
+import msgspec
+
+from bundle.cli import bundles, connection, options, supplied
+from bundle.cli.console import Console
+from bundle.cli.interruption import stopping
+from bundle.cli.progress import progress
+from bundle.importer import Prepared, Result, carry_out, prepare
+from bundle.model import Bundle, Json
+from bundle.plan import Secrets
+from bundle.profiles import Target
+from bundle.report import account
+from bundle.report.model import Report
+
+Missing = Literal["placeholder", "skip", "fail"]
+
+
+class Job(msgspec.Struct, frozen=True):
+    """One bundle on its way to one destination; ``file`` is how the user calls the bundle."""
+
+    command: str
+    bundle: Bundle
+    file: str | None
+    target: Target
+    secrets: Secrets
+
+    @property
+    def run(self) -> account.Run:
+        """The same as the report needs it."""
+        side = connection.side(self.target)
+        return account.Run(self.command, self.bundle.manifest, self.file, side, frozenset(self.secrets.supplied))
+
+
+@click.command("import")
+@options.bundle
+@options.destination
+@options.secrets
+@options.dry_run
+@options.result
+@click.pass_obj
+def command(
+    console: Console,
+    bundle: str,
+    destination: str,
+    secrets_file: str | None,
+    missing_secrets: Missing,
+    *,
+    dry_run: bool,
+) -> Report:
+    """Replay the bundle FILE (- for stdin) into DESTINATION.
+
+    What is there already is left alone, so an import can be repeated, and after
+    an interruption goes on where it ended. The whole bundle is verified before
+    the first request.
+    """
+    (target,) = connection.find_targets(console, destination)
+    values = supplied.read_file(console, secrets_file)
+    job = make_job(console, "import", bundle, target, values, missing_secrets)
+    return asyncio.run(show(console, job) if dry_run else replay(console, job))
+
+
+def make_job(
+    console: Console, command_name: str, file: str, target: Target, values: dict[str, Json], missing: Missing
+) -> Job:
+    """Read and verify the bundle, and match the supplied secrets with its slots; sends no request."""
+    stored = bundles.read(console, file)
+    secrets = Secrets(supplied=supplied.gather(stored, values), missing=missing)
+    return Job(command_name, stored, file, target, secrets)
+
+
+async def show(console: Console, job: Job) -> Report:
+    """The plan; nothing is written."""
+    connection.announce(console, "reading", job.target)
+    with progress(console) as on_event:
+        async with connection.connect(job.target) as api:
+            prepared = await prepare(job.bundle, api, secrets=job.secrets, on_event=on_event)
+    return account.planned(job.run, prepared.plan)
+
+
+async def replay(console: Console, job: Job) -> Report:
+    """The plan, carried out; the first interrupt ends it with an account of what was done."""
+    stop = asyncio.Event()
+    connection.announce(console, "importing into", job.target)
+    prepared, result = await _carry(console, job, stop)
+    report = account.imported(job.run, prepared.plan, result.outcomes)
+    return account.interrupted(report) if stop.is_set() else report
+
+
+async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepared, Result]:
+    with progress(console) as on_event:
+        async with connection.connect(job.target) as api:
+            prepared = await prepare(job.bundle, api, secrets=job.secrets, on_event=on_event)
+            with stopping(stop, console):
+                return prepared, await carry_out(prepared, api, on_event=on_event, stop=stop)

@@ -1,0 +1,75 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from bundle.cli.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _set_verbose(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    console = ctx.find_object(Console)
+    if value and console is not None:
+        console.is_verbose = True
+        console.log_everything()
+
+
+def _set_quiet(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
+    console = ctx.find_object(Console)
+    if value and console is not None:
+        console.is_quiet = True
+
+
+def output(function: F) -> F:
+    """``-v`` and ``--quiet``, before the command or after it."""
+    function = click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        expose_value=False,
+        callback=_set_verbose,
+        help="Show lists in full, and log every request.",
+    )(function)
+    return click.option("--quiet", is_flag=True, expose_value=False, callback=_set_quiet, help="Do not show progress.")(
+        function
+    )
+
+
+def json_output(function: F) -> F:
+    """``--json``; ``Console`` finds it in the arguments."""
+    return click.option("--json", is_flag=True, expose_value=False, help="Print one JSON document.")(function)
+
+
+def result(function: F) -> F:
+    """The options of a command that ends in a report."""
+    return json_output(output(function))
+
+
+bundle = click.argument("bundle", metavar="FILE", required=True)
+source = click.option("--from", "source", metavar="SOURCE", required=True, help="Profile, URL, or env.")
+destination = click.option("--to", "destination", metavar="DESTINATION", required=True, help="Profile, URL, or env.")
+force = click.option("--force", is_flag=True, help="Replace the file if it exists.")
+redact = click.option("--redact", is_flag=True, help="Leave out values that only look like secrets, too.")
+dry_run = click.option("--dry-run", is_flag=True, help="Only show what would be done, as `xfer plan` does.")
+
+
+def secrets(function: F) -> F:
+    """Where the values come from that a bundle does not hold."""
+    function = click.option(
+        "--missing-secrets",
+        type=click.Choice(["placeholder", "skip", "fail"]),
+        default="placeholder",
+        show_default=True,
+        help="What to do with a resource whose secret is not supplied.",
+    )(function)
+    return click.option(
+        "--secrets",
+        "secrets_file",
+        metavar="FILE",
+        help="TOML file with the values, as `xfer secrets template` writes it.",
+    )(function)

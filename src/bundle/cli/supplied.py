@@ -1,0 +1,86 @@
+"""The secrets that a user supplies: a TOML file and ``XFER_SECRET_…`` variables.
+
+Rules: an empty text in the file is a slot that was not filled in. Where a slot is not a text, a
+text is read as JSON, so that every type can come from a variable too. No value is ever quoted.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from bundle.cli.console import Console
+from bundle.errors import UsageError
+from bundle.importer import supplied_secrets
+from bundle.model import Bundle, Json
+from bundle.secrets import json_type
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def read_file(console: Console, name: str | None) -> dict[str, Json]:
+    """The filled slots of a secrets file; none where no file was named.
+
+    Raises:
+        UsageError: it cannot be read, or is not what ``xfer secrets template`` writes.
+    """
+    if name is None:
+        return {}
+    path = Path(name)
+    try:
+        text = path.read_text(encoding="utf-8")
+        is_open = bool(path.stat().st_mode & _OTHERS)
+    except OSError as error:
+        raise UsageError(f"{name}: cannot be read: {(error.strerror or 'input error').lower()}") from error
+    except UnicodeDecodeError:
+        # Without the cause, which holds the bytes of the file.
+        raise UsageError(f"{name}: not UTF-8 text") from None
+    if is_open:
+        console.warn(f"{name}: others on this machine can read it; `chmod 600` keeps it to you")
+    return {slot: value for slot, value in _parsed(text, name).items() if value != ""}
+
+
+def gather(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
+    """The values by slot, each of the slot's type.
+
+    Raises:
+        UsageError: a slot is unknown, two slots share a variable that is set, or a value is of another type.
+    """
+    types = {each.slot: each.type for each in bundle.manifest.secrets}
+    values = supplied_secrets(bundle, file, os.environ)
+    return {slot: _typed(slot, value, types.get(slot)) for slot, value in values.items()}
+
+
+def _parsed(text: str, name: str) -> dict[str, Json]:
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        # Without the cause: it may quote the document.
+        raise UsageError(f"{name}: not valid TOML", hint="`xfer secrets template` writes the form to fill in") from None
+    try:
+        msgspec.json.encode(document)
+    except (ValueError, RecursionError):
+        raise UsageError(f"{name}: it holds a value that JSON does not have") from None
+    return document
+
+
+def _typed(slot: str, value: Json, wanted: str | None) -> Json:
+    if wanted is None:
+        return value
+    if isinstance(value, str) and wanted != "string":
+        value = _decoded(slot, value, wanted)
+    if value is None or json_type(value) != wanted:
+        raise UsageError(f"the value for the secret {slot} is not of type {wanted}")
+    return value
+
+
+def _decoded(slot: str, text: str, wanted: str) -> Json:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        raise UsageError(f"the value for the secret {slot} must be JSON: it is of type {wanted}") from None

@@ -1,0 +1,251 @@
+"""Results of the use cases as reports: who is counted where, and which exit code follows. Pure.
+
+The sum is checked here, against the number of records in the bundle, and not taken from the code
+that did the work: a record that ends nowhere, or twice, is an incomplete run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from bundle.apply import Outcome
+from bundle.canonical import split
+from bundle.errors import BundleError, ExitCode
+from bundle.model import Json, Key, Manifest, SecretSlot
+from bundle.plan import Action, Difference, Plan
+from bundle.report.model import Contents, FieldDifference, Problem, Report, Resource, Side, Slot, SlotState
+from bundle.secrets import suspects, variable_name
+
+STATES = ("succeeded", "skipped", "failed", "blocked")
+PLANNED = ("create", "update", "unchanged", "different", "unsupported", "blocked")
+FATES = ("exported", "left_out")
+
+_PLANNED_AS: Mapping[str, str] = {
+    "create": "create",
+    "complete": "update",
+    "fill": "update",
+    "unsupported": "unsupported",
+    "blocked": "blocked",
+}
+# What failing looks like when not one resource, but the server is the matter.
+_NO_SERVER = frozenset({"unreachable", "denied", "not-tried"})
+
+
+def failed(command: str, code: int, problem: Problem) -> Report:
+    """The report of a command that an error ended."""
+    return Report(command=command, exit_code=code, ok=False, error=problem)
+
+
+def problem_of(error: BundleError) -> Problem:
+    """An expected error in the words of the report."""
+    return Problem(type(error).__name__, error.message, error.hint)
+
+
+def described(command: str, manifest: Manifest, file: str | None, warnings: Sequence[str] = ()) -> Report:
+    """The report of a command that looks at a bundle: export, inspect, verify."""
+    kinds = {
+        kind: {"total": count.seen, "exported": count.exported, "left_out": count.left_out}
+        for kind, count in sorted(manifest.census.items())
+    }
+    summary = _sums(kinds, FATES)
+    is_whole = summary["accounted_for"] == summary["total"] and summary["exported"] == _records(manifest)
+    code = ExitCode.DONE if is_whole else ExitCode.INCOMPLETE
+    return Report(
+        command=command,
+        exit_code=code,
+        ok=code == ExitCode.DONE,
+        summary=summary,
+        kinds=kinds,
+        bundle=contents(manifest, file),
+        secrets=tuple(_slot(each, "placeholder") for each in manifest.secrets),
+        findings=manifest.findings,
+        left_out=manifest.left_out,
+        warnings=tuple(warnings),
+    )
+
+
+def exported(manifest: Manifest, file: str | None, source: Side, torn: Sequence[str]) -> Report:
+    """The report of an export; ``torn`` names the kinds that changed while they were read."""
+    report = msgspec.structs.replace(described("export", manifest, file), source=source, changed_while_read=tuple(torn))
+    return _marked_incomplete(report) if torn else report
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What a plan or an import was about: the command, the bundle, the destination, the secrets supplied."""
+
+    command: str
+    manifest: Manifest
+    file: str | None
+    destination: Side
+    supplied: Collection[str] = ()
+
+
+def planned(run: Run, plan: Plan) -> Report:
+    """The report of a plan, exit code 0: whether differences count is for the command to say."""
+    resources = tuple(_planned(action) for action in plan.actions)
+    return _carried(run, resources, count=_plan_category, names=PLANNED)
+
+
+def imported(run: Run, plan: Plan, outcomes: Sequence[Outcome]) -> Report:
+    """The report of an import that ran to its end, whatever it met."""
+    actions = {action.key: action for action in plan.actions}
+    resources = tuple(_ended(outcome, actions[outcome.key]) for outcome in outcomes)
+    report = _carried(run, resources, count=_state, names=STATES)
+    code = max(report.exit_code, _import_exit_code(outcomes))
+    return msgspec.structs.replace(report, exit_code=code, ok=code == ExitCode.DONE)
+
+
+def interrupted(report: Report) -> Report:
+    """The same account, of a run that was stopped."""
+    problem = Problem(
+        "Interrupted", "stopped before the end", "run the same command again: it goes on where this ended"
+    )
+    return msgspec.structs.replace(report, exit_code=ExitCode.INTERRUPTED, ok=False, error=problem)
+
+
+def transferred(report: Report, source: Side, torn: Sequence[str]) -> Report:
+    """The report of an import as that of a transfer."""
+    report = msgspec.structs.replace(report, source=source, changed_while_read=tuple(torn))
+    return _marked_incomplete(report) if torn and report.ok else report
+
+
+def has_differences(report: Report) -> bool:
+    """Whether a plan found anything that is not at the destination as the bundle has it."""
+    return any(each.reason != "exists-same" for each in report.resources)
+
+
+def contents(manifest: Manifest, file: str | None) -> Contents:
+    """The bundle itself, in a report."""
+    return Contents(
+        file, manifest.format, manifest.content_digest, manifest.provenance, manifest.selection, manifest.order
+    )
+
+
+def _carried(
+    run: Run, resources: tuple[Resource, ...], *, count: Callable[[Resource], str], names: Sequence[str]
+) -> Report:
+    manifest = run.manifest
+    kinds = {
+        kind: {"total": total, **dict.fromkeys(names, 0)} for kind, total in sorted(_records_by_kind(manifest).items())
+    }
+    for resource in resources:
+        kinds.setdefault(resource.kind, {"total": 0, **dict.fromkeys(names, 0)})[count(resource)] += 1
+    summary = _sums(kinds, names) | {"secrets_outstanding": sum(len(each.missing_secrets) for each in resources)}
+    code = ExitCode.DONE if _adds_up(kinds, resources, names) else ExitCode.INCOMPLETE
+    return Report(
+        command=run.command,
+        exit_code=code,
+        ok=code == ExitCode.DONE,
+        summary=summary,
+        kinds=kinds,
+        destination=run.destination,
+        bundle=contents(manifest, run.file),
+        resources=resources,
+        secrets=tuple(_slots(manifest, resources, run.supplied)),
+        findings=manifest.findings,
+        left_out=manifest.left_out,
+    )
+
+
+def _sums(kinds: Mapping[str, Mapping[str, int]], names: Sequence[str]) -> dict[str, int]:
+    sums = {name: sum(counts[name] for counts in kinds.values()) for name in ("total", *names)}
+    return {"total": sums.pop("total"), "accounted_for": sum(sums.values()), **sums}
+
+
+def _adds_up(kinds: Mapping[str, Mapping[str, int]], resources: Sequence[Resource], names: Sequence[str]) -> bool:
+    keys = {each.key for each in resources}
+    return len(keys) == len(resources) and all(
+        counts["total"] == sum(counts[name] for name in names) for counts in kinds.values()
+    )
+
+
+def _records_by_kind(manifest: Manifest) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for member in manifest.members:
+        found[member.kind] += member.count
+    return found
+
+
+def _records(manifest: Manifest) -> int:
+    return _records_by_kind(manifest).total()
+
+
+def _import_exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
+    states = {outcome.state for outcome in outcomes}
+    reasons = {outcome.reason for outcome in outcomes if outcome.state == "failed"}
+    if not states & {"failed", "blocked"}:
+        return ExitCode.DONE
+    if "succeeded" not in states and reasons and reasons <= _NO_SERVER:
+        return ExitCode.SERVER
+    return ExitCode.INCOMPLETE
+
+
+def _marked_incomplete(report: Report) -> Report:
+    return msgspec.structs.replace(report, exit_code=ExitCode.INCOMPLETE, ok=False)
+
+
+def _state(resource: Resource) -> str:
+    return str(resource.state)
+
+
+def _plan_category(resource: Resource) -> str:
+    if resource.action == "skip":
+        return "unchanged" if resource.reason == "exists-same" else "different"
+    return _PLANNED_AS[resource.action]
+
+
+def _planned(action: Action) -> Resource:
+    return Resource(
+        key=action.key,
+        kind=action.kind,
+        action=action.verb,
+        state=None,
+        reason=action.reason,
+        waits_for=action.waits_for,
+        missing_secrets=action.missing_secrets,
+        differences=tuple(map(_difference, action.differences)),
+    )
+
+
+def _ended(outcome: Outcome, action: Action) -> Resource:
+    return msgspec.structs.replace(
+        _planned(action),
+        state=outcome.state,
+        reason=outcome.reason,
+        detail=outcome.detail,
+        waits_for=outcome.waits_for,
+        missing_secrets=outcome.missing_secrets,
+        dropped_fields=outcome.dropped,
+    )
+
+
+def _difference(found: Difference) -> FieldDifference:
+    if _may_be_secret(found.pointer, found.bundle) or _may_be_secret(found.pointer, found.destination):
+        return FieldDifference(found.pointer, None, None, is_hidden=True)
+    return FieldDifference(found.pointer, found.bundle, found.destination)
+
+
+def _may_be_secret(pointer: str, value: Json) -> bool:
+    """Whether a value, or the name of any place around it, looks like a secret."""
+    return any(next(suspects({name: value}), None) is not None for name in split(pointer) or [""])
+
+
+def _slot(secret: SecretSlot, state: SlotState) -> Slot:
+    return Slot(secret.slot, secret.resource, secret.type, variable_name(secret.slot), state)
+
+
+def _slots(manifest: Manifest, resources: Iterable[Resource], supplied: Collection[str]) -> Iterable[Slot]:
+    by_key: dict[Key, Resource] = {each.key: each for each in resources}
+    for secret in manifest.secrets:
+        yield _slot(secret, _slot_state(secret, by_key.get(secret.resource), supplied))
+
+
+def _slot_state(secret: SecretSlot, resource: Resource | None, supplied: Collection[str]) -> SlotState:
+    if resource is None or secret.slot in resource.missing_secrets or resource.state in {"failed", "blocked"}:
+        return "outstanding"
+    if resource.action == "skip":
+        return "kept"
+    return "supplied" if secret.slot in supplied else "outstanding"

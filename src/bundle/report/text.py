@@ -1,0 +1,321 @@
+"""A report as text for people: what was done, what needs attention, and the sum as the last line.
+
+Rules: 80 columns; no colours; everything that came from a bundle or a server is escaped; long lists
+are cut, with the number of those left out, unless ``is_whole`` is asked for.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
+from bundle.plan import REASONS
+from bundle.report.account import FATES, PLANNED, STATES
+from bundle.report.model import FieldDifference, Report, Resource
+from bundle.report.screen import escape
+
+SHOWN = 10
+_VALUE_CHARACTERS = 120
+
+# Nothing to do about these.
+_AS_WANTED = frozenset({"created", "created-without-secret", "completed", "secret-filled", "exists-same", "waits-for"})
+_GLYPHS: Mapping[str, str] = {
+    "create": "+",
+    "complete": "+",
+    "fill": "+",
+    "unsupported": "!",
+    "blocked": "!",
+    "skip": "=",
+}
+_LEGEND = "+ create or complete   ~ differs, left as it is   = the same   ! cannot be   ? a secret is needed"
+
+Lines = Iterable[str]
+T = TypeVar("T")
+
+
+def render(report: Report, *, is_whole: bool = False) -> str:
+    """The text of a report, without a final line break; ``is_whole``: every list in full."""
+    limit = None if is_whole else SHOWN
+    layout = _LAYOUTS.get(report.command, _result)
+    if report.command in {"import", "transfer"} and any(each.state is None for each in report.resources):
+        layout = _plan
+    blocks = [list(block) for block in layout(report, limit)]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def count_line(counts: Mapping[str, int], names: Sequence[str]) -> str:
+    """``25 succeeded, 0 skipped, 0 failed (25 of 25 accounted for)``; blocked ones only where there are any."""
+    parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts[name] or name != "blocked"]
+    return f"{', '.join(parts)} ({counts['accounted_for']} of {counts['total']} accounted for)"
+
+
+# The layouts: blocks of lines, an empty line between them
+
+
+def _export(report: Report, limit: int | None) -> Iterator[Lines]:
+    yield [_title(report, "Exported", "to")]
+    yield _table(report.kinds, ("total", *FATES))
+    yield from _notes(report, limit)
+    yield [count_line(report.summary, FATES)]
+
+
+def _result(report: Report, limit: int | None) -> Iterator[Lines]:
+    yield [_title(report, "Transferred" if report.command == "transfer" else "Imported", "into")]
+    yield _table(report.kinds, ("total", *STATES))
+    yield _attention(report.resources, limit)
+    yield _outstanding(report, limit)
+    yield _dropped(report.resources, limit)
+    yield from _notes(report, limit, has_slots=False)
+    yield [count_line(report.summary, STATES)]
+
+
+def _plan(report: Report, limit: int | None) -> Iterator[Lines]:
+    yield [_title(report, "Plan for", "in"), _LEGEND]
+    yield _actions(report.resources, limit)
+    yield _outstanding(report, limit)
+    yield from _notes(report, limit, has_slots=False)
+    yield [_plan_line(report.summary)]
+
+
+def _inspect(report: Report, limit: int | None) -> Iterator[Lines]:
+    yield from _bundle(report)
+    yield _table(report.kinds, ("total", *FATES))
+    yield _waves(report)
+    yield from _notes(report, limit)
+    yield [count_line(report.summary, FATES)]
+
+
+def _verify(report: Report, limit: int | None) -> Iterator[Lines]:  # noqa: ARG001 - every layout takes it
+    yield from _bundle(report)
+    yield [f"intact: {count_line(report.summary, FATES)}"]
+
+
+Layout = Callable[[Report, int | None], Iterator[Lines]]
+_LAYOUTS: Mapping[str, Layout] = {"export": _export, "plan": _plan, "inspect": _inspect, "verify": _verify}
+
+
+# The blocks
+
+
+def _title(report: Report, verb: str, preposition: str) -> str:
+    side = report.destination or report.source
+    subject = f"{escape(side.name)} ({escape(side.url)})" if side else ""
+    file = report.bundle.file if report.bundle else None
+    if report.command == "export":
+        return f"{verb} {subject} {preposition} {_file_name(file)}"
+    if report.command == "transfer" and report.source:
+        return f"{verb} {escape(report.source.name)} ({escape(report.source.url)}) {preposition} {subject}"
+    return f"{verb} {_file_name(file)} {preposition} {subject}"
+
+
+def _file_name(file: str | None) -> str:
+    return "the bundle" if file in {None, "-"} else escape(str(file))
+
+
+def _bundle(report: Report) -> Iterator[Lines]:
+    bundle = report.bundle
+    if bundle is not None:
+        facts = {"bundle": bundle.file, "format": bundle.format, "content digest": bundle.content_digest}
+        rows = {**facts, **bundle.provenance, **{f"selection {key}": value for key, value in bundle.selection.items()}}
+        width = max(len(escape(name)) for name in rows) + 2
+        yield [f"{escape(name) + ':':<{width}}{_short(value)}" for name, value in rows.items()]
+
+
+def _waves(report: Report) -> Lines:
+    waves = report.bundle.waves if report.bundle else ()
+    if waves:
+        yield "order of import:"
+    for wave in waves:
+        yield f"  {wave.wave:>3}  {', '.join(map(escape, wave.kinds))} ({wave.count})"
+
+
+def _table(kinds: Mapping[str, Mapping[str, int]], names: Sequence[str]) -> Lines:
+    rows = [(escape(kind), counts) for kind, counts in kinds.items() if counts["total"]]
+    width = max((len(kind) for kind, _ in rows), default=4)
+    if rows:
+        yield f"{'kind':<{width}}" + "".join(f"  {name.replace('_', ' '):>9}" for name in names)
+    for kind, counts in rows:
+        yield f"{kind:<{width}}" + "".join(f"  {counts[name]:>9}" for name in names)
+
+
+def _attention(resources: Sequence[Resource], limit: int | None) -> Lines:
+    """What is not as the bundle has it, by reason; what is blocked stands under what it waits for."""
+    groups: dict[str, list[Resource]] = defaultdict(list)
+    waiting = _by_root(resources)
+    for resource in resources:
+        if resource.reason not in _AS_WANTED or resource.key in waiting:
+            groups[resource.reason].append(resource)
+    for reason, group in groups.items():
+        yield _heading(reason, len(group), REASONS)
+        for resource in _cut(group, limit):
+            yield f"  {escape(resource.key)}{_because(resource)}"
+            yield from _blocked(waiting.get(resource.key, ()), limit)
+        yield from _rest(group, limit)
+    known = {resource.key for group in groups.values() for resource in group}
+    for root in sorted(waiting.keys() - known):
+        yield f"waiting for {escape(root)}:"
+        yield from _blocked(waiting[root], limit)
+
+
+def _because(resource: Resource) -> str:
+    if resource.detail:
+        return f": {escape(resource.detail)}"
+    places = [each.pointer for each in resource.differences]
+    return f": {_joined(places, 3)}" if places else ""
+
+
+def _blocked(keys: Sequence[str], limit: int | None) -> Lines:
+    if keys:
+        yield f"    blocked by it ({len(keys)}):"
+    yield from (f"      {escape(key)}" for key in _cut(keys, limit))
+    yield from _rest(keys, limit, "      ")
+
+
+def _by_root(resources: Sequence[Resource]) -> dict[str, list[str]]:
+    """What is blocked, under the first thing in its way that is not blocked itself."""
+    waits = {each.key: each.waits_for for each in resources if each.reason == "waits-for" and each.waits_for}
+    found: dict[str, list[str]] = defaultdict(list)
+    for key in waits:
+        found[_root(key, waits)].append(key)
+    return dict(found)
+
+
+def _root(key: str, waits: Mapping[str, tuple[str, ...]]) -> str:
+    seen = {key}
+    while key in waits:
+        key = waits[key][0]
+        if key in seen:
+            break
+        seen.add(key)
+    return key
+
+
+def _outstanding(report: Report, limit: int | None) -> Lines:
+    slots = [each for each in report.secrets if each.state == "outstanding"]
+    if slots:
+        yield f"secrets outstanding ({len(slots)}): supply them with --secrets FILE, or as variables"
+    for slot in _cut(slots, limit):
+        yield f"  ? {escape(slot.slot)}"
+        yield f"      {slot.variable}"
+    yield from _rest(slots, limit)
+
+
+def _dropped(resources: Iterable[Resource], limit: int | None) -> Lines:
+    having = [each for each in resources if each.dropped_fields]
+    if having:
+        yield f"fields that the destination's version does not take, not sent ({len(having)}):"
+    for resource in _cut(having, limit):
+        yield f"  {escape(resource.key)}: {_joined(resource.dropped_fields, None)}"
+    yield from _rest(having, limit)
+
+
+def _notes(report: Report, limit: int | None, *, has_slots: bool = True) -> Iterator[Lines]:
+    """What the export already knew: findings, what was left out, what changed meanwhile."""
+    if has_slots:
+        yield _placeholders(report, limit)
+    yield _findings(report, limit)
+    yield _left_out(report)
+    if report.changed_while_read:
+        kinds = ", ".join(map(escape, report.changed_while_read))
+        yield [f"changed while it was read, so the bundle may mix two states: {kinds}"]
+    yield [f"warning: {escape(each)}" for each in report.warnings]
+
+
+def _placeholders(report: Report, limit: int | None) -> Lines:
+    if report.secrets:
+        yield f"secrets, each a placeholder to fill at import ({len(report.secrets)}):"
+    for slot in _cut(report.secrets, limit):
+        yield f"  ? {escape(slot.slot)} ({slot.type})"
+        yield f"      {slot.variable}"
+    yield from _rest(report.secrets, limit)
+
+
+def _findings(report: Report, limit: int | None) -> Lines:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for each in report.findings:
+        detail = f": {escape(each.detail)}" if each.detail else ""
+        groups[each.code].append(f"{escape(each.key)}{' at ' + escape(each.pointer) if each.pointer else ''}{detail}")
+    for code, places in groups.items():
+        yield _heading(code, len(places), FINDING_CODES)
+        yield from (f"  {place}" for place in _cut(places, limit))
+        yield from _rest(places, limit)
+
+
+def _left_out(report: Report) -> Lines:
+    if report.left_out:
+        yield f"left out at export ({sum(each.count for each in report.left_out)}):"
+    for each in report.left_out:
+        why = LEFT_OUT_REASONS.get(each.reason, "")
+        names = f": {_joined(each.names, 5)}" if each.names else ""
+        yield f"  {each.count} {escape(each.kind)}, {escape(each.reason)} ({why}){names}"
+
+
+# The plan
+
+
+def _actions(resources: Sequence[Resource], limit: int | None) -> Lines:
+    same = Counter(each.kind for each in resources if each.reason == "exists-same")
+    for resource in resources:
+        if limit is None or resource.reason != "exists-same":
+            yield from _action(resource, limit)
+    if limit is not None:
+        yield from (f"= {count} {escape(kind)} the same" for kind, count in sorted(same.items()))
+
+
+def _action(resource: Resource, limit: int | None) -> Lines:
+    glyph = "~" if resource.differences else _GLYPHS[resource.action]
+    why = "" if resource.reason in {"created", "exists-same", "created-without-secret"} else f"  ({resource.reason})"
+    waits = f" waits for {_joined(resource.waits_for, 3)}" if resource.waits_for else ""
+    yield f"{glyph} {escape(resource.key)}{why}{waits}"
+    for each in _cut(resource.differences, limit):
+        yield from _difference(each)
+    yield from _rest(resource.differences, limit, "    ")
+    yield from (f"    ? {escape(slot)}" for slot in resource.missing_secrets)
+
+
+def _difference(each: FieldDifference) -> Lines:
+    yield f"    {escape(each.pointer) or '/'}"
+    if each.is_hidden:
+        yield "      differs; it looks like a secret and is not shown"
+        return
+    yield f"      - {_short(each.destination)}"
+    yield f"      + {_short(each.bundle)}"
+
+
+def _plan_line(summary: Mapping[str, int]) -> str:
+    named = ", ".join(f"{summary[name]} {name}" for name in PLANNED[:2])
+    rest = ", ".join(f"{summary[name]} {name}" for name in PLANNED[2:])
+    secrets = f"{summary['secrets_outstanding']} secrets needed"
+    account = f"{summary['accounted_for']} of {summary['total']} accounted for"
+    return f"Plan: {named}, 0 delete, {rest}, {secrets} ({account})"
+
+
+# Small parts
+
+
+def _heading(code: str, count: int, meanings: Mapping[str, str]) -> str:
+    meaning = f": {meanings[code]}" if code in meanings else ""
+    return f"{escape(code)} ({count}){meaning}"
+
+
+def _cut(items: Sequence[T], limit: int | None) -> Sequence[T]:
+    return items if limit is None else items[:limit]
+
+
+def _rest(items: Sequence[object], limit: int | None, indent: str = "  ") -> Lines:
+    if limit is not None and len(items) > limit:
+        yield f"{indent}… and {len(items) - limit} more (-v shows all)"
+
+
+def _joined(items: Sequence[str], limit: int | None) -> str:
+    more = f" and {len(items) - limit} more" if limit is not None and len(items) > limit else ""
+    return ", ".join(map(escape, _cut(items, limit))) + more
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return escape(text if len(text) <= _VALUE_CHARACTERS else f"{text[:_VALUE_CHARACTERS]}…")

@@ -1,0 +1,173 @@
+"""Real Prefect servers for tests: booted once, handed out empty or filled as often as asked.
+
+A boot takes seconds, so a server is never thrown away: between tests its
+database is replaced in place, in one transaction, by a copy of an empty or a
+filled one. That takes less than a tenth of a second; emptying a small
+environment over the API takes seconds, a restart five.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sqlite3
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from bundle import servers
+from environment import Canaries, Size, seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+SETTINGS = {
+    # Any server can read the blocks in any database: the key is not made up by each.
+    "PREFECT_SERVER_ENCRYPTION_KEY": "eGZlci10ZXN0cy14ZmVyLXRlc3RzLXhmZXItdGVzdHM=",
+}
+
+
+class ServerPool:
+    """The servers of a test session, and the databases they can start from."""
+
+    def __init__(self, directory: Path, cache: Path) -> None:
+        self._directory = directory
+        self._cache = cache
+        self._stack = ExitStack()
+        self._free: list[servers.Server] = []
+        self._booted = 0
+        self._databases: dict[Size, Path] = {}
+        self.canaries: dict[Size, Canaries] = {}
+
+    def take(self, content: Size | None = None) -> servers.Server:
+        """A server that holds nothing, or the seeded environment of a size."""
+        database = self.empty_database if content is None else self.filled_database(content)
+        server = self._free.pop() if self._free else self._boot()
+        self.load(server, database)
+        return server
+
+    def give_back(self, server: servers.Server) -> None:
+        """Allow a server to be taken again, whatever it holds now."""
+        if server.is_running:
+            self._free.append(server)
+
+    def load(self, server: servers.Server, database: Path) -> None:
+        """Give a running server the content of a database that ``snapshot`` made."""
+        # The pointer to the result storage is the one thing that the server remembers outside its database.
+        httpx.delete(f"{server.url}/admin/storage", trust_env=False).raise_for_status()
+        replace_rows(server.database, database)
+
+    @property
+    def empty_database(self) -> Path:
+        """A fresh database, kept between sessions: to make one takes longer than all else of a boot."""
+        version = importlib.metadata.version("prefect")
+        file = self._cache / f"prefect-{version}.db"
+        if not file.exists():
+            draft = self._directory / "draft.db"
+            server = self._stack.enter_context(servers.start(self._new_directory(), settings=SETTINGS))
+            server.snapshot(draft)
+            # Renamed at the end: another session may be looking for it.
+            draft.replace(file)
+            self._free.append(server)
+        return file
+
+    def filled_database(self, size: Size) -> Path:
+        """The database of the environment of a size; seeded once a session."""
+        if size not in self._databases:
+            self.canaries[size] = Canaries()
+            server = self.take()
+            seed(server.url, size=size, canaries=self.canaries[size])
+            self._databases[size] = server.snapshot(self._directory / f"{size.value}.db")
+            self.give_back(server)
+        return self._databases[size]
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def _boot(self) -> servers.Server:
+        server = servers.start(self._new_directory(), settings=SETTINGS, database=self.empty_database)
+        return self._stack.enter_context(server)
+
+    def _new_directory(self) -> Path:
+        self._booted += 1
+        return self._directory / f"server-{self._booted}"
+
+
+def replace_rows(live: Path, other: Path) -> None:
+    """Make every table of a live database hold the rows of another one of the same version."""
+    with closing(sqlite3.connect(live, timeout=30, isolation_level=None)) as connection:
+        connection.execute("ATTACH ? AS other", [str(other)])
+        query = "SELECT name FROM other.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        tables = [name for (name,) in connection.execute(query)]
+        connection.execute("BEGIN IMMEDIATE")
+        for table in tables:
+            connection.execute(f'DELETE FROM main."{table}"')
+            connection.execute(f'INSERT INTO main."{table}" SELECT * FROM other."{table}"')
+        connection.execute("COMMIT")
+
+
+@pytest.fixture(autouse=True)
+def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of the caller's Prefect, proxies or home is visible to a test."""
+    for name in os.environ:
+        if name.startswith("PREFECT_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.getbasetemp() / "home"
+    home.mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PREFECT_HOME", str(home / ".prefect"))
+
+
+@pytest.fixture(scope="session")
+def server_pool(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[ServerPool]:
+    """The servers of this session; none is booted before a test needs it."""
+    directory = tmp_path_factory.mktemp("servers")
+    cache = getattr(request.config, "cache", None)
+    pool = ServerPool(directory, cache.mkdir("servers") if cache else directory)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="session")
+def source_server(server_pool: ServerPool) -> Iterator[servers.Server]:
+    """A server with one of everything (``Size.SMALL``); tests only read it."""
+    server = server_pool.take(Size.SMALL)
+    yield server
+    server_pool.give_back(server)
+
+
+@pytest.fixture(scope="session")
+def canaries(source_server: servers.Server, server_pool: ServerPool) -> Canaries:
+    """What is planted in ``source_server``."""
+    assert source_server.is_running
+    return server_pool.canaries[Size.SMALL]
+
+
+@pytest.fixture
+def server_factory(server_pool: ServerPool) -> Iterator[Callable[[Size | None], servers.Server]]:
+    """Servers for one test, to change at will: ``server_factory(None)`` is empty, a ``Size`` comes seeded."""
+    taken: list[servers.Server] = []
+
+    def make(content: Size | None = None) -> servers.Server:
+        taken.append(server_pool.take(content))
+        return taken[-1]
+
+    yield make
+    for server in taken:
+        server_pool.give_back(server)
+
+
+@pytest.fixture
+def destination_server(server_factory: Callable[[Size | None], servers.Server]) -> servers.Server:
+    """An empty server for one test."""
+    return server_factory(None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that needs a server."""
+    for item in items:
+        if "server_pool" in getattr(item, "fixturenames", ()):
+            item.add_marker("servers")
