@@ -109,7 +109,9 @@ class Api:
     """Plain HTTP to one server; 503 (SQLite was busy, nothing happened) is tried again."""
 
     def __init__(self, url: str, headers: dict[str, str] | None = None) -> None:
-        self._http = httpx.Client(base_url=url, timeout=60, headers=headers, trust_env=False)
+        # The server drops a connection that was idle for five seconds.
+        limits = httpx.Limits(keepalive_expiry=2)
+        self._http = httpx.Client(base_url=url, timeout=60, headers=headers, trust_env=False, limits=limits)
 
     def __enter__(self) -> Self:
         return self

@@ -23,7 +23,7 @@ import struct
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, get_args
 from urllib.parse import urlsplit
@@ -268,11 +268,10 @@ class Proxy:
         async with _closing(writer):
             while (message := await _read_request(reader)) is not None:
                 if not await self._handle(message, writer):
-                    _break(writer)
                     return
 
     async def _handle(self, message: _Request, writer: asyncio.StreamWriter) -> bool:
-        """Serve one request; false when the connection is to break."""
+        """Serve one request; false when the connection ends with it."""
         record = self._record(message)
         fault = record.fault or Fault("delay", seconds=0)
         if fault.kind == "pause":
@@ -280,6 +279,7 @@ class Proxy:
         await self._open.wait()
         answer = await self._answer(record, fault, message)
         if answer is None:
+            _break(writer)
             return False
         is_cut = fault.kind == "answer-cut"
         sent = answer.cut(fault.share) if is_cut else answer.content
@@ -371,7 +371,8 @@ class _Answer:
 
     def cut(self, share: float) -> bytes:
         """The answer without its end; at least one byte is missing, of the head if there is no body."""
-        return self.head + self.body[: int(share * len(self.body))] if self.body else self.head[:-1]
+        kept = min(int(share * len(self.body)), len(self.body) - 1)
+        return self.head + self.body[:kept] if self.body else self.head[:-1]
 
 
 async def _read_request(reader: asyncio.StreamReader) -> _Request | None:
@@ -428,7 +429,7 @@ def _too_many(retry_after: str) -> _Answer:
 
 
 @contextlib.asynccontextmanager
-async def _closing(writer: asyncio.StreamWriter) -> Iterator[None]:  # type: ignore[misc]
+async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
     try:
         yield
     finally:

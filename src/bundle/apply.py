@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -34,6 +34,7 @@ from bundle.references import NIL_ID, put_back
 from bundle.secrets import marker, still_marked
 from bundle.snapshot import OnEvent, take
 
+OnMade = Callable[[Key, str], None]
 State = Literal["succeeded", "skipped", "failed", "blocked"]
 
 _AT_ONCE = 16
@@ -71,6 +72,7 @@ async def apply(
     fields: Fields,
     secrets: Secrets,
     on_event: OnEvent = lambda _: None,
+    on_made: OnMade = lambda _key, _id: None,
     stop: asyncio.Event | None = None,
 ) -> tuple[Outcome, ...]:
     """Carry out ``plan``.
@@ -83,12 +85,13 @@ async def apply(
         fields: what the destination's version takes.
         secrets: values to fill in.
         on_event: told of each outcome as it comes.
+        on_made: told the id of each resource as soon as it stands at the destination.
         stop: once set, nothing new is begun.
 
     Returns:
         One outcome for each record, in the order of ``records``.
     """
-    run = _Run(plan, api, destination, fields, secrets, on_event, stop or asyncio.Event())
+    run = _Run(plan, api, destination, fields, secrets, on_event, on_made, stop or asyncio.Event())
     waves: dict[int, list[Record]] = defaultdict(list)
     for placed in records:
         waves[placed.wave].append(placed.record)
@@ -110,6 +113,7 @@ class _Run:
         fields: Fields,
         secrets: Secrets,
         on_event: OnEvent,
+        on_made: OnMade,
         stop: asyncio.Event,
     ) -> None:
         self._actions = {action.key: action for action in plan.actions}
@@ -118,6 +122,7 @@ class _Run:
         self._destination = destination
         self._secrets = secrets
         self._on_event = on_event
+        self._on_made = on_made
         self._stop = stop
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._ids = {action.key: action.id for action in plan.actions if action.id is not None}
@@ -236,6 +241,7 @@ class _Run:
         return self._succeeded(record, dropped=to.dropped)
 
     def _keep(self, record: Record, made: Made) -> None:
+        self._on_made(record.key, made.id)
         self._ids[record.key] = made.id
         self._new.add(made.id)
         self._rows[made.id] = made.raw

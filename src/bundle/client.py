@@ -18,11 +18,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import email.utils
 import functools
 import importlib.util
 import logging
-import math
 import random
 import re
 import ssl
@@ -36,7 +34,19 @@ import httpx
 import msgspec
 
 from bundle import __version__
-from bundle.errors import AccessDenied, ProfileError, RequestRejected, ServerError, Unreachable
+from bundle.answers import (
+    UNTRUSTED,
+    Call,
+    Effort,
+    Outcome,
+    executed_by,
+    failure,
+    is_csrf_refusal,
+    may_repeat,
+    not_json,
+    told_seconds,
+)
+from bundle.errors import ProfileError, RequestRejected
 from bundle.model import Body, Json
 from bundle.openapi import Accepted, parse_openapi
 from bundle.profiles import SecretText, Target, url_hint
@@ -49,22 +59,13 @@ _CONNECT_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 3.0  # less than the 5 s after which uvicorn closes: a write must not meet a closing connection
 _CONNECTIONS = 16
 _READS_IN_FLIGHT = 4
-_DETAIL_CHARACTERS = 500
-_MOST_FIELDS = 100
 
 # Headers that custom headers cannot set: the first two as in Prefect, the rest frame the message.
 _RESERVED = frozenset({
     "user-agent", "prefect-csrf-token", "prefect-csrf-client", "content-type", "content-length",
     "transfer-encoding", "connection", "accept-encoding",
 })  # fmt: skip
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _TOO_BUSY = frozenset({429, 503})
-_UNTRUSTED = "its TLS certificate is not trusted"
-# A server's text that holds a value this long, or the beginning of a longer one, may be repeating what was sent.
-_ECHO_VALUE, _ECHO_WORD, _ECHO_BEGINNING = 4, 6, 16
-_NAMES = frozenset({"name", "tag", "slug"})
-
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,16 +74,16 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     ``budget_seconds``: after this long no retry of a request begins; waits
     that a 429 asked for are not charged, since they show a server alive.
     ``deadline_seconds`` bounds one attempt by our own clock. ``attempts``
-    bounds the attempts that a server answered or cut off; refused connections,
-    once a server has answered, and ``Prefect-Maintenance`` are bounded by the
-    budget alone. ``pages`` bounds one listing.
+    bounds the attempts that a server answered or cut off; 503 (SQLite was
+    locked, for as long as others write), refused connections once a server has
+    answered, and ``Prefect-Maintenance`` are bounded by the budget alone. ``pages`` bounds one listing.
     """
 
     budget_seconds: float = 60.0
     deadline_seconds: float = 120.0
-    attempts: int = 6
+    attempts: int = 12
     first_attempts: int = 3
-    base_seconds: float = 0.5
+    base_seconds: float = 0.1
     longest_seconds: float = 10.0
     longest_told_seconds: float = 120.0
     pages: int = 1_000_000
@@ -93,85 +94,6 @@ class Sent(msgspec.Struct, frozen=True):
 
     reads: int = 0
     writes: int = 0
-
-
-class _Call(msgspec.Struct, frozen=True):
-    """One request as the caller means it."""
-
-    method: Method
-    path: str
-    body: Json = None
-    is_write: bool = False
-    repeatable: bool = True
-
-    @property
-    def content(self) -> bytes | None:
-        return None if self.body is None else msgspec.json.encode(self.body)
-
-    @property
-    def place(self) -> str:
-        """Method and path for messages; a query is left out."""
-        return f"{self.method} {self.path.partition('?')[0]}"
-
-
-class _Outcome(msgspec.Struct, frozen=True):
-    """What one attempt came to: an answer, or (status 0) the reason why there is none.
-
-    ``executed`` says whether the server may have acted on it. ``is_final``: another attempt ends the same way.
-    """
-
-    status: int = 0
-    headers: Mapping[str, str] = {}
-    content: bytes = b""
-    reason: str = ""
-    executed: Literal["no", "maybe", "yes"] = "yes"
-    is_final: bool = False
-
-    @property
-    def is_answer(self) -> bool:
-        return not self.reason
-
-    @property
-    def is_unconnected(self) -> bool:
-        return self.status == 0 and self.executed == "no"
-
-    @property
-    def json(self) -> Json:
-        """The decoded body; None where it is not JSON."""
-        try:
-            return msgspec.json.decode(self.content)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-
-    @property
-    def detail(self) -> str:
-        """The server's own text, printable and short."""
-        body = self.json
-        text = (body.get("detail") or body.get("exception_message")) if isinstance(body, dict) else None
-        return re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", text)[:_DETAIL_CHARACTERS] if isinstance(text, str) else ""
-
-
-class _Effort(msgspec.Struct):
-    """What one request has cost so far.
-
-    ``counted`` leaves out the attempts that met no server, or one in
-    maintenance. ``is_doubtful``: the server may have carried out some attempt.
-    """
-
-    started: float
-    attempts: int = 0
-    counted: int = 0
-    server_errors: int = 0
-    excused_seconds: float = 0.0
-    is_doubtful: bool = False
-
-    def add(self, call: _Call, outcome: _Outcome) -> None:
-        """Account for one more attempt."""
-        is_maintenance = outcome.headers.get("prefect-maintenance", "").lower() == "true"
-        self.attempts += 1
-        self.counted += not (outcome.is_unconnected or is_maintenance)
-        self.server_errors += outcome.status == httpx.codes.INTERNAL_SERVER_ERROR
-        self.is_doubtful |= call.is_write and outcome.executed == "maybe"
 
 
 class PrefectApi:
@@ -246,11 +168,11 @@ class PrefectApi:
             AccessDenied: 401 or 403.
             Unreachable: no answer within the retry budget.
         """
-        return await self._json(_Call("GET", path))
+        return await self._json(Call("GET", path))
 
     async def read(self, path: str, body: Body) -> Json:
         """The answer of a ``POST`` that only reads (``/filter``, ``/count``); raises as ``get``."""
-        return await self._json(_Call("POST", path, body))
+        return await self._json(Call("POST", path, body))
 
     async def pages(self, path: str, body: Body | None = None) -> AsyncIterator[list[Json]]:
         """Pages of ``POST path`` (a ``/filter`` route) until an empty one; raises as ``get``.
@@ -284,7 +206,7 @@ class PrefectApi:
             AccessDenied: 401 or 403.
             Unreachable: no answer; ``maybe_done`` is true where the server may have carried it out.
         """
-        return await self._json(_Call(method, path, body, is_write=True, repeatable=repeatable))
+        return await self._json(Call(method, path, body, is_write=True, repeatable=repeatable))
 
     async def accepted_fields(self) -> Accepted | None:
         """What the request bodies of this server may hold (``GET /openapi.json``); None where it does not tell.
@@ -302,38 +224,38 @@ class PrefectApi:
 
     # -- One request with its retries ---------------------------------------------------------------------------------
 
-    async def _json(self, call: _Call) -> Json:
+    async def _json(self, call: Call) -> Json:
         outcome = await self._exchange(call)
         if not outcome.content:
             return None
         value = outcome.json
         if value is None and outcome.content.strip() != b"null":
-            raise _not_json(self._target, call, outcome)
+            raise not_json(self._target, call, outcome)
         return value
 
-    async def _exchange(self, call: _Call) -> _Outcome:
+    async def _exchange(self, call: Call) -> Outcome:
         """Send until there is an answer below 300, or no reason to go on."""
-        effort = _Effort(started=self._clock())
+        effort = Effort(started=self._clock())
         renewed = False
         while True:
             token = await self._csrf_token(call)
             outcome = await self._attempt(call, token, effort)
             if outcome.is_answer and outcome.status < httpx.codes.MULTIPLE_CHOICES:
                 return outcome
-            if token is not None and not renewed and _is_csrf_refusal(outcome):
+            if token is not None and not renewed and is_csrf_refusal(outcome):
                 renewed = True
                 self._csrf.forget(token)
                 continue
             delay = self._delay(call, outcome, effort)
             if delay is None:
-                raise _failure(self._target, call, outcome, effort)
+                raise failure(self._target, call, outcome, effort)
             await self._sleep(delay)
 
-    def _delay(self, call: _Call, outcome: _Outcome, effort: _Effort) -> float | None:
+    def _delay(self, call: Call, outcome: Outcome, effort: Effort) -> float | None:
         """How long to wait before the next attempt; None when there is to be none."""
-        if not _may_repeat(call, outcome, effort) or self._is_spent(outcome, effort):
+        if not may_repeat(call, outcome, effort) or self._is_spent(outcome, effort):
             return None
-        delay, told = self._backoff(effort), _told_seconds(outcome.headers)
+        delay, told = self._backoff(effort), told_seconds(outcome.headers)
         if told is not None:
             delay += min(told, self._policy.longest_told_seconds)
         elapsed = self._clock() - effort.started
@@ -342,18 +264,18 @@ class PrefectApi:
         is_within = elapsed + delay - effort.excused_seconds <= self._policy.budget_seconds
         return delay if is_within else None
 
-    def _backoff(self, effort: _Effort) -> float:
+    def _backoff(self, effort: Effort) -> float:
         """Exponential, with full jitter: clients that failed together do not come back together."""
         growth = 2.0 ** min(effort.attempts - 1, 16)
         return self._jitter() * min(self._policy.longest_seconds, self._policy.base_seconds * growth)
 
-    def _is_spent(self, outcome: _Outcome, effort: _Effort) -> bool:
+    def _is_spent(self, outcome: Outcome, effort: Effort) -> bool:
         """Whether the attempts are used up: few before the first answer, lest a wrong URL is tried for a minute."""
         if outcome.is_unconnected and not self._has_answered:
             return effort.attempts >= self._policy.first_attempts
         return effort.counted >= self._policy.attempts
 
-    async def _attempt(self, call: _Call, token: str | None, effort: _Effort) -> _Outcome:
+    async def _attempt(self, call: Call, token: str | None, effort: Effort) -> Outcome:
         async with self._turn(call) as slot:
             self._count(call)
             started = self._clock()
@@ -370,7 +292,7 @@ class PrefectApi:
         )
         return outcome
 
-    def _turn(self, call: _Call) -> AbstractAsyncContextManager[Slot]:
+    def _turn(self, call: Call) -> AbstractAsyncContextManager[Slot]:
         return self._throttle.slot() if call.is_write else self._read_turn()
 
     @asynccontextmanager
@@ -378,20 +300,20 @@ class PrefectApi:
         async with self._reads:
             yield Slot()
 
-    def _count(self, call: _Call) -> None:
+    def _count(self, call: Call) -> None:
         before = self._sent
         self._sent = Sent(before.reads + (not call.is_write), before.writes + call.is_write)
 
     # -- One attempt --------------------------------------------------------------------------------------------------
 
-    async def _transmit(self, call: _Call, token: str | None) -> _Outcome:
+    async def _transmit(self, call: Call, token: str | None) -> Outcome:
         try:
             async with asyncio.timeout(self._policy.deadline_seconds):
                 return await self._stream(call, token)
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             return _lost(error)
 
-    async def _stream(self, call: _Call, token: str | None) -> _Outcome:
+    async def _stream(self, call: Call, token: str | None) -> Outcome:
         if self._http is None:
             raise RuntimeError("PrefectApi is used inside 'async with'")
         headers = _headers(self._target, call, self._csrf.headers(token))
@@ -406,13 +328,13 @@ class PrefectApi:
         headers_seen = {name.lower(): value for name, value in response.headers.items()}
         if content is None:
             reason = "an answer that is too large"
-            return _Outcome(response.status_code, headers_seen, reason=reason, executed="maybe", is_final=True)
-        outcome = _Outcome(response.status_code, headers_seen, content)
-        return msgspec.structs.replace(outcome, executed=_executed(outcome))
+            return Outcome(response.status_code, headers_seen, reason=reason, executed="maybe", is_final=True)
+        outcome = Outcome(response.status_code, headers_seen, content)
+        return msgspec.structs.replace(outcome, executed=executed_by(outcome))
 
     # -- CSRF ---------------------------------------------------------------------------------------------------------
 
-    async def _csrf_token(self, call: _Call) -> str | None:
+    async def _csrf_token(self, call: Call) -> str | None:
         """The token for everything but GET, fetched before the first such request.
 
         404 (an old server) and 422 (protection is off) mean that none is needed.
@@ -509,7 +431,7 @@ def _silence_transport_loggers() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def _headers(target: Target, call: _Call, csrf: Mapping[str, str]) -> dict[str, str]:
+def _headers(target: Target, call: Call, csrf: Mapping[str, str]) -> dict[str, str]:
     headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **_authorization(target)}
     for name, value in target.headers:
         if name.lower() not in _RESERVED:
@@ -568,25 +490,25 @@ async def _abandon(response: httpx.Response) -> None:
 # -- What an outcome means --------------------------------------------------------------------------------------------
 
 
-def _lost(error: Exception) -> _Outcome:
+def _lost(error: Exception) -> Outcome:
     """The outcome of an attempt without an answer; foreign texts are dropped, since they may quote the request."""
     if isinstance(error, httpx.ConnectTimeout):
-        return _Outcome(reason="no connection in time", executed="no")
+        return Outcome(reason="no connection in time", executed="no")
     if isinstance(error, httpx.ConnectError):
         reason, is_final = _connect_reason(error)
-        return _Outcome(reason=reason, executed="no", is_final=is_final)
+        return Outcome(reason=reason, executed="no", is_final=is_final)
     if isinstance(error, httpx.ProxyError):
-        return _Outcome(reason="the proxy refused the connection", executed="no", is_final=True)
+        return Outcome(reason="the proxy refused the connection", executed="no", is_final=True)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return _Outcome(reason="no answer in time", executed="maybe")
-    return _Outcome(reason="the connection broke off", executed="maybe")
+        return Outcome(reason="no answer in time", executed="maybe")
+    return Outcome(reason="the connection broke off", executed="maybe")
 
 
 def _connect_reason(error: BaseException) -> tuple[str, bool]:
     """Why there is no connection, and whether that will stay so."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _UNTRUSTED, True
+            return UNTRUSTED, True
         if isinstance(cause, ssl.SSLError):
             return "no TLS connection", True
         if isinstance(cause, ConnectionRefusedError):
@@ -601,172 +523,3 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if part is not None:
             yield part
             yield from _causes(part)
-
-
-def _executed(outcome: _Outcome) -> Literal["no", "maybe", "yes"]:
-    """Whether the server may have acted on a request that it answered.
-
-    408: the request did not arrive whole. 429: refused at the door. Prefect's
-    own 503 (a locked database) follows a rollback; another 503 may come from a
-    gateway, and then, as for other 5xx, nobody knows.
-    """
-    if outcome.status in {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}:
-        return "no"
-    if outcome.status == httpx.codes.SERVICE_UNAVAILABLE and outcome.detail == "Service Unavailable":
-        return "no"
-    return "maybe" if outcome.status >= httpx.codes.INTERNAL_SERVER_ERROR else "yes"
-
-
-def _may_repeat(call: _Call, outcome: _Outcome, effort: _Effort) -> bool:
-    if outcome.is_final or (outcome.status and outcome.status not in _RETRIED):
-        return False
-    if outcome.status == httpx.codes.INTERNAL_SERVER_ERROR and effort.server_errors > 1:
-        return False
-    return call.repeatable or outcome.executed == "no"
-
-
-def _told_seconds(headers: Mapping[str, str]) -> float | None:
-    """The wait that ``Retry-After`` asks for, in either of its forms; None where it is missing or senseless.
-
-    A date is compared with the answer's own ``Date``: two machines' clocks are never compared.
-    """
-    text = headers.get("retry-after", "")
-    try:
-        seconds = float(text)
-    except ValueError:
-        until, now = _instant(text), _instant(headers.get("date", ""))
-        return None if until is None or now is None else max(0.0, until - now)
-    return seconds if 0 <= seconds < math.inf else None
-
-
-def _instant(text: str) -> float | None:
-    try:
-        return email.utils.parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def _is_csrf_refusal(outcome: _Outcome) -> bool:
-    return outcome.status == httpx.codes.FORBIDDEN and "csrf token" in outcome.detail.lower()
-
-
-# -- Errors -----------------------------------------------------------------------------------------------------------
-
-
-def _failure(target: Target, call: _Call, outcome: _Outcome, effort: _Effort) -> ServerError:
-    """Turn an outcome into the error that the caller sees: the one place where that is decided."""
-    if outcome.status in _RETRIED - {500} or not outcome.is_answer or (effort.is_doubtful and not call.repeatable):
-        return _unreachable(target, call, outcome, effort)
-    if outcome.status < httpx.codes.BAD_REQUEST:
-        return _redirected(target, call, outcome)
-    if outcome.status == httpx.codes.UNAUTHORIZED or _is_forbidden(outcome):
-        return _denied(target, call, outcome)
-    return RequestRejected(
-        f"{call.place} on {target.host}: status {outcome.status}",
-        status=outcome.status,
-        detail=_safe_detail(target, call, outcome),
-        fields=_fields(outcome),
-        hint=url_hint(target.url) if outcome.status in {404, 405} else None,
-    )
-
-
-def _unreachable(target: Target, call: _Call, outcome: _Outcome, effort: _Effort) -> Unreachable:
-    reason = outcome.reason or f"status {outcome.status}"
-    times = "" if effort.attempts == 1 else f" after {effort.attempts} attempts"
-    doubt = "the server may have carried it out; run the same command again, which looks first"
-    trust = f'name the authority that signed it in PREFECT_API_SSL_CERT_FILE of profile "{target.name}"'
-    check = f'is the server running, and is PREFECT_API_URL of profile "{target.name}" right?'
-    return Unreachable(
-        f"{call.place} on {target.host}: {reason}{times}",
-        hint=doubt if effort.is_doubtful else trust if outcome.reason == _UNTRUSTED else check,
-        maybe_done=effort.is_doubtful,
-    )
-
-
-def _redirected(target: Target, call: _Call, outcome: _Outcome) -> RequestRejected:
-    return RequestRejected(
-        f"{call.place} on {target.host}: redirected (status {outcome.status}), and redirects are not followed",
-        status=outcome.status,
-        hint="set PREFECT_API_URL to the final URL (https:// instead of http:// is the usual reason)",
-    )
-
-
-def _is_forbidden(outcome: _Outcome) -> bool:
-    """Whether a 403 is about permission; Cloud also answers it when a plan's limit is reached."""
-    text = outcome.detail.lower()
-    is_limit = "maximum number" in text or "plan does not support" in text
-    return outcome.status == httpx.codes.FORBIDDEN and not is_limit
-
-
-def _denied(target: Target, call: _Call, outcome: _Outcome) -> AccessDenied:
-    name = f'profile "{target.name}"'
-    hint = f"the credentials of {name} were refused or do not permit this"
-    if target.credentials is None and not target.headers:
-        hint = f"{name} has no credentials: set PREFECT_API_KEY or PREFECT_API_AUTH_STRING in it"
-    return AccessDenied(
-        f"{call.place} on {target.host}: access denied (status {outcome.status})",
-        status=outcome.status,
-        detail=_safe_detail(target, call, outcome),
-        hint=hint,
-    )
-
-
-def _not_json(target: Target, call: _Call, outcome: _Outcome) -> ServerError:
-    """The error for a success without JSON: most often a web page, because the URL is not the API's."""
-    message = f"{call.place} on {target.host}: the answer (status {outcome.status}) is not JSON"
-    hint = url_hint(target.url)
-    if call.is_write and not call.repeatable:
-        return Unreachable(message, hint=hint, maybe_done=True)
-    return RequestRejected(message, status=outcome.status, hint=hint)
-
-
-def _safe_detail(target: Target, call: _Call, outcome: _Outcome) -> str:
-    """The server's text, unless it may repeat what was sent: any 422, and where it holds a value of ours.
-
-    What the body calls its object is no secret and may be repeated.
-    """
-    if outcome.status == httpx.codes.UNPROCESSABLE_ENTITY:
-        return ""
-    body = call.body
-    unnamed = {key: value for key, value in body.items() if key not in _NAMES} if isinstance(body, dict) else body
-    ours = [*_values(unnamed), *(value.reveal() for _, value in target.headers)]
-    ours += [] if target.credentials is None else target.credentials.reveal().split(":")
-    return "" if any(_repeats(outcome.detail, value) for value in ours) else outcome.detail
-
-
-def _repeats(detail: str, value: str) -> bool:
-    """Whether a text holds a value, or the beginning of a word of it; words of letters alone may be prose."""
-    if len(value) >= _ECHO_VALUE and value in detail:
-        return True
-    words = re.split(r"""[^\x21-\x7e\xa0-\uffff]|["'\\]""", value)
-    telling = (word for word in words if len(word) >= _ECHO_WORD and not word.isalpha())
-    return any(word[:_ECHO_BEGINNING] in detail for word in telling)
-
-
-def _values(body: Json) -> Iterator[str]:
-    """Every text and number in a body."""
-    if isinstance(body, dict | list | tuple):
-        for value in body.values() if isinstance(body, dict) else body:
-            yield from _values(value)
-    elif body is not None and not isinstance(body, bool):
-        yield str(body)
-
-
-def _fields(outcome: _Outcome) -> tuple[tuple[str, str], ...]:
-    """Where a 422 finds fault, and the type of fault; never the message or the input, which repeat values.
-
-    Prefect 3 lists them under ``exception_detail``, FastAPI itself under
-    ``detail``; types are pydantic's (``extra_forbidden``, in 2.x servers ``value_error.extra``).
-    """
-    body = outcome.json if outcome.status == httpx.codes.UNPROCESSABLE_ENTITY else None
-    lists = [body.get("exception_detail"), body.get("detail")] if isinstance(body, dict) else []
-    faults = next((found for found in lists if isinstance(found, list)), [])
-    return tuple(_field(fault) for fault in faults[:_MOST_FIELDS] if isinstance(fault, dict))
-
-
-def _field(fault: dict[str, Any]) -> tuple[str, str]:
-    location = fault.get("loc")
-    steps = location if isinstance(location, list) else []
-    path = ".".join(str(step) for step in steps if isinstance(step, str | int))
-    kind = fault.get("type")
-    return path[:_DETAIL_CHARACTERS], kind[:100] if isinstance(kind, str) else ""

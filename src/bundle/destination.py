@@ -7,9 +7,12 @@ from typing import Literal
 
 import msgspec
 
+from bundle.errors import RequestRejected
 from bundle.kinds.base import Raw
 from bundle.model import Api, Body, Json
 from bundle.paths import segment
+
+_NOT_FOUND = 404
 
 
 class Fields(msgspec.Struct, frozen=True):
@@ -46,9 +49,16 @@ class Sender:
     async def patch(self, template: str, body: Body, **segments: str) -> None:
         await self._send("PATCH", template, body, segments, repeatable=True)
 
+    async def delete(self, template: str, **segments: str) -> None:
+        try:
+            await self._send("DELETE", template, None, segments, repeatable=True)
+        except RequestRejected as error:
+            if error.status != _NOT_FOUND:
+                raise
+
     async def _send(
         self,
-        method: Literal["POST", "PUT", "PATCH"],
+        method: Literal["POST", "PUT", "PATCH", "DELETE"],
         template: str,
         body: Json,
         segments: Mapping[str, str],

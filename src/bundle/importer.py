@@ -10,9 +10,9 @@ from typing import Protocol
 
 import msgspec
 
-from bundle.apply import Outcome, State, apply
-from bundle.destination import Fields
+from bundle.apply import OnMade, Outcome, State, apply
 from bundle.canonical import replace_all, resolve
+from bundle.destination import Fields
 from bundle.environment import Environment, describe
 from bundle.errors import SecretMissing, UsageError
 from bundle.model import Api, Body, Bundle, Json, Key
@@ -86,9 +86,13 @@ async def carry_out(
     api: ImportApi,
     *,
     on_event: OnEvent = lambda _: None,
+    on_made: OnMade = lambda _key, _id: None,
     stop: asyncio.Event | None = None,
 ) -> Result:
-    """Carry out a prepared plan; every record of the bundle ends in one outcome."""
+    """Carry out a prepared plan; every record of the bundle ends in one outcome.
+
+    ``on_made`` is told the id of each resource as soon as it is made; once ``stop`` is set, nothing new is begun.
+    """
     fields = await _fields(prepared, api)
     outcomes = await apply(
         prepared.plan,
@@ -98,6 +102,7 @@ async def carry_out(
         fields=fields,
         secrets=prepared.secrets,
         on_event=on_event,
+        on_made=on_made,
         stop=stop,
     )
     return Result(outcomes)

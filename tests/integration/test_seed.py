@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     Factory = Callable[[Size | None], Server]
     Change = Callable[[Api], None]
-
-GENERATED = re.compile(r".*(deployment_id|match_related/prefect\.resource\.id|block_document_id|storage_block_id)")
 
 
 def test_seed_plants_every_kind(source_server: Server) -> None:
@@ -72,7 +69,7 @@ def change_field(api: Api) -> None:
 
 
 def change_value(api: Api) -> None:
-    api.patch("/variables/name/a_number", value=42.0)
+    api.patch("/variables/name/a_number", value=42.5)
 
 
 def change_schedule(api: Api) -> None:
@@ -134,7 +131,7 @@ def block(api: Api, slug: str, name: str) -> dict[str, Any]:
     ("change", "line"),
     [
         (change_field, "work-queue:local/high /is_paused: true != false"),
-        (change_value, "variable:a_number /value: 42 != 42.0"),
+        (change_value, "variable:a_number /value: 42 != 42.5"),
         (change_schedule, "deployment:scheduled/with slugs /schedules/*"),
         (change_secret_to_null, 'block:slack-webhook/alerts /data/url: "********" != null'),
         (lose_variable, "variable:region : missing at the destination"),
@@ -155,10 +152,7 @@ def test_comparison_finds(change: Change, line: str, source_server: Server, serv
 
     found = compare(source_server.url, copy.url)
 
-    assert any(
-        re.fullmatch(re.escape(line).replace(r"\*", ".*") if line.endswith("*") else re.escape(line), each)
-        for each in found
-    ), found
+    assert any(each == line or (line.endswith("*") and each.startswith(line[:-1])) for each in found), found
 
 
 def test_comparison_finds_ids_of_the_source(server_factory: Factory) -> None:
@@ -184,11 +178,11 @@ def test_ignore_leaves_out_by_key_and_pointer(source_server: Server, server_fact
     copy = server_factory(Size.SMALL)
     with Api(copy.url) as api:
         change_field(api)
-        lose_variable(api)
+        change_value(api)
 
     found = compare(source_server.url, copy.url, ignore=["work-queue:* /is_paused"])
 
-    assert found == ["variable:region : missing at the destination"]
+    assert found == ["variable:a_number /value: 42 != 42.5"]
 
 
 @pytest.mark.parametrize("form", sorted(encodings(Canaries(1).mask())))

@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -57,19 +58,22 @@ def run(arguments: Sequence[str]) -> int:
     console = Console(arguments)
     try:
         answer = xfer.main(list(arguments), prog_name="xfer", obj=console, standalone_mode=False)
+        if answer is None or isinstance(answer, int):
+            return answer or 0
+        console.finish(answer)
+        return int(answer.exit_code)
     except SystemExit:
         raise
     except BaseException as error:  # noqa: BLE001 - the one place where an error becomes an exit code
         return handle(error, console)
-    if answer is None or isinstance(answer, int):
-        return answer or 0
-    try:
-        console.finish(answer)
-    except BaseException as error:  # noqa: BLE001 - as above: stdout may be closed, or full
-        return handle(error, console)
-    return int(answer.exit_code)
+    finally:
+        console.close()
 
 
 def main() -> None:
     """The entry point ``xfer``."""
+    for name in ("stdout", "stderr"):
+        # None where the caller closed it.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the process ends
     sys.exit(run(sys.argv[1:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +28,7 @@ class Console:
         self.is_json = "--json" in (given[: given.index("--")] if "--" in given else given)
         self.is_quiet = False
         self.is_verbose = False
-        self.is_logging = False
+        self._hide_log: Callable[[], None] | None = None
         self.command = "xfer"
         self.result_to_stderr = False
         for stream in (sys.stdout, sys.stderr):
@@ -41,7 +41,7 @@ class Console:
     @property
     def is_live(self) -> bool:
         """Whether progress may be drawn: on a terminal, and with no log lines between."""
-        return sys.stderr.isatty() and not self.is_logging
+        return sys.stderr.isatty() and self._hide_log is None
 
     def say(self, text: str) -> None:
         """One line on what is going on."""
@@ -61,14 +61,18 @@ class Console:
 
     def result(self, text: str) -> None:
         """The text that was asked for; the caller has escaped what is foreign in it."""
-        click.echo(text, err=self.result_to_stderr)
+        # Not at the top: --help prints nothing through here.
+        from bundle.files import output_errors  # noqa: PLC0415
+
+        with output_errors("standard output"):
+            click.echo(text, err=self.result_to_stderr)
 
     def finish(self, report: Report) -> None:
         """Print the report of a command in the form asked for."""
         if self.is_json:
             from bundle.report import json  # noqa: PLC0415 - msgspec is not needed for --help
 
-            click.echo(json.render(report))
+            self.result(json.render(report))
             return
         from bundle.report import text  # noqa: PLC0415 - as above
 
@@ -77,12 +81,23 @@ class Console:
             self.error(report.error.message, report.error.hint)
 
     def log_everything(self) -> None:
-        """Send the debug log of this package to stderr."""
-        # Few runs need it, and it is the slowest import of all here.
-        from bundle.cli import log  # noqa: PLC0415
+        """Send the debug log of this package to stderr, until ``close``."""
+        if self._hide_log is None:
+            # Few runs need it, and it is the slowest import of all here.
+            from bundle.cli import log  # noqa: PLC0415
 
-        self.is_logging = True
-        log.show()
+            self._hide_log = log.show()
+
+    def close(self) -> None:
+        """Leave the process as it was, and Python nothing to complain about when it exits."""
+        if self._hide_log is not None:
+            self._hide_log()
+            self._hide_log = None
+        try:
+            sys.stdout.flush()
+        except OSError:
+            # Said already where it can be said; what is still buffered would fail once more at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _has_colors() -> bool:

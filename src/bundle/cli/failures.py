@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
-import sys
 
 import click
 
@@ -18,7 +17,8 @@ def handle(error: BaseException, console: Console) -> int:
     """Tell the user what went wrong, once, and give the exit code."""
     expected = _expected(error)
     if _is_broken_pipe(error) or _is_broken_pipe(expected):
-        return _go_quietly()
+        # Whoever read our output has gone.
+        return int(ExitCode.FAILED)
     if expected is not None:
         return _tell(console, expected.exit_code, type(expected).__name__, expected.message, expected.hint)
     if isinstance(error, click.ClickException):
@@ -41,12 +41,6 @@ def _is_broken_pipe(error: BaseException | None) -> bool:
     return isinstance(error, BrokenPipeError) or (error is not None and isinstance(error.__cause__, BrokenPipeError))
 
 
-def _go_quietly() -> int:
-    """Whoever read our output has gone; so nothing more is printed, not even by Python when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return int(ExitCode.FAILED)
-
-
 def _tell(console: Console, code: int, name: str, message: str, hint: str | None) -> int:
     console.error(message, hint)
     if console.is_json:
@@ -54,7 +48,9 @@ def _tell(console: Console, code: int, name: str, message: str, hint: str | None
         from bundle.report import account, json  # noqa: PLC0415
         from bundle.report.model import Problem  # noqa: PLC0415
 
-        click.echo(json.render(account.failed(console.command, code, Problem(name, message, hint))))
+        # Where even this cannot be written, the exit code is all that is left to say.
+        with contextlib.suppress(OSError):
+            click.echo(json.render(account.failed(console.command, code, Problem(name, message, hint))))
     return int(code)
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import click
 
 from bundle.report import screen
 
 
-def show() -> None:
-    """Print every record of the loggers below ``bundle``."""
+def show() -> Callable[[], None]:
+    """Print every record of the loggers below ``bundle``, until the function that this returns is called."""
     log = logging.getLogger("bundle")
+    level, handler = log.level, _Stderr()
+
+    def hide() -> None:
+        log.removeHandler(handler)
+        log.setLevel(level)
+
     log.setLevel(logging.DEBUG)
-    if not any(isinstance(each, _Stderr) for each in log.handlers):
-        log.addHandler(_Stderr())
+    log.addHandler(handler)
+    return hide
 
 
 class _Stderr(logging.Handler):

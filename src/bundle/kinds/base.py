@@ -79,6 +79,10 @@ class Destination(Protocol):
 
     async def patch(self, template: str, body: Body, **segments: str) -> None: ...
 
+    async def delete(self, template: str, **segments: str) -> None:
+        """Delete; a resource that is not there any more is no error."""
+        ...
+
     @property
     def keeps_tag_limits_as_global(self) -> bool: ...
 
@@ -224,6 +228,12 @@ class Kind:
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """Write the named fields of ``body`` over those of an existing resource."""
         await to.patch(self.path + "/{id}", {name: body.get(name) for name in names}, id=made.id)
+
+    # Taking one back
+
+    async def delete(self, to: Destination, made: Made) -> None:
+        """Delete what an import made, and nothing that it did not."""
+        await to.delete(self.path + "/{id}", id=made.id)
 
 
 def without_system_labels(body: Body) -> Body:

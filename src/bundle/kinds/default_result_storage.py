@@ -30,5 +30,9 @@ class DefaultResultStorage(Kind):
         await to.put(_PATH, body)
         return Made(self.name)
 
+    async def delete(self, to: Destination, made: Made) -> None:
+        """``DELETE /admin/storage`` leaves the place empty."""
+        await to.delete(_PATH)
+
 
 KIND = DefaultResultStorage()

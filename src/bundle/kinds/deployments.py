@@ -108,6 +108,13 @@ class Deployment(Kind):
         changes = {name: body.get(name, self.defaults.get(name)) for name in sorted(names)}
         await to.patch("/deployments/{id}", changes, id=made.id)
 
+    async def delete(self, to: Destination, made: Made) -> None:
+        """``DELETE`` takes the linked limit along, shared or not, so a shared one is unlinked first."""
+        linked = made.raw.get("global_concurrency_limit")
+        if linked and owner_id(linked) != made.id:
+            await to.patch("/deployments/{id}", {"global_concurrency_limit_id": None}, id=made.id)
+        await to.delete("/deployments/{id}", id=made.id)
+
 
 def _schedule(raw: Raw) -> Body:
     kept = {name: raw[name] for name in _SCHEDULE_FIELDS if raw.get(name) is not None}

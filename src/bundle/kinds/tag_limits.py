@@ -43,6 +43,10 @@ class TagLimit(Kind):
             raw = await to.post(f"{_OLD}/", {"tag": body["tag"], "concurrency_limit": body["limit"]})
         return Made(str(raw["id"]), raw)
 
+    async def delete(self, to: Destination, made: Made) -> None:
+        """``DELETE`` by tag, which every version offers."""
+        await to.delete("/concurrency_limits/tag/{tag}", tag=str(made.raw["tag"]))
+
 
 def _as_global(body: Body) -> dict[str, Any]:
     rest = {name: value for name, value in body.items() if name != "tag"}

@@ -68,6 +68,10 @@ class WorkPool(Kind):
         """``PATCH`` by name; it does not check block references, so a dangling one is kept."""
         await to.patch("/work_pools/{name}", {name: body.get(name) for name in names}, name=body["name"])
 
+    async def delete(self, to: Destination, made: Made) -> None:
+        """``DELETE`` by name; the pool's queues go with it."""
+        await to.delete("/work_pools/{name}", name=str(made.raw["name"]))
+
 
 def _without_dangling_defaults(template: Json) -> Json:
     """The template without defaults that refer to a block which is not there.

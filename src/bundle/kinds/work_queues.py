@@ -66,6 +66,12 @@ class WorkQueue(Kind):
         changes = {name: body.get(name, empty.get(name)) for name in names}
         await to.patch("/work_queues/{id}", _writable(changes), id=made.id)
 
+    async def delete(self, to: Destination, made: Made) -> None:
+        """A default queue cannot be deleted; it goes with its pool."""
+        pool = to.raw(str(made.raw.get("work_pool_id"))) or {}
+        if pool.get("default_queue_id") != made.id:
+            await to.delete("/work_queues/{id}", id=made.id)
+
 
 def _writable(body: Body) -> Body:
     return {name: value for name, value in body.items() if name not in {"work_pool_id", "is_default"}}

@@ -6,19 +6,23 @@ are cut, with the number of those left out, unless ``is_whole`` is asked for.
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
-from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
+from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, LeftOut
 from bundle.plan import REASONS
 from bundle.report.account import FATES, PLANNED, STATES
 from bundle.report.model import FieldDifference, Report, Resource
 from bundle.report.screen import escape
 
 SHOWN = 10
+SHOWN_AGAIN = 3
+"""The notes of the export were shown at the export."""
+_WIDTH = 80
 _VALUE_CHARACTERS = 120
 
 # Nothing to do about these.
@@ -65,19 +69,20 @@ def _export(report: Report, limit: int | None) -> Iterator[Lines]:
 
 def _result(report: Report, limit: int | None) -> Iterator[Lines]:
     yield [_title(report, "Transferred" if report.command == "transfer" else "Imported", "into")]
+    yield from _notes(report, _least(limit), has_slots=False)
     yield _table(report.kinds, ("total", *STATES))
     yield _attention(report.resources, limit)
-    yield _outstanding(report, limit)
     yield _dropped(report.resources, limit)
-    yield from _notes(report, limit, has_slots=False)
+    yield _outstanding(report, limit)
     yield [count_line(report.summary, STATES)]
 
 
 def _plan(report: Report, limit: int | None) -> Iterator[Lines]:
-    yield [_title(report, "Plan for", "in"), _LEGEND]
+    yield [_title(report, "Plan for", "in")]
+    yield from _notes(report, _least(limit), has_slots=False)
+    yield [_LEGEND]
     yield _actions(report.resources, limit)
     yield _outstanding(report, limit)
-    yield from _notes(report, limit, has_slots=False)
     yield [_plan_line(report.summary)]
 
 
@@ -150,7 +155,7 @@ def _attention(resources: Sequence[Resource], limit: int | None) -> Lines:
         if resource.reason not in _AS_WANTED or resource.key in waiting:
             groups[resource.reason].append(resource)
     for reason, group in groups.items():
-        yield _heading(reason, len(group), REASONS)
+        yield from _heading(reason, len(group), REASONS.get(reason, ""))
         for resource in _cut(group, limit):
             yield f"  {escape(resource.key)}{_because(resource)}"
             yield from _blocked(waiting.get(resource.key, ()), limit)
@@ -240,18 +245,22 @@ def _findings(report: Report, limit: int | None) -> Lines:
         detail = f": {escape(each.detail)}" if each.detail else ""
         groups[each.code].append(f"{escape(each.key)}{' at ' + escape(each.pointer) if each.pointer else ''}{detail}")
     for code, places in groups.items():
-        yield _heading(code, len(places), FINDING_CODES)
+        yield from _heading(code, len(places), FINDING_CODES.get(code, ""))
         yield from (f"  {place}" for place in _cut(places, limit))
         yield from _rest(places, limit)
 
 
 def _left_out(report: Report) -> Lines:
-    if report.left_out:
-        yield f"left out at export ({sum(each.count for each in report.left_out)}):"
+    groups: dict[str, list[LeftOut]] = defaultdict(list)
     for each in report.left_out:
-        why = LEFT_OUT_REASONS.get(each.reason, "")
-        names = f": {_joined(each.names, 5)}" if each.names else ""
-        yield f"  {each.count} {escape(each.kind)}, {escape(each.reason)} ({why}){names}"
+        groups[each.reason].append(each)
+    for reason, group in groups.items():
+        yield from _heading(
+            f"left out at export, {reason}", sum(each.count for each in group), LEFT_OUT_REASONS.get(reason, "")
+        )
+        for each in group:
+            names = f": {_joined(each.names, 5)}" if each.names else ""
+            yield f"  {each.count} {escape(each.kind)}{names}"
 
 
 # The plan
@@ -287,19 +296,23 @@ def _difference(each: FieldDifference) -> Lines:
 
 
 def _plan_line(summary: Mapping[str, int]) -> str:
-    named = ", ".join(f"{summary[name]} {name}" for name in PLANNED[:2])
-    rest = ", ".join(f"{summary[name]} {name}" for name in PLANNED[2:])
-    secrets = f"{summary['secrets_outstanding']} secrets needed"
-    account = f"{summary['accounted_for']} of {summary['total']} accounted for"
-    return f"Plan: {named}, 0 delete, {rest}, {secrets} ({account})"
+    counts = {**summary, "delete": 0, "secrets needed": summary["secrets_outstanding"]}
+    always = ("create", "update", "delete", "unchanged")
+    others = (*(name for name in PLANNED if name not in always), "secrets needed")
+    parts = [f"{counts[name]} {name}" for name in (*always, *others) if counts[name] or name in always]
+    return f"Plan: {', '.join(parts)} ({summary['accounted_for']} of {summary['total']} accounted for)"
 
 
 # Small parts
 
 
-def _heading(code: str, count: int, meanings: Mapping[str, str]) -> str:
-    meaning = f": {meanings[code]}" if code in meanings else ""
-    return f"{escape(code)} ({count}){meaning}"
+def _heading(code: str, count: int, meaning: str) -> Lines:
+    text = f"{escape(code)} ({count}){': ' + meaning if meaning else ''}"
+    return textwrap.wrap(text, _WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _least(limit: int | None) -> int | None:
+    return limit if limit is None else min(limit, SHOWN_AGAIN)
 
 
 def _cut(items: Sequence[T], limit: int | None) -> Sequence[T]:

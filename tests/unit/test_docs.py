@@ -1,0 +1,66 @@
+"""The documentation says what the code does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import bundle
+from bundle.cli import COMMANDS
+from bundle.errors import ExitCode
+from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
+from bundle.plan import REASONS
+
+ROOT = Path(__file__).parents[2]
+CLI = (ROOT / "docs" / "cli.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def table(text: str, heading: str) -> dict[str, str]:
+    """The first two columns of the table under a heading, backquotes taken off."""
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"(?m)^\| (.+?) \| (.+?) \|", section)[1:]
+    return {first.strip("`"): second for first, second in rows}
+
+
+@pytest.mark.parametrize(
+    ("heading", "codes"),
+    [("Reason codes", REASONS), ("Findings", FINDING_CODES), ("Left out", LEFT_OUT_REASONS)],
+)
+def test_codes_are_documented(heading: str, codes: Mapping[str, str]) -> None:
+    """docs/cli.md lists exactly the codes that there are, with their meanings."""
+    assert table(CLI, heading) == dict(codes)
+
+
+def test_commands_are_documented() -> None:
+    """docs/cli.md lists exactly the commands that there are."""
+    assert {row.split()[0] for row in table(CLI, "Commands")} == COMMANDS.keys()
+
+
+def test_exit_codes_are_documented() -> None:
+    """The README lists exactly the exit codes that there are."""
+    assert {int(code) for code in table(README, "Exit codes")} == {int(code) for code in ExitCode}
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the documentation names a file of the repository."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        (page.name, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_python_interface_is_there() -> None:
+    """Every ``bundle.NAME`` that docs/api.md has in its table can be taken from the package."""
+    names = re.findall(r"\| `bundle\.(\w+)\(", (ROOT / "docs" / "api.md").read_text())
+    assert len(names) == 6
+    assert all(callable(getattr(bundle, name)) and name in dir(bundle) for name in names)
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = bundle.nonsense
