@@ -14,12 +14,12 @@ SOURCE = Path(__file__).parents[1] / "src"
 LEVELS = (
     {"bundle", "errors", "model"},
     {"canonical", "paths", "openapi", "throttle", "references", "secrets", "graph", "files", "profiles", "servers"},
-    {"client", "container", "kinds"},
+    {"answers", "client", "container", "kinds"},
     {"snapshot", "destination"},
     {"environment"},
     {"plan"},
     {"apply"},
-    {"exporter", "importer"},
+    {"exporter", "importer", "receipt", "rollback"},
     {"report", "demo"},
     {"cli", "__main__"},
 )

@@ -250,9 +250,10 @@ class _Run:
         return any(each.form != "name" and each.target not in self._ids for each in record.references)
 
     def _take_up(self, record: Record, identifier: str) -> None:
-        """Go on with what an earlier run began."""
-        first = self._final(record, KINDS[record.kind].pending(record.body, mark(record)))
-        self._begun[record.key] = Begun(record, Made(identifier, self._rows.get(identifier, {})), first)
+        """Go on from what an earlier run left at the destination."""
+        found = self._destination.records[self._destination.keys[identifier]]
+        first = put_back(found.body, found.references, lambda each: self._destination.ids[each.target])
+        self._begun[record.key] = Begun(record, Made(identifier, self._rows[identifier]), first)
 
     async def _finish(self, begun: Begun) -> Outcome:
         record = begun.record

@@ -65,19 +65,6 @@ def test_environments_never_seen_arrive(server_factory: Factory, seed: int) -> N
     assert compare(source.url, destination.url) == []
 
 
-def test_nothing_is_cut_at_a_page(server_factory: Factory) -> None:
-    """More than two pages of variables and of deployments arrive, all of them."""
-    source, destination = server_factory(Size.FULL), server_factory(None)
-    bundle = bundle_of(source.url)
-
-    import_into(destination.url, bundle)
-
-    assert bundle.manifest.census["variable"].exported > 450
-    assert bundle.manifest.census["deployment"].exported > 210
-    assert compare(source.url, destination.url) == []
-    assert import_into(destination.url, bundle).sent.writes == 0
-
-
 def test_the_census_is_the_servers_own_count(source_server: Server, small: Any) -> None:
     """Seen, exported and left out add up, and agree with what the server counts."""
     for kind, count in small.manifest.census.items():
@@ -138,12 +125,12 @@ class _Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("fraction", [0.02, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.97])
+@pytest.mark.parametrize("fraction", [0.02, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.96])
 def test_a_killed_import_is_finished_by_the_next(
     source_server: Server, destination_server: Server, small: Any, fraction: float
 ) -> None:
     """However far an import came before it died, the next one ends as a clean one would."""
-    last = int(len(small.records) * 1.1 * fraction)
+    last = int(len(small.records) * 1.06 * fraction)
 
     def killing(api: Any) -> Any:
         written_so_far = 0
@@ -254,8 +241,8 @@ def test_missing_secrets_may_be_skipped(destination_server: Server, small: Any) 
         assert (outcome.state == "blocked") == bool(outcome.waits_for)
 
 
-def test_everything_arrives_at_a_server_that_answers_503(server_factory: Factory) -> None:
-    """800 deployments and 330 variables arrive at an empty SQLite server."""
+def test_nothing_is_cut_at_a_page(server_factory: Factory) -> None:
+    """800 deployments and 460 variables, pages of them, all arrive at an empty SQLite server that answers 503."""
     source, destination = server_factory(Size.BULK), server_factory(None)
     bundle = bundle_of(source.url)
 
@@ -263,5 +250,6 @@ def test_everything_arrives_at_a_server_that_answers_503(server_factory: Factory
 
     assert imported.result.count("failed") == imported.result.count("blocked") == 0
     assert bundle.manifest.census["deployment"].exported == 800
-    assert bundle.manifest.census["variable"].exported == 330
+    assert bundle.manifest.census["variable"].exported == 460
     assert compare(source.url, destination.url) == []
+    assert import_into(destination.url, bundle).sent.writes == 0
