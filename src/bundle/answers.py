@@ -173,6 +173,7 @@ def failure(target: Target, call: Call, outcome: Outcome, effort: Effort) -> Ser
         status=outcome.status,
         detail=_safe_detail(target, call, outcome),
         fields=_fields(outcome),
+        maybe_done=effort.is_doubtful,
         hint=url_hint(target.url) if outcome.status in {404, 405} else None,
     )
 

@@ -9,8 +9,8 @@ Rules:
 3. A write whose answer was lost, and one that the server calls a duplicate,
    is looked up at the destination; it is never simply sent again.
 4. Every record ends in exactly one outcome.
-5. Once the destination denies access or stays away beyond the client's retry
-   budget, nothing more is tried.
+5. Once the destination denies access, or is away beyond the client's retry
+   budget and does not answer a probe, nothing more is tried.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ import msgspec
 
 from bundle.canonical import replace_all, resolve
 from bundle.destination import Fields, Sender
-from bundle.environment import Environment, describe
+from bundle.environment import Environment
 from bundle.errors import AccessDenied, RequestRejected, ServerError, Unreachable
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made, Raw
 from bundle.model import Api, Body, Event, Json, Key, Placed, Record, Reference
-from bundle.plan import Action, Plan, Secrets, mark, match
+from bundle.plan import Action, Plan, Secrets, mark
 from bundle.references import NIL_ID, put_back
+from bundle.second_look import Patience, SecondLook, Seen, is_ours
 from bundle.secrets import marker, still_marked
-from bundle.snapshot import OnEvent, take
+from bundle.snapshot import OnEvent
 
 OnMade = Callable[[Key, str], None]
 State = Literal["succeeded", "skipped", "failed", "blocked"]
@@ -74,6 +75,7 @@ async def apply(
     on_event: OnEvent = lambda _: None,
     on_made: OnMade = lambda _key, _id: None,
     stop: asyncio.Event | None = None,
+    patience: Patience | None = None,
 ) -> tuple[Outcome, ...]:
     """Carry out ``plan``.
 
@@ -87,11 +89,14 @@ async def apply(
         on_event: told of each outcome as it comes.
         on_made: told the id of each resource as soon as it stands at the destination.
         stop: once set, nothing new is begun.
+        patience: how long the late effect of an unanswered write is waited for.
 
     Returns:
         One outcome for each record, in the order of ``records``.
     """
-    run = _Run(plan, api, destination, fields, secrets, on_event, on_made, stop or asyncio.Event())
+    run = _Run(
+        plan, api, destination, fields, secrets, on_event, on_made, stop or asyncio.Event(), patience or Patience()
+    )
     waves: dict[int, list[Record]] = defaultdict(list)
     for placed in records:
         waves[placed.wave].append(placed.record)
@@ -115,6 +120,7 @@ class _Run:
         on_event: OnEvent,
         on_made: OnMade,
         stop: asyncio.Event,
+        patience: Patience,
     ) -> None:
         self._actions = {action.key: action for action in plan.actions}
         self._api = api
@@ -132,6 +138,9 @@ class _Run:
         self._done: dict[str, int] = defaultdict(int)
         self._total: dict[str, int] = defaultdict(int)
         self._has_ended = False
+        self._probing = asyncio.Lock()
+        self._patience = patience
+        self._look = SecondLook(api, patience)
         for action in plan.actions:
             self._total[action.kind] += 1
         self.outcomes: dict[Key, Outcome] = {}
@@ -184,7 +193,7 @@ class _Run:
         try:
             outcome = await work
         except ServerError as error:
-            outcome = self._failed(record, error)
+            outcome = await self._failed(record, error)
         if outcome is not None:
             self._note(outcome)
 
@@ -222,23 +231,55 @@ class _Run:
 
     async def _create(self, record: Record) -> Outcome | None:
         kind = KINDS[record.kind]
-        to = Sender(self._api, self._fields, self._rows, self._new)
         first = self._final(record, kind.pending(record.body, mark(record)))
-        try:
-            made = await kind.create(to, first)
-        except RequestRejected as error:
-            if error.status != _CONFLICT:
-                raise
-            return await self._exists_now(record, error)
-        except Unreachable as error:
-            if not error.maybe_done:
-                raise
-            made = await self._made_after_all(record, error)
+        to = self._sender()
+        for last in (*(False,) * (self._patience.tries - 1), True):
+            try:
+                made = await kind.create(to, first)
+            except RequestRejected as error:
+                if error.status != _CONFLICT:
+                    raise
+                return await self._resolve_conflict(record, error)
+            except Unreachable as error:
+                if not error.maybe_done:
+                    raise
+                seen = await self._look.await_ours(record, self._ids)
+                if seen is not None:
+                    return self._adopt(record, seen)
+                if last:
+                    raise
+            else:
+                return self._begin(record, made, first, dropped=to.dropped)
+        raise AssertionError("the last try returns or raises")
+
+    def _begin(self, record: Record, made: Made, first: Body, *, dropped: tuple[str, ...] = ()) -> Outcome | None:
+        """Note what stands at the destination; it is done unless it is still to be finished."""
         self._keep(record, made)
         if first != self._final(record, record.body) or self._has_deferred(record):
             self._begun[record.key] = Begun(record, made, first)
             return None
-        return self._succeeded(record, dropped=to.dropped)
+        return self._succeeded(record, dropped=dropped)
+
+    def _adopt(self, record: Record, seen: Seen) -> Outcome | None:
+        """Go on with what we made without having been told."""
+        if seen.is_equal and not seen.is_pending:
+            self._keep(record, seen.made)
+            return self._succeeded(record, dropped=())
+        return self._begin(record, seen.made, seen.body)
+
+    async def _resolve_conflict(self, record: Record, error: RequestRejected) -> Outcome | None:
+        """Somebody has it: we ourselves, by an attempt whose answer was lost, or somebody else."""
+        seen = await self._look.find(record, self._ids)
+        if seen is None:
+            raise error
+        if is_ours(record, seen, in_doubt=error.maybe_done):
+            return self._adopt(record, seen)
+        self._ids[record.key] = seen.made.id
+        self._rows[seen.made.id] = seen.made.raw
+        return _outcome(self._actions[record.key], "skipped", reason="exists-now")
+
+    def _sender(self) -> Sender:
+        return Sender(self._api, self._fields, self._rows, self._new)
 
     def _keep(self, record: Record, made: Made) -> None:
         self._on_made(record.key, made.id)
@@ -262,9 +303,25 @@ class _Run:
             return _outcome(self._actions[record.key], "failed", reason="waits-for", waits_for=lost)
         if self._is_over():
             return _outcome(self._actions[record.key], "failed", reason="not-tried")
-        to = Sender(self._api, self._fields, self._rows, self._new)
-        await KINDS[record.kind].finish(to, begun.made, self._final(record, record.body), begun.first)
+        to = self._sender()
+        for last in (*(False,) * (self._patience.tries - 1), True):
+            full = self._final(record, record.body)
+            try:
+                await KINDS[record.kind].finish(to, begun.made, full, begun.first)
+                break
+            except Unreachable as error:
+                seen = await self._changed(begun) if error.maybe_done and not last else None
+                if seen is None:
+                    raise
+                begun = Begun(record, seen.made, seen.body)
         return self._succeeded(record, dropped=to.dropped)
+
+    async def _changed(self, begun: Begun) -> Seen | None:
+        """What an unanswered last step left behind, to go on from there."""
+        seen = await self._look.await_change(begun.record, begun.made.id, begun.first, self._ids)
+        if seen is not None:
+            self._rows[begun.made.id] = seen.made.raw
+        return seen
 
     def _is_missing(self, reference: Reference) -> bool:
         return reference.form != "name" and reference.target in self._actions and reference.target not in self._ids
@@ -278,7 +335,7 @@ class _Run:
             for each in record.secrets
             if each.slot in self._secrets.supplied and still_marked(live, each)
         }
-        to = Sender(self._api, self._fields, self._rows, self._new)
+        to = self._sender()
         names = sorted({pointer.split("/")[1] for pointer in wanted})
         await KINDS[record.kind].update(to, Made(identifier), replace_all(live, wanted), names)
         return _outcome(action, "succeeded")
@@ -306,37 +363,26 @@ class _Run:
     def _succeeded(self, record: Record, *, dropped: tuple[str, ...]) -> Outcome:
         return msgspec.structs.replace(_outcome(self._actions[record.key], "succeeded"), dropped=dropped)
 
-    def _failed(self, record: Record, error: ServerError) -> Outcome:
+    async def _failed(self, record: Record, error: ServerError) -> Outcome:
         action = self._actions[record.key]
-        if isinstance(error, AccessDenied | Unreachable):
-            self._has_ended = True
         if isinstance(error, RequestRejected) and any(text in error.detail for text in _TIER_TEXTS):
             return _outcome(action, "skipped", reason="tier-limit", detail=error.detail)
-        reason = "rejected" if isinstance(error, RequestRejected) else "unreachable"
-        return _outcome(action, "failed", reason=reason, detail=error.message)
+        if isinstance(error, AccessDenied):
+            self._has_ended = True
+            return _outcome(action, "failed", reason="denied", detail=error.message)
+        if isinstance(error, Unreachable):
+            await self._probe()
+            return _outcome(action, "failed", reason="unreachable", detail=error.message)
+        return _outcome(action, "failed", reason="rejected", detail=error.message)
 
-    async def _exists_now(self, record: Record, error: RequestRejected) -> Outcome:
-        found = await self._look_again(record)
-        if found is None:
-            raise error
-        self._ids[record.key] = found.id
-        self._rows[found.id] = found.raw
-        return _outcome(self._actions[record.key], "skipped", reason="exists-now")
-
-    async def _made_after_all(self, record: Record, error: Unreachable) -> Made:
-        found = await self._look_again(record)
-        if found is None:
-            raise error
-        return found
-
-    async def _look_again(self, record: Record) -> Made | None:
-        """Whether the destination has the record by now."""
-        now = describe(await take(self._api, deep=False), everything=True)
-        pairs = match([record], now)
-        identifier = now.ids.get(pairs.get(record.key, ""))
-        if identifier is None or identifier in self._ids.values():
-            return None
-        return Made(identifier, now.rows[identifier])
+    async def _probe(self) -> None:
+        """End the run unless the destination still answers: one resource that it chokes on stops no other."""
+        async with self._probing:
+            if not self._has_ended:
+                try:
+                    await self._api.get("/health")
+                except ServerError:
+                    self._has_ended = True
 
 
 def _has(body: Body, pointer: str) -> bool:
@@ -347,6 +393,20 @@ def _has(body: Body, pointer: str) -> bool:
     return True
 
 
-def _outcome(action: Action, state: State, *, reason: str | None = None, **more: Json) -> Outcome:
-    details = {"missing_secrets": action.missing_secrets, "waits_for": action.waits_for} | more
-    return Outcome(action.key, action.kind, state, reason or action.reason, **details)
+def _outcome(
+    action: Action,
+    state: State,
+    *,
+    reason: str | None = None,
+    detail: str = "",
+    waits_for: tuple[Key, ...] | None = None,
+) -> Outcome:
+    return Outcome(
+        action.key,
+        action.kind,
+        state,
+        reason or action.reason,
+        detail,
+        action.waits_for if waits_for is None else waits_for,
+        action.missing_secrets,
+    )

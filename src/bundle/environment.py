@@ -20,7 +20,7 @@ import msgspec
 from bundle.canonical import encode, join, make_record, sha256_hex, split
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind, Raw
-from bundle.model import Count, Finding, Key, LeftOut, Pointer, Record, Reference, Secret
+from bundle.model import Count, Finding, JsonType, Key, LeftOut, Pointer, Record, Reference, Secret
 from bundle.references import Cut, cut, replace_ids
 from bundle.secrets import slot_id, suspects, take_out
 from bundle.snapshot import Reading, Rows
@@ -109,7 +109,7 @@ class _Draft(msgspec.Struct, frozen=True):
     kind: Kind
     raw: Raw
     cut: Cut
-    secrets: dict[str, str]
+    secrets: dict[Pointer, JsonType]
     names: tuple[tuple[str, Key], ...]
 
 
@@ -150,8 +150,8 @@ def describe(
 
 def _draft(identifier: str, kind: Kind, raw: Raw, look: _Look, dropped: Mapping[str, str], *, redact: bool) -> _Draft:
     body = kind.portable(raw, look)
-    places = dict(kind.secret_places(raw, body, look))
-    if redact:
+    places: dict[Pointer, JsonType] = dict(kind.secret_places(raw, body, look))
+    if redact and kind.holds_values:
         places |= {place: "string" for place in suspects(body) if not _is_covered(place, places)}
     bare, _ = take_out("", body, places)
     done = cut(bare, lambda each: each in look and each not in dropped, look.key)
@@ -162,7 +162,7 @@ def _draft(identifier: str, kind: Kind, raw: Raw, look: _Look, dropped: Mapping[
     return _Draft(identifier, kind, raw, done, places, names)
 
 
-def _is_covered(place: str, places: Mapping[str, str]) -> bool:
+def _is_covered(place: str, places: Mapping[Pointer, JsonType]) -> bool:
     return any(place == known or place.startswith(known + "/") for known in places)
 
 
@@ -253,7 +253,7 @@ def _findings(draft: _Draft, keys: Mapping[str, Key]) -> Iterator[Finding]:
             yield Finding("dangling-reference", key, place, identifier)
         else:
             yield Finding("unexplained-uuid", key, place)
-    for place in suspects(draft.cut.body):
+    for place in suspects(draft.cut.body) if draft.kind.holds_values else ():
         yield Finding("secret-suspected", key, place)
     for name in draft.kind.unknown_fields(draft.cut.body):
         yield Finding("unknown-field", key, f"/{name}")

@@ -102,7 +102,9 @@ class RequestRejected(ServerError):
     ``detail`` is the server's own ``detail`` or ``exception_message`` text,
     kept only where it cannot echo what was sent (never for status 422).
     ``fields`` are the JSON paths a 422 complains about, with the error type:
-    ``[("body.tags", "extra_forbidden"), …]``.
+    ``[("body.tags", "extra_forbidden"), …]``. ``maybe_done`` is true when an
+    earlier attempt of the same write may have been carried out, so that a
+    conflict may be with our own work.
     """
 
     def __init__(
@@ -113,8 +115,10 @@ class RequestRejected(ServerError):
         detail: str = "",
         fields: tuple[tuple[str, str], ...] = (),
         hint: str | None = None,
+        maybe_done: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
+        self.maybe_done = maybe_done
         self.status = status
         self.detail = detail
         self.fields = fields

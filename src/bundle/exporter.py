@@ -7,7 +7,6 @@ read again, a few times.
 
 from __future__ import annotations
 
-
 import msgspec
 
 from bundle import __version__

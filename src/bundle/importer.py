@@ -14,15 +14,17 @@ from bundle.apply import OnMade, Outcome, State, apply
 from bundle.canonical import replace_all, resolve
 from bundle.destination import Fields
 from bundle.environment import Environment, describe
-from bundle.errors import SecretMissing, UsageError
+from bundle.errors import AccessDenied, SecretMissing, UsageError
 from bundle.model import Api, Body, Bundle, Json, Key
 from bundle.plan import Action, Plan, Secrets, compare, match
 from bundle.references import put_back
+from bundle.second_look import Patience
 from bundle.secrets import slot_id, variable_name
 from bundle.snapshot import OnEvent, server_version, take
 
 _GLOBAL_TAG_LIMITS_SINCE = (3, 4, 19)
 _SLOTS_NAMED = 5
+_BLOCKS = "/block_documents/filter"
 
 
 class Taken(Protocol):
@@ -88,6 +90,7 @@ async def carry_out(
     on_event: OnEvent = lambda _: None,
     on_made: OnMade = lambda _key, _id: None,
     stop: asyncio.Event | None = None,
+    patience: Patience | None = None,
 ) -> Result:
     """Carry out a prepared plan; every record of the bundle ends in one outcome.
 
@@ -104,6 +107,7 @@ async def carry_out(
         on_event=on_event,
         on_made=on_made,
         stop=stop,
+        patience=patience,
     )
     return Result(outcomes)
 
@@ -168,29 +172,40 @@ def _refuse_missing(actions: tuple[Action, ...]) -> None:
 
 
 async def _with_revealed(bundle: Bundle, api: Api, destination: Environment, secrets: Secrets) -> Secrets:
-    """Adds what existing resources hold in the slots that were supplied; nothing else is revealed."""
-    wanted = [
-        each.record for each in bundle.records if any(secret.slot in secrets.supplied for secret in each.record.secrets)
-    ]
-    if not wanted:
-        return secrets
+    """Adds what existing resources hold in the bundle's slots, to tell our markers from live secrets.
+
+    One listing of just these blocks. Where the credentials do not permit it, nothing is known.
+    """
     pairs = match([each.record for each in bundle.records], destination)
-    revealed: dict[str, Body] = {}
-    for record in wanted:
-        found = pairs.get(record.key)
-        if found is not None:
-            revealed[destination.ids[found]] = await _reveal(api, destination, found)
+    wanted = [found for each in bundle.records if each.record.secrets and (found := pairs.get(each.record.key))]
+    rows = await _revealed_rows(api, [destination.ids[key] for key in wanted if key.startswith("block:")])
+    revealed = {destination.ids[key]: body for key in wanted if (body := _live_body(destination, key, rows))}
     return msgspec.structs.replace(secrets, revealed=revealed)
 
 
-async def _reveal(api: Api, destination: Environment, key: Key) -> Body:
-    """A resource's live body with its ids and, for a block, its real secrets."""
+async def _revealed_rows(api: Api, identifiers: list[str]) -> dict[str, Body]:
+    if not identifiers:
+        return {}
+    found = {"id": {"any_": identifiers}, "is_anonymous": None}
+    try:
+        pages = [page async for page in api.pages(_BLOCKS, {"block_documents": found, "include_secrets": True})]
+    except AccessDenied:
+        return {}
+    return {str(row["id"]): row for page in pages for row in page}
+
+
+def _live_body(destination: Environment, key: Key, rows: Mapping[str, Body]) -> Body | None:
+    """A resource's live body with its ids and, for a block, its real secrets; None where those are not known."""
     record = destination.records[key]
     body = put_back(record.body, record.references, lambda each: destination.ids[each.target])
+    raw = rows.get(destination.ids[key])
     if not record.secrets:
         return body
-    raw = await api.get(f"/block_documents/{destination.ids[key]}?include_secrets=true")
-    return replace_all(body, {each.pointer: resolve(raw, each.pointer) for each in record.secrets})
+    return (
+        None
+        if raw is None
+        else replace_all(body, {each.pointer: resolve(raw, each.pointer) for each in record.secrets})
+    )
 
 
 def slots_of(bundle: Bundle) -> dict[str, str]:

@@ -17,6 +17,7 @@ Json = Any
 Body = dict[str, Json]
 Key = str
 Pointer = str
+JsonType = Literal["string", "number", "boolean", "array", "object"]
 
 FORMAT_VERSION = "1.0"
 
@@ -43,7 +44,7 @@ class Secret(msgspec.Struct, frozen=True):
 
     pointer: Pointer
     slot: str
-    type: Literal["string", "number", "boolean", "array", "object"]
+    type: JsonType
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -36,6 +36,7 @@ REASONS: Mapping[str, str] = {
     "secret-missing": "a secret of it was not supplied, and such resources are to be skipped",
     "waits-for": "something that it needs is not at the destination",
     "rejected": "the destination refused it",
+    "denied": "the destination does not permit it with these credentials",
     "unreachable": "the destination did not answer",
     "not-tried": "the run ended before its turn",
 }
@@ -82,7 +83,12 @@ class Secrets(msgspec.Struct, frozen=True):
     supplied: Mapping[str, Json] = {}
     missing: Literal["placeholder", "skip", "fail"] = "placeholder"
     revealed: Mapping[str, Body] = {}
-    """Real bodies of existing resources by id, read only where a supplied secret may fill a marker."""
+    """Real bodies by id of existing resources that the bundle has slots for, as far as the destination shows them."""
+
+    def marked(self, record: Record, identifier: str) -> tuple[str, ...]:
+        """The slots in which an existing resource still holds our marker, as far as that was revealed."""
+        body = self.revealed.get(identifier)
+        return () if body is None else tuple(each.slot for each in record.secrets if still_marked(body, each))
 
     def lacking(self, record: Record) -> tuple[str, ...]:
         """The slots of a record that nobody supplied."""
@@ -146,7 +152,7 @@ def _pair(ours: list[Record], theirs: list[Record], destination: Environment) ->
 
 def _began(record: Record, found: Record, destination: Environment) -> bool:
     raw = destination.rows[destination.ids[found.key]]
-    return _kind(record).is_pending(raw, mark(record), lambda _: False)
+    return _kind(record).is_pending(raw, record.body, mark(record), lambda _: False)
 
 
 def _by_identity(record: Record) -> bytes:
@@ -199,7 +205,7 @@ def compare(
     actions: dict[Key, Action] = {}
     for record in plain:
         if record.key in pairs:
-            differences = tuple(_differences(record, destination.records[pairs[record.key]], pairs, is_deep=is_deep))
+            differences = tuple(differences_of(record, destination.records[pairs[record.key]], pairs, is_deep=is_deep))
             actions[record.key] = _existing(record, ids[record.key], differences, begun, secrets)
         else:
             actions[record.key] = _missing(record, is_cloud=is_cloud, secrets=secrets)
@@ -211,7 +217,7 @@ def _begun(records: Iterable[Record], ids: Mapping[Key, str], destination: Envir
     begun: set[str] = set()
     for record in records:
         raw = destination.rows.get(ids.get(record.key, ""))
-        if raw is not None and _kind(record).is_pending(raw, mark(record), begun.__contains__):
+        if raw is not None and _kind(record).is_pending(raw, record.body, mark(record), begun.__contains__):
             begun.add(ids[record.key])
     return frozenset(begun)
 
@@ -222,12 +228,12 @@ def _existing(
     action = Action(record.key, record.kind, "skip", "exists-same", identifier)
     if identifier in begun and differences:
         return msgspec.structs.replace(action, verb="complete", reason="completed")
-    body = secrets.revealed.get(identifier)
-    if body is not None and any(each.slot in secrets.supplied and still_marked(body, each) for each in record.secrets):
+    marked = secrets.marked(record, identifier)
+    if any(slot in secrets.supplied for slot in marked):
         return msgspec.structs.replace(action, verb="fill", reason="secret-filled")
     if differences:
-        return msgspec.structs.replace(action, reason="exists-differs", differences=differences)
-    return action
+        action = msgspec.structs.replace(action, reason="exists-differs", differences=differences)
+    return msgspec.structs.replace(action, missing_secrets=marked)
 
 
 def _missing(record: Record, *, is_cloud: bool, secrets: Secrets) -> Action:
@@ -255,7 +261,7 @@ def _block(records: Iterable[Record], actions: Mapping[Key, Action]) -> Iterator
         yield action
 
 
-def _differences(record: Record, found: Record, pairs: Mapping[Key, Key], *, is_deep: bool) -> Iterator[Difference]:
+def differences_of(record: Record, found: Record, pairs: Mapping[Key, Key], *, is_deep: bool) -> Iterator[Difference]:
     ours = _comparable(
         record, lambda key: pairs.get(key, key), [each.pointer for each in found.secrets], is_deep=is_deep
     )

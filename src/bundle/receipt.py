@@ -160,14 +160,13 @@ def _head(path: Path, line: bytes) -> Head:
 
 
 def _entry(path: Path, line: bytes) -> _Make | Change | _Made:
-    for struct in (_Made, _Make, Change):
-        try:
-            return msgspec.json.decode(line, type=struct)
-        except msgspec.ValidationError:
-            continue
-        except msgspec.DecodeError as error:
-            raise BundleError(f"{path}: a line is damaged") from error
-    raise BundleError(f"{path}: a line is none of a receipt's")
+    try:
+        names = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys()
+        if "made" in names:
+            return msgspec.json.decode(line, type=_Made)
+        return msgspec.json.decode(line, type=_Make) if "make" in names else msgspec.json.decode(line, type=Change)
+    except msgspec.MsgspecError as error:
+        raise BundleError(f"{path}: a line is damaged", hint="use the file as import wrote it") from error
 
 
 def needs(environment: Environment) -> dict[Key, frozenset[Key]]:

@@ -165,7 +165,8 @@ def put_back(body: Body, references: Iterable[Reference], value_of: Callable[[Re
             }
         return value
 
-    return visit(body, ())
+    full: Body = visit(body, ())
+    return full
 
 
 def _insert(text: str, references: Iterable[Reference], value_of: Callable[[Reference], str]) -> str:

@@ -19,13 +19,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
 
 from bundle.canonical import join, replace_all, resolve, walk
-from bundle.model import Body, Json, Key, Pointer, Secret
+from bundle.model import Body, Json, JsonType, Key, Pointer, Secret
 
 MASK = "********"
-JsonType = Literal["string", "number", "boolean", "array", "object"]
 SUPPLIED_PREFIX = "XFER_SECRET_"
 
 _ANY = "*"

@@ -60,17 +60,17 @@ class ApiReader:
 
     async def get(self, path: str) -> Json:
         """The answer of ``GET path``, None for 404."""
-        return await self._optional(self._api.get(path))
+        return await self._optional(lambda: self._api.get(path))
 
     async def count(self, path: str, body: Body | None = None) -> int | None:
         """The number answered by a ``/count`` route, None where there is none."""
-        found = await self._optional(self._api.read(path, body or {}))
+        found = await self._optional(lambda: self._api.read(path, body or {}))
         return found if isinstance(found, int) else None
 
-    async def _optional(self, request: Awaitable[Json]) -> Json:
+    async def _optional(self, request: Callable[[], Awaitable[Json]]) -> Json:
         async with self._slots:
             try:
-                return await request
+                return await request()
             except RequestRejected as error:
                 if error.status in _NO_SUCH_ROUTE:
                     return None

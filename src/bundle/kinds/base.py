@@ -14,7 +14,7 @@ from typing import ClassVar, Protocol
 import msgspec
 
 from bundle.canonical import encode
-from bundle.model import Body, Json, Key, Pointer
+from bundle.model import Body, Json, JsonType, Key, Pointer
 from bundle.references import blank_ids
 
 Raw = Body
@@ -167,7 +167,10 @@ class Kind:
         """What an operator should know of this resource: code, place, detail."""
         return ()
 
-    def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, str]:
+    holds_values: ClassVar[bool] = True
+    """Whether bodies hold values of users, among which a secret may be; not only the shape of such."""
+
+    def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
         """Places in ``body`` that hold secrets, with the JSON type of each."""
         return {}
 
@@ -207,8 +210,8 @@ class Kind:
         """
         return body
 
-    def is_pending(self, raw: Raw, mark: str, is_new: Callable[[str], bool]) -> bool:
-        """Whether what was found at the destination is what ``pending`` made.
+    def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
+        """Whether what was found at the destination is what ``pending`` made of ``body``.
 
         ``is_new`` tells of another resource's id whether it is pending itself.
         """

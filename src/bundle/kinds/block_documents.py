@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
-from bundle.model import Body, Pointer
+from bundle.model import Body, JsonType, Pointer
 from bundle.secrets import secret_places
 
 _EVERY = {"block_documents": {"is_anonymous": None}, "include_secrets": False}
@@ -52,7 +52,7 @@ class BlockDocument(Kind):
             body.pop("name", None)
         return body | {"data": {**(raw.get("data") or {}), **nested}}
 
-    def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, str]:
+    def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
         schema = look.raw(raw["block_schema_id"]) or raw.get("block_schema") or {}
         own = {name: value for name, value in body["data"].items() if name not in _nested(raw)}
         return {"/data" + pointer: kind for pointer, kind in secret_places(own, schema.get("fields") or {}).items()}

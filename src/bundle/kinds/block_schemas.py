@@ -27,6 +27,7 @@ class BlockSchema(Kind):
     fields = frozenset({"fields", "block_type_id", "capabilities", "version"})
     ignored = frozenset({"checksum", "block_type"})
     unique_names = False
+    holds_values = False
     required = frozenset({"fields", "block_type_id"})
     defaults = {"capabilities": []}
 

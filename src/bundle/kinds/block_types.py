@@ -8,6 +8,7 @@ does not; a stored text can therefore be either.
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw
 from bundle.model import Body
@@ -37,6 +38,7 @@ class BlockType(Kind):
     fields = frozenset({"name", "slug", "logo_url", "documentation_url", "description", "code_example"})
     ignored = frozenset({"is_protected"})
     required = frozenset({"name", "slug"})
+    holds_values = False
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["slug"])
@@ -45,18 +47,26 @@ class BlockType(Kind):
         return "built-in" if raw["slug"] in BUILT_IN else None
 
     def comparable(self, body: Body) -> Body:
-        return body | {name: html.unescape(body[name]) for name in _ESCAPED if name in body}
+        return body | _plain(body)
+
+    def pending(self, body: Body, mark: str) -> Body:
+        """Without the two texts, where escaping them would not give what was stored."""
+        if all(html.escape(text, quote=False) == body[name] for name, text in _plain(body).items()):
+            return body
+        return {name: value for name, value in body.items() if name not in _ESCAPED}
+
+    def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
+        rest = self.pending(body, mark)
+        return rest != body and all(raw.get(name) == rest.get(name) for name in self.fields)
 
     async def create(self, to: Destination, body: Body) -> Made:
-        """Make the type so that both texts are stored as they were, escaped or not."""
-        plain = {name: html.unescape(body[name]) for name in _ESCAPED if name in body}
-        if all(html.escape(text, quote=False) == body[name] for name, text in plain.items()):
-            raw = await to.post("/block_types/", body | plain)
-            return Made(str(raw["id"]), raw)
-        raw = await to.post("/block_types/", {name: body[name] for name in body if name not in _ESCAPED})
-        made = Made(str(raw["id"]), raw)
-        await to.patch("/block_types/{id}", {name: body[name] for name in plain}, id=made.id)
-        return made
+        """``POST`` the texts unescaped, since the server escapes them."""
+        raw = await to.post("/block_types/", body | _plain(body))
+        return Made(str(raw["id"]), raw)
+
+
+def _plain(body: Body) -> Body:
+    return {name: html.unescape(body[name]) for name in _ESCAPED if name in body}
 
 
 KIND = BlockType()

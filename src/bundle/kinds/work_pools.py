@@ -61,7 +61,7 @@ class WorkPool(Kind):
             marked["base_job_template"] = _without_dangling_defaults(body["base_job_template"])
         return marked
 
-    def is_pending(self, raw: Raw, mark: str, is_new: Callable[[str], bool]) -> bool:
+    def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         return mark in (raw.get("description") or "")
 
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:

@@ -46,14 +46,14 @@ class WorkQueue(Kind):
     def lane_order(self, body: Body) -> Json:
         return (not body.get("is_default", False), body["priority"], body["name"])
 
-    def is_pending(self, raw: Raw, mark: str, is_new: Callable[[str], bool]) -> bool:
+    def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         return is_new(str(raw.get("work_pool_id")))
 
     async def create(self, to: Destination, body: Body) -> Made:
         """Adopt the default queue of a pool that is new, else ``POST`` a queue."""
         pool = to.raw(body["work_pool_id"]) or {}
         if body.get("is_default") and to.is_new(body["work_pool_id"]):
-            made = Made(str(pool["default_queue_id"]))
+            made = Made(str(pool["default_queue_id"]), {**body, "id": str(pool["default_queue_id"])})
             await self.finish(
                 to, made, body, _FRESH | {name: body.get(name) for name in ("work_pool_id", "is_default")}
             )
