@@ -18,8 +18,11 @@ LEVELS = (
     {"snapshot", "destination"},
     {"environment"},
     {"plan"},
+    {"second_look"},
     {"apply"},
-    {"exporter", "importer", "receipt", "rollback"},
+    {"exporter", "importer"},
+    {"receipt"},
+    {"rollback"},
     {"report", "demo"},
     {"cli", "__main__"},
 )

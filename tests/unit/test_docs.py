@@ -13,6 +13,7 @@ from bundle.cli import COMMANDS
 from bundle.errors import ExitCode
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
 from bundle.plan import REASONS
+from bundle.rollback import ROLLBACK_REASONS
 
 ROOT = Path(__file__).parents[2]
 CLI = (ROOT / "docs" / "cli.md").read_text()
@@ -28,7 +29,7 @@ def table(text: str, heading: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("heading", "codes"),
-    [("Reason codes", REASONS), ("Findings", FINDING_CODES), ("Left out", LEFT_OUT_REASONS)],
+    [("Reason codes", REASONS), ("Rollback", ROLLBACK_REASONS), ("Findings", FINDING_CODES), ("Left out", LEFT_OUT_REASONS)],
 )
 def test_codes_are_documented(heading: str, codes: Mapping[str, str]) -> None:
     """docs/cli.md lists exactly the codes that there are, with their meanings."""

@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": ("bundle.cli.plan", "Show what an import would do, field by field."),
     "inspect": ("bundle.cli.inspect", "Show what is inside a bundle."),
     "verify": ("bundle.cli.verify", "Check that a bundle is whole and unchanged."),
+    "rollback": ("bundle.cli.rollback", "Take an import back by its receipt."),
     "secrets": ("bundle.cli.secrets", "Prepare the secrets that a bundle does not hold."),
     "demo": ("bundle.cli.demo", "Try everything with two throwaway servers."),
 }

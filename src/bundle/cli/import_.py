@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Literal
 
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, options, supplied
+from bundle.cli import bundles, connection, options, receipts, supplied
 from bundle.cli.console import Console
 from bundle.cli.interruption import stopping
 from bundle.cli.progress import progress
@@ -30,6 +31,7 @@ class Job(msgspec.Struct, frozen=True):
     file: str | None
     target: Target
     secrets: Secrets
+    receipt: Path | None = None
 
     @property
     def run(self) -> account.Run:
@@ -43,6 +45,7 @@ class Job(msgspec.Struct, frozen=True):
 @options.destination
 @options.secrets
 @options.dry_run
+@options.receipt
 @options.result
 @click.pass_obj
 def command(
@@ -51,8 +54,10 @@ def command(
     destination: str,
     secrets_file: str | None,
     missing_secrets: Missing,
+    receipt_file: str | None,
     *,
     dry_run: bool,
+    no_receipt: bool,
 ) -> Report:
     """Replay the bundle FILE (- for stdin) into DESTINATION.
 
@@ -62,17 +67,25 @@ def command(
     """
     (target,) = connection.find_targets(console, destination)
     values = supplied.read_file(console, secrets_file)
-    job = make_job(console, "import", bundle, target, values, missing_secrets)
+    path = receipts.place(bundle, receipt_file, is_wanted=not no_receipt)
+    job = make_job(console, "import", bundle, target, values, missing_secrets, receipt=path)
     return asyncio.run(show(console, job) if dry_run else replay(console, job))
 
 
 def make_job(
-    console: Console, command_name: str, file: str, target: Target, values: dict[str, Json], missing: Missing
+    console: Console,
+    command_name: str,
+    file: str,
+    target: Target,
+    values: dict[str, Json],
+    missing: Missing,
+    *,
+    receipt: Path | None = None,
 ) -> Job:
     """Read and verify the bundle, and match the supplied secrets with its slots; sends no request."""
     stored = bundles.read(console, file)
     secrets = Secrets(supplied=supplied.gather(stored, values), missing=missing)
-    return Job(command_name, stored, file, target, secrets)
+    return Job(command_name, stored, file, target, secrets, receipt)
 
 
 async def show(console: Console, job: Job) -> Report:
@@ -97,5 +110,8 @@ async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepa
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
             prepared = await prepare(job.bundle, api, secrets=job.secrets, on_event=on_event)
-            with stopping(stop, console):
-                return prepared, await carry_out(prepared, api, on_event=on_event, stop=stop)
+            with (
+                receipts.written(console, job.receipt, prepared, api.url) as on_made,
+                stopping(stop, console),
+            ):
+                return prepared, await carry_out(prepared, api, on_event=on_event, on_made=on_made, stop=stop)

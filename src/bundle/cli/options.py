@@ -73,3 +73,14 @@ def secrets(function: F) -> F:
         metavar="FILE",
         help="TOML file with the values, as `xfer secrets template` writes it.",
     )(function)
+
+
+def receipt(function: F) -> F:
+    """Where the receipt of an import goes, by which it can be rolled back."""
+    function = click.option(
+        "--receipt",
+        "receipt_file",
+        metavar="FILE",
+        help="Where to write the receipt that `xfer rollback` needs; beside the bundle if not given.",
+    )(function)
+    return click.option("--no-receipt", is_flag=True, help="Write no receipt.")(function)

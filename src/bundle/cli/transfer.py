@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, options, supplied
+from bundle.cli import bundles, connection, options, receipts, supplied
 from bundle.cli.console import Console
 from bundle.cli.export import read_environment
 from bundle.cli.import_ import Missing, make_job, replay, show
@@ -28,6 +28,7 @@ from bundle.report.model import Report
 @options.redact
 @options.secrets
 @options.dry_run
+@options.receipt
 @options.result
 @click.pass_obj
 def command(
@@ -37,10 +38,12 @@ def command(
     file: str | None,
     secrets_file: str | None,
     missing_secrets: Missing,
+    receipt_file: str | None,
     *,
     force: bool,
     redact: bool,
     dry_run: bool,
+    no_receipt: bool,
 ) -> Report:
     """Copy everything of SOURCE into DESTINATION: an export, then an import."""
     if file == bundles.STANDARD:
@@ -53,7 +56,8 @@ def command(
     with _place(file) as path:
         exported = asyncio.run(read_environment(console, origin, redact=redact))
         bundles.write(exported, path, force=force)
-        job = make_job(console, "transfer", path, target, values, missing_secrets)
+        receipt = receipts.place(file, receipt_file, is_wanted=not no_receipt)
+        job = make_job(console, "transfer", path, target, values, missing_secrets, receipt=receipt)
         job = msgspec.structs.replace(job, file=file)
         report = asyncio.run(show(console, job) if dry_run else replay(console, job))
     return account.transferred(report, connection.side(origin), exported.torn)

@@ -17,6 +17,7 @@ from bundle.errors import BundleError, ExitCode
 from bundle.model import Json, Key, Manifest, SecretSlot
 from bundle.plan import Action, Difference, Plan
 from bundle.report.model import Contents, FieldDifference, Problem, Report, Resource, Side, Slot, SlotState
+from bundle.rollback import Undone
 from bundle.secrets import suspects, variable_name
 
 STATES = ("succeeded", "skipped", "failed", "blocked")
@@ -110,6 +111,38 @@ def transferred(report: Report, source: Side, torn: Sequence[str]) -> Report:
     """The report of an import as that of a transfer."""
     report = msgspec.structs.replace(report, source=source, changed_while_read=tuple(torn))
     return _marked_incomplete(report) if torn and report.ok else report
+
+
+def rolled_back(undone: Sequence[Undone], destination: Side, *, dry_run: bool) -> Report:
+    """The report of a rollback; incomplete where something was kept that the import had made."""
+    names = STATES[:3]
+    kinds: dict[str, dict[str, int]] = {}
+    for each in undone:
+        counts = kinds.setdefault(each.kind, dict.fromkeys(("total", *names), 0))
+        counts["total"] += 1
+        counts[each.state] += 1
+    code = ExitCode.INCOMPLETE if any(each.state == "failed" for each in undone) else ExitCode.DONE
+    return Report(
+        command="rollback",
+        exit_code=code,
+        ok=code == ExitCode.DONE,
+        summary=_sums(kinds, names),
+        kinds=dict(sorted(kinds.items())),
+        destination=destination,
+        resources=tuple(_undone(each, dry_run=dry_run) for each in undone),
+    )
+
+
+def _undone(each: Undone, *, dry_run: bool) -> Resource:
+    return Resource(
+        key=each.key,
+        kind=each.kind,
+        action="delete",
+        state=None if dry_run else each.state,
+        reason=each.reason,
+        detail=each.detail,
+        waits_for=each.needed_by,
+    )
 
 
 def has_differences(report: Report) -> bool:

@@ -15,7 +15,7 @@ from bundle.model import Finding, Json, Key, LeftOut, Pointer, Wave
 
 REPORT_VERSION = "1.0"
 
-Verb = Literal["create", "complete", "fill", "skip", "unsupported", "blocked"]
+Verb = Literal["create", "complete", "fill", "skip", "unsupported", "blocked", "delete"]
 State = Literal["succeeded", "skipped", "failed", "blocked"]
 SlotState = Literal["placeholder", "supplied", "outstanding", "kept"]
 

@@ -18,6 +18,7 @@ from bundle.plan import REASONS
 from bundle.report.account import FATES, PLANNED, STATES
 from bundle.report.model import FieldDifference, Report, Resource
 from bundle.report.screen import escape
+from bundle.rollback import ROLLBACK_REASONS
 
 SHOWN = 10
 SHOWN_AGAIN = 3
@@ -27,6 +28,7 @@ _VALUE_CHARACTERS = 120
 
 # Nothing to do about these.
 _AS_WANTED = frozenset({"created", "created-without-secret", "completed", "secret-filled", "exists-same", "waits-for"})
+_UNDONE = STATES[:3]
 _GLYPHS: Mapping[str, str] = {
     "create": "+",
     "complete": "+",
@@ -99,8 +101,34 @@ def _verify(report: Report, limit: int | None) -> Iterator[Lines]:  # noqa: ARG0
     yield [f"intact: {count_line(report.summary, FATES)}"]
 
 
+def _rollback(report: Report, limit: int | None) -> Iterator[Lines]:
+    is_trial = any(each.state is None for each in report.resources)
+    yield [_title(report, "Would take back" if is_trial else "Took back", "in")]
+    yield _table(report.kinds, ("total", *_UNDONE))
+    reasons: dict[str, list[Resource]] = defaultdict(list)
+    for each in report.resources:
+        reasons[each.reason].append(each)
+    for reason, found in sorted(reasons.items()):
+        yield [
+            *_heading(reason, len(found), ROLLBACK_REASONS[reason]),
+            *(f"  {escape(each.key)}{_needed_by(each)}" for each in _cut(found, limit)),
+            *_rest(found, limit),
+        ]
+    yield [count_line(report.summary, _UNDONE)]
+
+
+def _needed_by(resource: Resource) -> str:
+    return f" (by {escape(', '.join(resource.waits_for))})" if resource.waits_for else ""
+
+
 Layout = Callable[[Report, int | None], Iterator[Lines]]
-_LAYOUTS: Mapping[str, Layout] = {"export": _export, "plan": _plan, "inspect": _inspect, "verify": _verify}
+_LAYOUTS: Mapping[str, Layout] = {
+    "export": _export,
+    "plan": _plan,
+    "inspect": _inspect,
+    "verify": _verify,
+    "rollback": _rollback,
+}
 
 
 # The blocks

@@ -1,0 +1,1 @@
+"""Measurements of xfer against what the same requests, files and processes cost without it."""

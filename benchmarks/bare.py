@@ -1,0 +1,211 @@
+"""The same requests without xfer: recorded while it works, then sent again by a few lines of asyncio.
+
+A recorded write may hold ids that an earlier write was answered. ``script`` finds them, and a
+replay puts in the ids that it was answered itself, waiting for the answer if need be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import httpx
+import msgspec
+
+AT_ONCE = (1, 2, 4, 8)
+_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_PAUSE_SECONDS = 0.05
+_Path = tuple[str | int, ...]
+
+
+class Exchange(msgspec.Struct):
+    """A request that was sent, and its answer."""
+
+    method: str
+    path: str
+    body: bytes
+    status: int = 0
+    answer: bytes = b""
+
+    @property
+    def is_read(self) -> bool:
+        return self.method == "GET" or self.path.partition("?")[0].endswith(("/filter", "/count"))
+
+
+class Recorder(httpx.AsyncBaseTransport):
+    """A transport that keeps every exchange in the order of sending."""
+
+    def __init__(self) -> None:
+        self._inner = httpx.AsyncHTTPTransport(verify=_context(), limits=_limits())
+        self.exchanges: list[Exchange] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        request.headers["Accept-Encoding"] = "identity"
+        exchange = Exchange(request.method, request.url.raw_path.decode(), await request.aread())
+        self.exchanges.append(exchange)
+        response = await self._inner.handle_async_request(request)
+        exchange.status, exchange.answer = response.status_code, await response.aread()
+        await response.aclose()
+        return httpx.Response(exchange.status, headers=response.headers, content=exchange.answer)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    def pages(self) -> list[Exchange]:
+        """Each page that was read, once, in order."""
+        pages = {(each.path, each.body): each for each in self.exchanges if each.path.endswith("/filter")}
+        return list(pages.values())
+
+    def reads(self) -> list[Exchange]:
+        return [each for each in self.exchanges if each.is_read]
+
+    def writes(self) -> list[Exchange]:
+        """The writes that the server carried out."""
+        return [each for each in self.exchanges if not each.is_read and each.status in range(200, 300)]
+
+
+class Step(msgspec.Struct):
+    """One write to send again.
+
+    ``path`` and ``body`` are texts in which every odd piece is an id to look up; ``gives`` are the
+    places in the answer where later steps find theirs.
+    """
+
+    method: str
+    path: list[str]
+    body: list[str]
+    gives: list[tuple[str, _Path]]
+
+
+def script(writes: Sequence[Exchange]) -> list[Step]:
+    """Writes as steps that can be sent to another server with the same built-in objects."""
+    known: dict[str, tuple[int, _Path]] = {}
+    needed: set[str] = set()
+    pieces = []
+    for number, write in enumerate(writes):
+        parts = [_split(text, known) for text in (write.path, write.body.decode())]
+        pieces.append(parts)
+        needed |= {part for text in parts for part in text[1::2]}
+        for identifier, place in _ids(write.answer):
+            known.setdefault(identifier, (number, place))
+    steps = [Step(write.method, *parts, []) for write, parts in zip(writes, pieces, strict=True)]
+    for identifier in needed:
+        number, place = known[identifier]
+        steps[number].gives.append((identifier, place))
+    return steps
+
+
+def _split(text: str, known: dict[str, tuple[int, _Path]]) -> list[str]:
+    """The text cut at every known id: text, id, text, id, … text."""
+    pieces, start = [], 0
+    for match in _ID.finditer(text):
+        if match[0] in known:
+            pieces += [text[start : match.start()], match[0]]
+            start = match.end()
+    return [*pieces, text[start:]]
+
+
+def _ids(answer: bytes) -> Iterator[tuple[str, _Path]]:
+    rest: list[tuple[_Path, Any]] = [((), json.loads(answer))] if answer.strip() else []
+    while rest:
+        path, value = rest.pop()
+        if isinstance(value, dict | list):
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            rest += [((*path, name), item) for name, item in items]
+        elif isinstance(value, str) and _ID.fullmatch(value):
+            yield value, path
+
+
+def replay_reads(origin: str, reads: Sequence[Exchange], at_once: int) -> float:
+    """Seconds to send reads again, so many at once."""
+
+    async def run() -> float:
+        started = time.perf_counter()
+        async with _client(origin) as client:
+            rest = iter(reads)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(at_once):
+                    group.create_task(_read(client, rest))
+        return time.perf_counter() - started
+
+    return asyncio.run(run())
+
+
+async def _read(client: httpx.AsyncClient, rest: Iterator[Exchange]) -> None:
+    for each in rest:
+        answer = await client.request(each.method, each.path, content=each.body)
+        if answer.status_code != each.status:
+            raise RuntimeError(f"{each.method} {each.path}: {answer.status_code}, recorded was {each.status}")
+
+
+def replay_writes(origin: str, steps: Sequence[Step], at_once: int) -> float:
+    """Seconds to send writes again, so many at once; 503 (SQLite was locked) is sent again after a pause."""
+
+    async def run() -> float:
+        answered = {name: asyncio.get_running_loop().create_future() for step in steps for name, _ in step.gives}
+        started = time.perf_counter()
+        async with _client(origin) as client:
+            rest = iter(steps)
+            async with asyncio.TaskGroup() as group:
+                for _ in range(at_once):
+                    group.create_task(_write(client, rest, answered))
+        return time.perf_counter() - started
+
+    return asyncio.run(run())
+
+
+async def _write(client: httpx.AsyncClient, rest: Iterator[Step], answered: dict[str, asyncio.Future[str]]) -> None:
+    for step in rest:
+        path, body = await _filled(step.path, answered), await _filled(step.body, answered)
+        answer = await _send(client, step.method, path, body)
+        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            answer = await _send(client, step.method, path, body)
+        if answer.is_error:
+            raise RuntimeError(f"{step.method} {path}: {answer.status_code} {answer.text[:500]}")
+        found = answer.json() if step.gives else None
+        for name, place in step.gives:
+            answered[name].set_result(_at(found, place))
+
+
+async def _send(client: httpx.AsyncClient, method: str, path: str, body: str) -> httpx.Response:
+    """The answer; a connection that carried a 5xx is closed, as the server will do at the next request."""
+    request = client.build_request(method, path, content=body)
+    answer = await client.send(request, stream=True)
+    await answer.aread()
+    if answer.is_server_error:
+        await answer.extensions["network_stream"].aclose()
+    return answer
+
+
+async def _filled(pieces: list[str], answered: dict[str, asyncio.Future[str]]) -> str:
+    return "".join([await answered[each] if number % 2 else each for number, each in enumerate(pieces)])
+
+
+def _at(value: Any, place: _Path) -> str:
+    for step in place:
+        value = value[step]
+    return str(value)
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _client(origin: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=origin, verify=_context(), limits=_limits(), timeout=120, trust_env=False, headers=_JSON
+    )
+
+
+def _limits() -> httpx.Limits:
+    return httpx.Limits(max_connections=16, keepalive_expiry=3.0)
+
+
+def _context() -> ssl.SSLContext:
+    """No authority is loaded: that takes 20 ms, and nothing here is https."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,49 @@
+"""Where the receipt of an import is written."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bundle import receipt
+from bundle.cli.bundles import STANDARD
+from bundle.cli.console import Console
+from bundle.errors import UsageError
+from bundle.importer import Prepared
+from bundle.model import Key
+
+OnMade = Callable[[Key, str], None]
+
+
+def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | None:
+    """The receipt's path: as named, or beside the bundle with the time in its name; None where none is wanted.
+
+    Raises:
+        UsageError: a file was named, and none is wanted.
+    """
+    if not is_wanted and file is not None:
+        raise UsageError("--receipt and --no-receipt contradict each other", hint="give one of them")
+    if not is_wanted:
+        return None
+    if file is not None:
+        return Path(file)
+    now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    return Path(f"{'xfer' if bundle in {None, STANDARD} else bundle}.{now}.receipt")
+
+
+@contextlib.contextmanager
+def written(console: Console, path: Path | None, prepared: Prepared, destination: str) -> Iterator[OnMade]:
+    """The receipt, begun before the first write; nothing is written where the plan writes nothing.
+
+    Raises:
+        OutputError: it cannot be written; no request has been sent then.
+    """
+    if path is None or not receipt.is_needed(prepared):
+        yield lambda _key, _id: None
+        return
+    created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    with receipt.Journal.begin(path, prepared, destination=destination, created=created) as journal:
+        console.say(f"receipt, to take this import back with `xfer rollback`: {path}")
+        yield journal.made

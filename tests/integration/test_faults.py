@@ -1,0 +1,69 @@
+"""An import through a network that loses, cuts, repeats and delays, into a real server."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from bundle.servers import Server
+from compare import compare
+from environment import Size
+from moving import bundle_of, import_into
+from proxy import Fault, Faults, Proxy, Script
+
+Factory = Callable[[Size | None], Server]
+
+# A few seeds in every run, thirty and more when asked for.
+SEEDS = range(int(os.environ.get("XFER_FAULT_SEEDS", "3")))
+
+
+@pytest.fixture(scope="module")
+def small(source_server: Server) -> Any:
+    """The small environment as a bundle."""
+    return bundle_of(source_server.url)
+
+
+def _names(url: str) -> Counter[str]:
+    rows = httpx.post(f"{url}/automations/filter", json={}, trust_env=False).json()
+    return Counter(row["name"] for row in rows)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_import_through_faults_ends_as_a_clean_one(
+    source_server: Server, destination_server: Server, small: Any, seed: int
+) -> None:
+    """With a fault in every fourth write, an import, run again if it says so, ends whole and without duplicates."""
+    with Proxy(destination_server.url, faults=Faults(seed, write_rate=0.25, read_rate=0.05)) as proxy:
+        for _ in range(4):
+            imported = import_into(proxy.url, small)
+            states = {outcome.state for outcome in imported.result.outcomes}
+            if states <= {"succeeded", "skipped"}:
+                break
+
+    assert states <= {"succeeded", "skipped"}
+    assert compare(source_server.url, destination_server.url) == []
+    assert len(_names(destination_server.url)) == len(_names(source_server.url))
+    assert import_into(destination_server.url, small).sent.writes == 0
+
+
+@pytest.mark.parametrize("kind", ["answer-lost", "answer-cut", "error-after", "late-commit"])
+def test_an_automation_is_never_made_twice(destination_server: Server, small: Any, kind: Any) -> None:
+    """Whatever becomes of the answer to its creation, an automation exists once."""
+    with Proxy(destination_server.url) as proxy:
+        import_into(proxy.url, small)
+        creates = [number for number, write in enumerate(proxy.writes) if write.path.endswith("/automations/")]
+    for row in httpx.post(f"{destination_server.url}/automations/filter", json={}, trust_env=False).json():
+        httpx.delete(f"{destination_server.url}/automations/{row['id']}", trust_env=False).raise_for_status()
+
+    script = Script({number: Fault(kind) for number in range(0, len(creates), 3)})
+    with Proxy(destination_server.url, faults=script) as proxy:
+        import_into(proxy.url, small)
+    again = import_into(destination_server.url, small)
+
+    assert again.sent.writes == 0
+    assert sum(_names(destination_server.url).values()) == len(creates)

@@ -1,0 +1,108 @@
+"""Taking an import back leaves what was there before, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bundle.client import PrefectApi
+from bundle.importer import carry_out, prepare
+from bundle.receipt import Journal, read
+from bundle.rollback import Undone, roll_back
+from bundle.servers import Server
+from compare import compare
+from environment import Size, random_environment
+from moving import CREATED, bundle_of, target
+
+Factory = Callable[[Size | None], Server]
+
+
+@pytest.fixture(scope="module")
+def small(source_server: Server) -> Any:
+    """The small environment as a bundle."""
+    return bundle_of(source_server.url)
+
+
+def _import(url: str, bundle: Any, path: Path) -> None:
+    async def run() -> None:
+        async with PrefectApi(target(url)) as api:
+            prepared = await prepare(bundle, api)
+            with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
+                await carry_out(prepared, api, on_made=journal.made)
+
+    asyncio.run(run())
+
+
+def _roll_back(url: str, path: Path, *, force: bool = False, dry_run: bool = False) -> dict[str, Undone]:
+    async def run() -> tuple[Undone, ...]:
+        async with PrefectApi(target(url)) as api:
+            return await roll_back(read(path), api, force=force, dry_run=dry_run)
+
+    return {undone.key: undone for undone in asyncio.run(run())}
+
+
+def test_a_rollback_gives_back_the_earlier_state(server_factory: Factory, small: Any, tmp_path: Path) -> None:
+    """After an import into a destination in use, a rollback leaves exactly what had been there."""
+    destination, before = server_factory(None), server_factory(None)
+    for server in (destination, before):
+        random_environment(server.url, 21)
+
+    _import(destination.url, small, tmp_path / "receipt")
+    undone = _roll_back(destination.url, tmp_path / "receipt")
+
+    assert {each.state for each in undone.values()} == {"succeeded"}
+    assert compare(before.url, destination.url) == []
+
+
+def test_a_second_rollback_finds_nothing(destination_server: Server, small: Any, tmp_path: Path) -> None:
+    """What is gone is reported as gone, and a dry run before it deletes nothing."""
+    _import(destination_server.url, small, tmp_path / "receipt")
+
+    trial = _roll_back(destination_server.url, tmp_path / "receipt", dry_run=True)
+    first = _roll_back(destination_server.url, tmp_path / "receipt")
+    second = _roll_back(destination_server.url, tmp_path / "receipt")
+
+    assert trial == first
+    assert {each.reason for each in second.values()} == {"gone"}
+
+
+def test_what_was_edited_since_is_kept(destination_server: Server, small: Any, tmp_path: Path) -> None:
+    """A variable that was edited after the import stays, unless the rollback is forced."""
+    _import(destination_server.url, small, tmp_path / "receipt")
+    record = next(placed.record for placed in small.records if placed.record.kind == "variable")
+    url = f"{destination_server.url}/variables/name/{record.body['name']}"
+    httpx.patch(url, json={"value": "edited here"}, trust_env=False).raise_for_status()
+
+    assert _roll_back(destination_server.url, tmp_path / "receipt")[record.key].reason == "edited"
+    assert httpx.get(url, trust_env=False).json()["value"] == "edited here"
+    assert _roll_back(destination_server.url, tmp_path / "receipt", force=True)[record.key].reason == "deleted"
+
+
+def test_what_others_need_is_kept(destination_server: Server, small: Any, tmp_path: Path) -> None:
+    """A flow for which somebody has made another deployment stays, since deleting it would delete that too."""
+    _import(destination_server.url, small, tmp_path / "receipt")
+    record = next(placed.record for placed in small.records if placed.record.kind == "flow")
+    flow = httpx.post(f"{destination_server.url}/flows/", json={"name": record.body["name"]}, trust_env=False).json()
+    httpx.post(
+        f"{destination_server.url}/deployments/", json={"name": "theirs", "flow_id": flow["id"]}, trust_env=False
+    ).raise_for_status()
+
+    undone = _roll_back(destination_server.url, tmp_path / "receipt")[record.key]
+
+    assert (undone.reason, undone.needed_by) == ("still-needed", (f"deployment:{record.body['name']}/theirs",))
+
+
+def test_a_receipt_of_a_killed_import_is_enough(destination_server: Server, small: Any, tmp_path: Path) -> None:
+    """A receipt whose last lines never came still takes everything back."""
+    _import(destination_server.url, small, tmp_path / "receipt")
+    lines = (tmp_path / "receipt").read_bytes().splitlines(keepends=True)
+    (tmp_path / "cut").write_bytes(b"".join(lines[:-40]) + lines[-40][:10])
+
+    undone = _roll_back(destination_server.url, tmp_path / "cut")
+
+    assert {each.state for each in undone.values()} == {"succeeded"}
