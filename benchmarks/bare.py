@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import msgspec
@@ -21,6 +22,10 @@ AT_ONCE = (1, 2, 4, 8)
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _PAUSE_SECONDS = 0.05
 _Path = tuple[str | int, ...]
+
+
+class Refused(Exception):
+    """The server answered a recorded request with an error."""
 
 
 class Exchange(msgspec.Struct):
@@ -73,13 +78,15 @@ class Step(msgspec.Struct):
     """One write to send again.
 
     ``path`` and ``body`` are texts in which every odd piece is an id to look up; ``gives`` are the
-    places in the answer where later steps find theirs.
+    places in the answer where later steps find theirs. ``after`` is the number of an earlier step
+    that must have been answered: the dependence is by name, and no id tells of it.
     """
 
     method: str
     path: list[str]
     body: list[str]
     gives: list[tuple[str, _Path]]
+    after: int | None = None
 
 
 def script(writes: Sequence[Exchange]) -> list[Step]:
@@ -97,7 +104,29 @@ def script(writes: Sequence[Exchange]) -> list[Step]:
     for identifier in needed:
         number, place = known[identifier]
         steps[number].gives.append((identifier, place))
+    _order(steps, writes)
     return steps
+
+
+def _order(steps: Sequence[Step], writes: Sequence[Exchange]) -> None:
+    """A pool comes before its queues, these one after the other and before its deployments; schemas are nested."""
+    last: dict[str, int] = {}
+    for number, (step, write) in enumerate(zip(steps, writes, strict=True)):
+        name, is_part = _chain(write)
+        step.after = last.get(name)
+        if is_part:
+            last[name] = number
+
+
+def _chain(write: Exchange) -> tuple[str, bool]:
+    """The name of the chain that a write belongs to, or (False) only waits for."""
+    route, _, rest = write.path.removeprefix("/api/").partition("/")
+    body = json.loads(write.body) if write.body else {}
+    if route == "work_pools":
+        return unquote(rest.partition("/")[0]) or body["name"], True
+    if route == "deployments" and isinstance(body, dict):
+        return str(body.get("work_pool_name")), False
+    return route, route == "block_schemas"
 
 
 def _split(text: str, known: dict[str, tuple[int, _Path]]) -> list[str]:
@@ -140,7 +169,7 @@ async def _read(client: httpx.AsyncClient, rest: Iterator[Exchange]) -> None:
     for each in rest:
         answer = await client.request(each.method, each.path, content=each.body)
         if answer.status_code != each.status:
-            raise RuntimeError(f"{each.method} {each.path}: {answer.status_code}, recorded was {each.status}")
+            raise Refused(f"{each.method} {each.path}: {answer.status_code}, recorded was {each.status}")
 
 
 def replay_writes(origin: str, steps: Sequence[Step], at_once: int) -> float:
@@ -148,29 +177,38 @@ def replay_writes(origin: str, steps: Sequence[Step], at_once: int) -> float:
 
     async def run() -> float:
         answered = {name: asyncio.get_running_loop().create_future() for step in steps for name, _ in step.gives}
+        done = [asyncio.Event() for _ in steps]
         started = time.perf_counter()
         async with _client(origin) as client:
-            rest = iter(steps)
+            rest = iter(enumerate(steps))
             async with asyncio.TaskGroup() as group:
                 for _ in range(at_once):
-                    group.create_task(_write(client, rest, answered))
+                    group.create_task(_write(client, rest, answered, done))
         return time.perf_counter() - started
 
     return asyncio.run(run())
 
 
-async def _write(client: httpx.AsyncClient, rest: Iterator[Step], answered: dict[str, asyncio.Future[str]]) -> None:
-    for step in rest:
+async def _write(
+    client: httpx.AsyncClient,
+    rest: Iterator[tuple[int, Step]],
+    answered: dict[str, asyncio.Future[str]],
+    done: list[asyncio.Event],
+) -> None:
+    for number, step in rest:
+        if step.after is not None:
+            await done[step.after].wait()
         path, body = await _filled(step.path, answered), await _filled(step.body, answered)
         answer = await _send(client, step.method, path, body)
         while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
             await asyncio.sleep(_PAUSE_SECONDS)
             answer = await _send(client, step.method, path, body)
         if answer.is_error:
-            raise RuntimeError(f"{step.method} {path}: {answer.status_code} {answer.text[:500]}")
+            raise Refused(f"{step.method} {path}: {answer.status_code} {answer.text[:500]}")
         found = answer.json() if step.gives else None
         for name, place in step.gives:
             answered[name].set_result(_at(found, place))
+        done[number].set()
 
 
 async def _send(client: httpx.AsyncClient, method: str, path: str, body: str) -> httpx.Response:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import msgspec
 
 from benchmarks import bare
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _CREATED = "2026-01-01T00:00:00Z"
 _READS_AT_ONCE = (1, 2, 4)
+_REPLAYS = 3
 _TESTS = Path(__file__).parent.parent / "tests"
 
 
@@ -152,8 +155,14 @@ def _against(
 
 
 def _replayed(place: Place, origin: str, steps: list[bare.Step], at_once: int) -> float:
-    place.empty()
-    return bare.replay_writes(origin, steps, at_once)
+    """Seconds of a replay. Too many writes at once can make SQLite refuse one that it carried out; then it is tried anew."""
+    for _ in range(_REPLAYS):
+        place.empty()
+        try:
+            return bare.replay_writes(origin, steps, at_once)
+        except* (bare.Refused, httpx.TransportError) as error:
+            tell(f"bare writes into {place.name}, {at_once} at once: {error.exceptions[0]}")
+    return math.inf
 
 
 def measure_second(place: Place, data: bytes, *, size: str, repetitions: int) -> list[Row]:

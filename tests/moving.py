@@ -9,13 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from bundle.client import PrefectApi, Sent
+from bundle.client import PrefectApi, RetryPolicy, Sent
 from bundle.container import read_bundle, write_bundle
 from bundle.exporter import Exported, export_environment
 from bundle.importer import Prepared, Result, carry_out, prepare
 from bundle.model import Api, Bundle, Json
 from bundle.plan import Secrets
 from bundle.profiles import Profiles, Target, resolve
+from bundle.second_look import Patience
 
 CREATED = "2026-11-22T00:00:00Z"
 
@@ -67,14 +68,16 @@ def import_into(
     secrets: Mapping[str, Json] | None = None,
     missing: str = "placeholder",
     wrap: Callable[[PrefectApi], Api] = lambda api: api,
+    retries: RetryPolicy | None = None,
+    patience: Patience | None = None,
 ) -> Imported:
     """Replay a bundle into the server."""
 
     async def run() -> Imported:
-        async with PrefectApi(target(url)) as api:
+        async with PrefectApi(target(url), policy=retries) as api:
             policy = Secrets(supplied=secrets or {}, missing=missing)  # type: ignore[arg-type]
             prepared = await prepare(bundle, wrap(api), secrets=policy)
-            result = await carry_out(prepared, wrap(api))  # type: ignore[arg-type]
+            result = await carry_out(prepared, wrap(api), patience=patience)  # type: ignore[arg-type]
             return Imported(prepared, result, api.sent)
 
     return asyncio.run(run())

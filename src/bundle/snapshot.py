@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
 from bundle.canonical import encode
-from bundle.errors import RequestRejected
+from bundle.errors import BundleError, RequestRejected
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind, Raw
 from bundle.model import Api, Body, Event, Json
 
+T = TypeVar("T")
 OnEvent = Callable[[Event], None]
 Rows = Mapping[str, list[Raw]]
 
@@ -97,9 +99,7 @@ async def take(
         on_event(Event("read", kind.name, len(rows), len(rows)))
         return kind.name, rows, count
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(kind)) for kind in kinds.values()]
-    results = [task.result() for task in tasks]
+    results = await _together(one(kind) for kind in kinds.values())
     return Reading({name: rows for name, rows, _ in results}, {name: count for name, _, count in results})
 
 
@@ -123,9 +123,27 @@ async def moved_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KIN
             )
         return {_signature(kind, row) for row in await kind.read(reader)} != {_signature(kind, row) for row in rows}
 
-    async with asyncio.TaskGroup() as group:
-        tasks = {name: group.create_task(has_moved(kind)) for name, kind in kinds.items()}
-    return tuple(sorted(name for name, task in tasks.items() if task.result()))
+    moved = await _together(has_moved(kind) for kind in kinds.values())
+    return tuple(sorted(name for name, has_changed in zip(kinds, moved, strict=True) if has_changed))
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """The results of all, in order; the first failure that is expected is raised as itself and ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in work]
+    except BaseExceptionGroup as failures:
+        expected, rest = failures.split(BundleError)
+        if expected is None or rest is not None:
+            raise
+        raise _first(expected) from failures
+    return [task.result() for task in tasks]
+
+
+def _first(failure: BaseException) -> BaseException:
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
 
 
 async def _recent(api: Api, kind: Kind, newest: str) -> list[Raw]:

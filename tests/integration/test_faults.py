@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from bundle.client import RetryPolicy
+from bundle.second_look import Patience
 from bundle.servers import Server
 from compare import compare
 from environment import Size
 from moving import bundle_of, import_into
-from proxy import Fault, Faults, Proxy, Script
+from proxy import Fault, Faults, Kind, Proxy, Recorded, Script
 
 Factory = Callable[[Size | None], Server]
 
+# The proxy's late commits come within a second.
+PATIENCE = Patience(settle_seconds=2.0)
 # A few seeds in every run, thirty and more when asked for.
-SEEDS = range(int(os.environ.get("XFER_FAULT_SEEDS", "3")))
+SEEDS = range(int(os.environ.get("XFER_FAULT_SEEDS", "2")))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +46,7 @@ def test_an_import_through_faults_ends_as_a_clean_one(
     """With a fault in every fourth write, an import, run again if it says so, ends whole and without duplicates."""
     with Proxy(destination_server.url, faults=Faults(seed, write_rate=0.25, read_rate=0.05)) as proxy:
         for _ in range(4):
-            imported = import_into(proxy.url, small)
+            imported = import_into(proxy.url, small, patience=PATIENCE)
             states = {outcome.state for outcome in imported.result.outcomes}
             if states <= {"succeeded", "skipped"}:
                 break
@@ -51,8 +57,7 @@ def test_an_import_through_faults_ends_as_a_clean_one(
     assert import_into(destination_server.url, small).sent.writes == 0
 
 
-@pytest.mark.parametrize("kind", ["answer-lost", "answer-cut", "error-after", "late-commit"])
-def test_an_automation_is_never_made_twice(destination_server: Server, small: Any, kind: Any) -> None:
+def test_an_automation_is_never_made_twice(destination_server: Server, small: Any) -> None:
     """Whatever becomes of the answer to its creation, an automation exists once."""
     with Proxy(destination_server.url) as proxy:
         import_into(proxy.url, small)
@@ -60,10 +65,36 @@ def test_an_automation_is_never_made_twice(destination_server: Server, small: An
     for row in httpx.post(f"{destination_server.url}/automations/filter", json={}, trust_env=False).json():
         httpx.delete(f"{destination_server.url}/automations/{row['id']}", trust_env=False).raise_for_status()
 
-    script = Script({number: Fault(kind) for number in range(0, len(creates), 3)})
+    kinds: tuple[Kind, ...] = ("answer-lost", "answer-cut", "error-after", "late-commit", "reset-before")
+    script = Script({number: Fault(kinds[number % len(kinds)]) for number in range(0, len(creates), 2)})
     with Proxy(destination_server.url, faults=script) as proxy:
-        import_into(proxy.url, small)
+        import_into(proxy.url, small, patience=PATIENCE)
     again = import_into(destination_server.url, small)
 
     assert again.sent.writes == 0
     assert sum(_names(destination_server.url).values()) == len(creates)
+
+
+def test_a_server_that_dies_for_good_ends_the_run_with_a_true_account(server_factory: Factory, small: Any) -> None:
+    """When the destination goes away, the run ends soon, and says of every resource what became of it."""
+    destination = server_factory(None)
+    retries = RetryPolicy(budget_seconds=2)
+
+    def stop_at(request: Recorded) -> None:
+        if request.is_write and len(proxy.writes) == 60:
+            destination.signal(signal.SIGSTOP)
+
+    with Proxy(destination.url, on_request=stop_at) as proxy:
+        policy = msgspec.structs.replace(retries, deadline_seconds=2)
+        try:
+            imported = import_into(proxy.url, small, retries=policy)
+        finally:
+            destination.signal(signal.SIGCONT)
+
+    reasons = imported.reasons()
+    made = sum(reasons.get(reason, 0) for reason in ("created", "created-without-secret"))
+    assert 0 < made < len(small.records)
+    assert reasons["unreachable"] > 0
+    assert reasons["not-tried"] + reasons.get("waits-for", 0) > 100
+    assert sum(reasons.values()) == len(small.records)
+    assert import_into(destination.url, small).result.count("failed") == 0

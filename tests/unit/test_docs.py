@@ -29,7 +29,12 @@ def table(text: str, heading: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     ("heading", "codes"),
-    [("Reason codes", REASONS), ("Rollback", ROLLBACK_REASONS), ("Findings", FINDING_CODES), ("Left out", LEFT_OUT_REASONS)],
+    [
+        ("Reason codes", REASONS),
+        ("Rollback", ROLLBACK_REASONS),
+        ("Findings", FINDING_CODES),
+        ("Left out", LEFT_OUT_REASONS),
+    ],
 )
 def test_codes_are_documented(heading: str, codes: Mapping[str, str]) -> None:
     """docs/cli.md lists exactly the codes that there are, with their meanings."""

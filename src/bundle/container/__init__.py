@@ -62,7 +62,7 @@ def write_bundle(
     with contextlib.closing(spool):
         manifest = _spool_parts(header, records, spool)
         data = encode(manifest)
-        if len(data) > Limits().manifest_bytes:
+        if len(data) > Limits().manifest_bytes or manifests.too_many_values(data, Limits()):
             raise BundleError("the manifest is too large", hint="export fewer kinds at a time")
         with output_errors("bundle"):
             archive = ArchiveWriter(output)

@@ -1,13 +1,14 @@
 """The rules that hold between the records of a bundle, checked as they pass.
 
-Rules: records come in ascending order of wave, kind and key; no key comes twice; a reference
-points at a string and to a record of an earlier wave or of the same one; a secret points at
-null. Writer and reader keep the same ledger, so what one writes the other takes.
+Rules: records come in ascending order of wave, kind and key; no key comes twice; references and
+secrets of a record are in order; a reference points at a string and to a record of an earlier wave
+or of the same one; a secret points at null. Writer and reader keep the same ledger, so what one writes the other takes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from array import array
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from bundle.model import Key, Placed, Pointer, Record, Reference, SecretSlot
 _MASK = (1 << 64) - 1
 _TABLES = 256
 _SMALL = 1024
+_NAMED = 100
 
 
 class Ledger:
@@ -28,8 +30,8 @@ class Ledger:
         self._limits = limits
         self._last: tuple[int, str, Key] = (-1, "", "")
         self._keys = KeySet()
-        # Targets not seen yet, by number, and what to say if they do not come.
-        self._open: dict[int, str] = {}
+        # Targets not seen yet, by number, and the beginnings of the two keys to name if they do not come.
+        self._open: dict[int, tuple[Key, Key]] = {}
         self._content = hashlib.sha256()
 
     def add(self, placed: Placed) -> Sequence[SecretSlot]:
@@ -48,6 +50,8 @@ class Ledger:
         if not self._keys.add(record.key):
             raise ValueError("its key comes twice")
         self._content.update(f"{record.digest}\n".encode())
+        if len(record.references) > 1 and not _in_order(record.references):
+            raise ValueError("its references are out of order")
         for reference in record.references:
             self._enter(record, reference)
         return [_slot(record, index) for index in range(len(record.secrets))] if record.secrets else ()
@@ -71,14 +75,16 @@ class Ledger:
             raise ValueError(f"its reference at {shown(reference.pointer)} does not fit what stands there")
         number = self._keys.number(reference.target)
         if number not in self._keys:
-            self._open[number] = f"{shown(record.key)} refers to {shown(reference.target)}"
+            self._open[number] = (record.key[:_NAMED], reference.target[:_NAMED])
         if len(self._open) > self._limits.open_references:
             raise ValueError("too many references point ahead inside one wave")
 
     def _close_wave(self) -> None:
-        for number, statement in self._open.items():
+        for number, (key, target) in self._open.items():
             if number not in self._keys:
-                raise ValueError(f"{statement}, which is in no earlier wave nor in the same one")
+                raise ValueError(
+                    f"{shown(key)} refers to {shown(target)}, which is in no earlier wave nor in the same one"
+                )
         self._open.clear()
 
 
@@ -134,6 +140,15 @@ def _grown(table: array[int]) -> array[int]:
         if number:
             larger[_find(larger, number)] = number
     return larger
+
+
+def _in_order(references: Sequence[Reference]) -> bool:
+    return all(first <= second for first, second in itertools.pairwise(map(_order, references)))
+
+
+def _order(reference: Reference) -> tuple[Pointer, int, Key]:
+    # As records are made: ids that stood side by side keep their order, names are sorted.
+    return (reference.pointer, reference.offset, reference.target if reference.form == "name" else "")
 
 
 def _fits(reference: Reference, value: object) -> bool:

@@ -28,6 +28,8 @@ _KEY = re.compile(r"[a-z][a-z-]*:.", re.DOTALL)
 _DIGEST_FIELD = b',"digest":"'
 _DIGEST_LENGTH = len(_DIGEST_FIELD) + 64 + len('"')
 _MALFORMED = (ValueError, RecursionError)
+_NOT_CANONICAL = "it is not in the canonical form, or has unknown fields"
+_DEEP = "it is nested deeper than {} levels"
 _RECORDS = msgspec.json.Decoder(Record)
 
 
@@ -107,7 +109,10 @@ def decode_record(line: bytes, limits: Limits, *, newer: bool) -> Record:
         record = _RECORDS.decode(line)
     except _MALFORMED as error:
         raise ValueError(f"it is not a record: {_reason(error)}") from error
-    unsigned = _unsigned(line, record, newer=newer)
+    # Before anything is encoded, which would recurse as deep as the record does.
+    if _is_deep(line, record.body, limits.depth - 1):
+        raise ValueError(_DEEP.format(limits.depth))
+    unsigned = _unsigned(line, record, limits, newer=newer)
     if sha256_hex(unsigned) != record.digest:
         raise ValueError("its digest differs from its content")
     problem = record_problem(record, line, limits)
@@ -127,9 +132,7 @@ def record_problem(record: Record, line: bytes, limits: Limits) -> str | None:
     if too_many_values(line, limits):
         return f"it holds more than {limits.values} JSON values"
     # References and secrets lie two levels deep; a record is one level around its body.
-    if line.count(b"[") + line.count(b"{") > limits.depth and _too_deep(record.body, limits.depth - 1):
-        return f"it is nested deeper than {limits.depth} levels"
-    return None
+    return _DEEP.format(limits.depth) if _is_deep(line, record.body, limits.depth - 1) else None
 
 
 def undigested(line: bytes) -> bytes:
@@ -151,12 +154,16 @@ def too_many_values(data: bytes, limits: Limits) -> bool:
     return data.count(b",") + data.count(b"[") + data.count(b"{") > limits.values
 
 
-def _unsigned(line: bytes, record: Record, *, newer: bool) -> bytes:
+def _unsigned(line: bytes, record: Record, limits: Limits, *, newer: bool) -> bytes:
     if encode(record) == line:
         return undigested(line)
-    value = msgspec.json.decode(line)
-    if not newer or encode(value) != line:
-        raise ValueError("it is not in the canonical form, or has unknown fields")
+    if not newer:
+        raise ValueError(_NOT_CANONICAL)
+    value = _decoded(line)
+    if _is_deep(line, value, limits.depth):
+        raise ValueError(_DEEP.format(limits.depth))
+    if encode(value) != line:
+        raise ValueError(_NOT_CANONICAL)
     del value["digest"]
     return encode(value)
 
@@ -242,6 +249,18 @@ def _check_members(manifest: Manifest, limits: Limits) -> None:
         raise _corrupt(f"its members hold more than {limits.records} records")
     if order_of(manifest.members) != manifest.order:
         raise _corrupt("the dependency order differs from the order of the members")
+
+
+def _decoded(line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except RecursionError as error:
+        raise ValueError(f"it is not a record: {_reason(error)}") from error
+
+
+def _is_deep(line: bytes, value: Any, depth: int) -> bool:
+    """Whether a value is nested too deep; most lines do not hold enough brackets to be looked into."""
+    return line.count(b"[") + line.count(b"{") > depth and _too_deep(value, depth)
 
 
 def _too_deep(value: Any, depth: int) -> bool:

@@ -26,11 +26,13 @@ RECORD = "record-1.schema.json"
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEY = Annotated[str, Meta(pattern=r"^[a-z][a-z-]*:[\s\S]")]
-_KIND = Annotated[str, Meta(pattern=r"^[a-z][a-z-]*$")]
+# Python's "$" also stands before a last newline, that of JSON Schema does not; "$(?!\n)" means the end to both.
+_KIND = Annotated[str, Meta(pattern=r"^[a-z][a-z-]*$(?!\n)")]
 _NAME = Annotated[str, Meta(pattern=r"^resources/[0-9]{3,}-[a-z][a-z-]*-[0-9]{4,}\.ndjson$", max_length=99)]
-_POINTER = Annotated[str, Meta(pattern=r"^(/([^~/]|~[01])*)*$")]
+# No group is repeated: Python keeps 180 bytes for each round of one, and a pointer may be as long as a manifest.
+_POINTER = Annotated[str, Meta(pattern=r"^(?![\s\S]*~(?![01]))(/|(?![\s\S]))")]
 _SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$", max_length=64)]
-_VERSION = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}\.(0|[1-9][0-9]{0,5})$")]
+_VERSION = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,5}\.(0|[1-9][0-9]{0,5})$(?!\n)")]
 _TEXT = Annotated[str, Meta(min_length=1)]
 _NATURAL = Annotated[int, Meta(ge=0)]
 _POSITIVE = Annotated[int, Meta(ge=1)]
