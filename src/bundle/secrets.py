@@ -32,6 +32,7 @@ _SECRET_NAME = re.compile(
     r"|conn(ection)?[-_]?str|auth(orization)?$|bearer|cookie|dsn$|(^|_)sas(_|$)",
     re.IGNORECASE,
 )
+_NAMES_ANOTHER = re.compile(r"_(name|slug)$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(
     r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s@]+@|[a-z][a-z0-9+.-]*://[^/\s:@]{12,}@"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_|glpat-"
@@ -229,7 +230,8 @@ def _looks_secret(pointer: Pointer, value: str) -> bool:
     if _PURE_TEMPLATE.match(value):
         return False
     name = pointer.rpartition("/")[2]
-    if _SECRET_VALUE.search(value) or (_SECRET_NAME.search(name) and "{{" not in value):
+    is_told = _SECRET_NAME.search(name) and not _NAMES_ANOTHER.search(name)
+    if _SECRET_VALUE.search(value) or (is_told and "{{" not in value):
         return True
     return bool(_DENSE.match(value)) and _entropy(value) >= _DENSE_BITS_PER_CHARACTER
 

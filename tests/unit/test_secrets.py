@@ -146,6 +146,7 @@ def test_names_that_hold_secrets(name: str) -> None:
         {"image": "registry.example/team/image:2026.11"},
         {"sum": "0123456789abcdef0123456789abcdef01234567"},
         {"password": ""},
+        {"aws_credentials_block_name": "main"},
         {"token": "********"},
     ],
 )
