@@ -93,14 +93,13 @@ def script(writes: Sequence[Exchange]) -> list[Step]:
     """Writes as steps that can be sent to another server with the same built-in objects."""
     known: dict[str, tuple[int, _Path]] = {}
     needed: set[str] = set()
-    pieces = []
+    steps: list[Step] = []
     for number, write in enumerate(writes):
-        parts = [_split(text, known) for text in (write.path, write.body.decode())]
-        pieces.append(parts)
-        needed |= {part for text in parts for part in text[1::2]}
+        path, body = _split(write.path, known), _split(write.body.decode(), known)
+        steps.append(Step(write.method, path, body, []))
+        needed |= {*path[1::2], *body[1::2]}
         for identifier, place in _ids(write.answer):
             known.setdefault(identifier, (number, place))
-    steps = [Step(write.method, *parts, []) for write, parts in zip(writes, pieces, strict=True)]
     for identifier in needed:
         number, place = known[identifier]
         steps[number].gives.append((identifier, place))

@@ -42,7 +42,7 @@ def measure(directory: Path, sizes: tuple[int, ...], repetitions: int) -> list[R
         low, high = peaks[name, sizes[0]], peaks[name, sizes[-1]]
         what = f"{_NAMES.get(name, name)}: peak memory at {sizes[-1]:,} / at {sizes[0]:,}"
         note = f"{high:.0f} MiB : {low:.0f} MiB"
-        rows.append(row("bundle", what, high / low, "×", bar=None if name == "read" else _GROWTH, note=note))
+        rows.append(row("bundle", what, high / low, "x", bar=None if name == "read" else _GROWTH, note=note))
     return rows
 
 
@@ -71,7 +71,7 @@ def _rate(name: str, resources: int, found: dict[str, float], megabytes: float, 
     rate = resources / found[name]
     note = f"{megabytes / found[name]:.0f} MB/s, peak {cost.peak_mib:.0f} MiB"
     if name in _BARE:
-        note += f"; {found[name] / found[_BARE[name]]:.1f} × the time of bare JSON and zstd"
+        note += f"; {found[name] / found[_BARE[name]]:.1f} x the time of bare JSON and zstd"
     what = f"{_NAMES.get(name, name)} {resources:,} resources"
     return row("bundle", what, rate, "resources/s", way="at least", bar=_RATE, note=note)
 
@@ -84,5 +84,7 @@ def _plain_bytes(path: Path) -> int:
 
 def _sizes(document: object) -> int:
     if isinstance(document, dict):
-        return sum(value if name == "size" and isinstance(value, int) else _sizes(value) for name, value in document.items())
+        return sum(
+            value if name == "size" and isinstance(value, int) else _sizes(value) for name, value in document.items()
+        )
     return sum(map(_sizes, document)) if isinstance(document, list) else 0

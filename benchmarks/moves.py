@@ -113,7 +113,7 @@ def measure_export(places: Places, *, size: str, repetitions: int) -> list[Row]:
         value, samples = ratio(found["xfer"], found[fastest])
         note = f"{recorded.outcomes} resources, {len(pages)} pages, {recorded.sent.reads} requests; "
         note += f"{median(found['xfer']):.2f} s : {median(found[fastest]):.2f} s at {fastest.split()[1]} at once"
-        rows.append(row("export", f"{size} environment / {what}", value, "×", bar=bar, samples=samples, note=note))
+        rows.append(row("export", f"{size} environment / {what}", value, "x", bar=bar, samples=samples, note=note))
     return rows
 
 
@@ -151,11 +151,11 @@ def _against(
     note = f"{writes} writes, {median(found['xfer']):.2f} s : {median(found[fastest]):.2f} s (at once {each} s); "
     note += f"limit at the end {'/'.join(map(str, limits))}"
     what = f"{size} environment, {place.name} / {_GROUP_NAMES[group]}"
-    return row("import", what, value, "×", bar=bar, samples=samples, note=note)
+    return row("import", what, value, "x", bar=bar, samples=samples, note=note)
 
 
 def _replayed(place: Place, origin: str, steps: list[bare.Step], at_once: int) -> float:
-    """Seconds of a replay. Too many writes at once can make SQLite refuse one that it carried out; then it is tried anew."""
+    """Seconds of a replay, tried anew where too many writes at once made the server refuse what it had carried out."""
     for _ in range(_REPLAYS):
         place.empty()
         try:
@@ -182,9 +182,9 @@ def measure_second(place: Place, data: bytes, *, size: str, repetitions: int) ->
     what = f"{size} environment, {place.name}"
     requests = f"{run.sent.reads} requests, {len(pages)} pages"
     return [
-        row("second import", f"{what}: requests / pages", run.sent.reads / len(pages), "×", bar=2.0, note=requests),
+        row("second import", f"{what}: requests / pages", run.sent.reads / len(pages), "x", bar=2.0, note=requests),
         row("second import", f"{what}: writes", run.sent.writes, "", bar=0.0),
-        row("second import", f"{what} / bare reads of its pages", value, "×", samples=samples, note=note),
+        row("second import", f"{what} / bare reads of its pages", value, "x", samples=samples, note=note),
     ]
 
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -52,7 +53,7 @@ class Places:
         self._pristine: Path | None = None
         self._places: dict[str, Place] = {}
 
-    def __enter__(self) -> Places:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -136,7 +137,7 @@ class _Cluster:
         Raises:
             CalledProcessError: PostgreSQL refused it.
         """
-        command = [self._commands / "psql", "-qXv", "ON_ERROR_STOP=1", "-d", self.url("postgresql")]
+        command = [str(self._commands / "psql"), "-qXv", "ON_ERROR_STOP=1", "-d", self.url("postgresql")]
         subprocess.run(command, input=statement, text=True, check=True, capture_output=True)
 
     def keep_rows(self) -> None:
@@ -163,10 +164,10 @@ def _cluster(commands: Path, directory: Path) -> Iterator[_Cluster]:
     with socket.socket() as free:
         free.bind((servers.HOST, 0))
         port = free.getsockname()[1]
-    create = [commands / "initdb", "-A", "trust", "-U", "postgres", "-D", directory]
+    create = [str(commands / "initdb"), "-A", "trust", "-U", "postgres", "-D", str(directory)]
     subprocess.run(create, user=user, cwd="/", check=True, capture_output=True)
-    options = ["-D", directory, "-h", servers.HOST, "-p", str(port), "-k", directory]
-    process = subprocess.Popen([commands / "postgres", *options], user=user, cwd="/", stderr=subprocess.DEVNULL)
+    options = ["-D", str(directory), "-h", servers.HOST, "-p", str(port), "-k", str(directory)]
+    process = subprocess.Popen([str(commands / "postgres"), *options], user=user, cwd="/", stderr=subprocess.DEVNULL)
     try:
         cluster = _Cluster(commands, port)
         _await(cluster)

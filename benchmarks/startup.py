@@ -24,7 +24,7 @@ def measure(repetitions: int) -> list[Row]:
     def run(command: list[str]) -> float:
         return seconds(lambda: subprocess.run(command, check=True, capture_output=True))
 
-    ours = {name: lambda command=command: run(command) for name, command in commands.items()}  # type: ignore[misc]
+    ours = {name: lambda command=command: run(command) for name, command in commands.items()}
     prefect = {"prefect version": ours.pop("prefect version")}
     found = interleaved(ours, repetitions) | interleaved(prefect, max(1, repetitions // 5))
     return [_row(name, samples, median(found["python -c pass"])) for name, samples in found.items()]
@@ -32,6 +32,8 @@ def measure(repetitions: int) -> list[Row]:
 
 def _row(name: str, samples: list[float], nothing: float) -> Row:
     is_barred = name == "xfer --version"
-    note = f"{median(samples) / nothing:.1f} × python -c pass; least {min(samples):.3f} s"
+    note = f"{median(samples) / nothing:.1f} x python -c pass; least {min(samples):.3f} s"
     bar = _BAR_SECONDS if is_barred else None
-    return row("start-up", name, median(samples), "s", bar=bar, samples=tuple(round(each, 4) for each in samples), note=note)
+    return row(
+        "start-up", name, median(samples), "s", bar=bar, samples=tuple(round(each, 4) for each in samples), note=note
+    )

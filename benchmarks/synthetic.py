@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bundle.canonical import make_record
-from bundle.model import Body, Count, Header, Placed, Reference
+from bundle.model import Body, Count, Header, Placed, Record, Reference
 
 # Of ten resources: one flow, five deployments on it, four variables.
 _TEN = {"flow": 1, "variable": 4, "deployment": 5}
@@ -21,7 +21,7 @@ def records(resources: int) -> Iterator[Placed]:
     """The records of a bundle of so many resources (a multiple of ten) and a work pool, in bundle order."""
     tens = resources // 10
     for number in range(tens):
-        body = {"name": f"flow {number:07}", "tags": ["synthetic"]}
+        body: Body = {"name": f"flow {number:07}", "tags": ["synthetic"]}
         yield Placed(0, make_record(f"flow:flow {number:07}", body, (), ()))
     for number in range(4 * tens):
         body = {"name": f"v_{number:07}", "value": {"n": number, "text": f"value {number}"}, "tags": ["synthetic"]}
@@ -31,7 +31,7 @@ def records(resources: int) -> Iterator[Placed]:
         yield Placed(1, _deployment(number))
 
 
-def _deployment(number: int):  # noqa: ANN202
+def _deployment(number: int) -> Record:
     flow, name = f"flow {number // 5:07}", f"deployment {number % 5}"
     references = [
         Reference("/flow_id", f"flow:{flow}"),

@@ -32,7 +32,7 @@ _SECRET_NAME = re.compile(
     r"|conn(ection)?[-_]?str|auth(orization)?$|bearer|cookie|dsn$|(^|_)sas(_|$)",
     re.IGNORECASE,
 )
-_NAMES_ANOTHER = re.compile(r"_(name|slug)$", re.IGNORECASE)
+_NAMES_ANOTHER = re.compile(r"_(name|slug|id)$", re.IGNORECASE)
 _SECRET_VALUE = re.compile(
     r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s@]+@|[a-z][a-z0-9+.-]*://[^/\s:@]{12,}@"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_|glpat-"

@@ -1,13 +1,18 @@
 """How many writes are in flight: as many as this server carries, found while writing.
 
-A Prefect server on SQLite is fastest with one or two writes in flight and
-answers 503 to more; on PostgreSQL about four are best. The limit therefore
-starts at 2 and moves by what is seen:
+A Prefect server on SQLite is fastest with one write in flight and answers 503
+to more; on PostgreSQL about four are best, and a few more do little harm. The
+limit therefore starts at 2 and moves by what is seen:
 
-* a window of answers that took no longer than at the limit before: one more;
+* up to 4, a window of answers without a refusal: one more;
+* from there, a window that took no longer than at the limit before: one more;
 * a window that took so much longer that nothing was gained: one back, and no
   new try for twice as many windows as the last time;
-* a 429, a 503 or a timeout: half, and the same patience.
+* a 429, a 503 or a timeout: half, and no new try for many windows.
+
+What one answer takes depends more on what was written than on how many writes
+are in flight, so up to 4 only a sharp fall of the rate counts: refusals, not
+latency, tell SQLite from PostgreSQL.
 
 Only requests that filled the limit count: a trickle says nothing about how
 much more the server would carry.
@@ -24,8 +29,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 LEAST, FIRST, MOST = 1, 2, 16
-_LEAST_WINDOW = 10
+_USUAL = 4  # what a server without refusals carries
+_LEAST_WINDOW = 8
 _MOST_PATIENCE = 64
+_PATIENCE_AFTER_REFUSAL = 8
 
 
 class AdaptiveLimit:
@@ -47,13 +54,13 @@ class AdaptiveLimit:
             return
         self._answers += 1
         self._seconds += seconds
-        if self._answers >= max(_LEAST_WINDOW, 4 * self.current):
+        if self._answers >= max(_LEAST_WINDOW, 4 * self.current if self.current > _USUAL else 0):
             self._end_window(self._seconds / self._answers)
 
     def overloaded(self, *, generation: int) -> None:
         """Halve the limit; answers to requests sent before the last change are old news."""
         if generation == self.generation:
-            self._retreat(self.current // 2)
+            self._retreat(self.current // 2, least_patience=_PATIENCE_AFTER_REFUSAL)
 
     def _end_window(self, mean: float) -> None:
         self._begin_window()
@@ -73,13 +80,15 @@ class AdaptiveLimit:
         """The growth of latency at which a step up no longer pays.
 
         From n to n + 1 in flight, a factor of (n + 1) / n means that nothing
-        was gained; half of that growth is the bar.
+        was gained. Half of that growth is the bar, but up to the usual limit
+        one and a half times that factor.
         """
-        return 1 + 0.5 / max(1, self.current - 1)
+        below = max(1, self.current - 1)
+        return 1.5 * self.current / below if self.current <= _USUAL else 1 + 0.5 / below
 
-    def _retreat(self, limit: int) -> None:
+    def _retreat(self, limit: int, *, least_patience: int = 1) -> None:
         self._before = None
-        self._patience = min(2 * self._patience, _MOST_PATIENCE)
+        self._patience = min(max(2 * self._patience, least_patience), _MOST_PATIENCE)
         self._wait = self._patience
         self._move(max(self._least, limit))
 

@@ -147,6 +147,7 @@ def test_names_that_hold_secrets(name: str) -> None:
         {"sum": "0123456789abcdef0123456789abcdef01234567"},
         {"password": ""},
         {"aws_credentials_block_name": "main"},
+        {"aws_access_key_id": "main"},
         {"token": "********"},
     ],
 )

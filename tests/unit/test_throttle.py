@@ -28,15 +28,46 @@ def test_rises_to_the_most_while_latency_stays() -> None:
     assert limit.current == 16
 
 
-def test_stays_near_two_where_more_gain_nothing() -> None:
-    """Where latency grows with every request in flight (SQLite), trials are given up and get rare."""
+def test_stays_at_one_where_two_are_refused() -> None:
+    """Where a second write in flight is refused (SQLite), trials are given up and get rare."""
+    limit = AdaptiveLimit()
+    refusals = []
+    for number in range(3000):
+        if limit.current == 1:
+            limit.succeeded(0.01, generation=limit.generation)
+        else:
+            refusals.append(number)
+            limit.overloaded(generation=limit.generation)
+    assert limit.current == 1
+    assert len(refusals) < 15
+    assert refusals[1] - refusals[0] >= 64
+
+
+def test_stays_near_four_where_more_gain_nothing() -> None:
+    """Where latency grows with every request in flight and nothing is refused, it ends near the usual limit."""
     limit = AdaptiveLimit()
     seen = []
     for _ in range(3000):
         limit.succeeded(0.01 * limit.current, generation=limit.generation)
         seen.append(limit.current)
-    assert max(seen) == 3
-    assert seen[-1500:].count(2) > 1400
+    assert max(seen) == 5
+    assert seen[-1500:].count(4) > 1400
+
+
+def test_goes_back_below_four_where_more_do_harm() -> None:
+    """A step up after which each write takes far longer is taken back, refusals or not."""
+    limit = AdaptiveLimit()
+    _drive(limit, lambda current: 0.01 if current < 3 else 0.1, 3000)
+    assert limit.current == 2
+
+
+def test_what_is_written_matters_less_than_how_much_at_once() -> None:
+    """Slower kinds of writes that follow quicker ones do not keep the limit below four."""
+    limit = AdaptiveLimit()
+    for number in range(100):
+        seconds = 0.01 if number < 8 else 0.02
+        limit.succeeded(seconds, generation=limit.generation)
+    assert limit.current >= 4
 
 
 def test_finds_the_knee() -> None:
