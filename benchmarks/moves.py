@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks import bare
 from benchmarks.measure import Row, best, interleaved, median, ratio, row, tell
-from benchmarks.places import Place, Places
+from benchmarks.places import Place
 from bundle.client import PrefectApi, Sent
 from bundle.container import read_bundle, write_bundle
 from bundle.exporter import export_environment
@@ -95,9 +95,8 @@ def _check(lost: int) -> None:
         raise RuntimeError(f"{lost} resources did not arrive: these figures would mean nothing")
 
 
-def measure_export(places: Places, *, size: str, repetitions: int) -> list[Row]:
+def measure_export(source: Place, *, size: str, repetitions: int) -> list[Row]:
     """Export against the bare reads of the same pages."""
-    source = places.sqlite("source")
     recorder = bare.Recorder()
     _, recorded = export(source.url, recorder)
     origin, pages = source.server.url.removesuffix("/api"), recorder.pages()

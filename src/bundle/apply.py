@@ -22,7 +22,7 @@ from typing import Literal
 
 import msgspec
 
-from bundle.canonical import replace_all, resolve
+from bundle.canonical import replace_all, stands
 from bundle.destination import Fields, Sender
 from bundle.environment import Environment
 from bundle.errors import AccessDenied, RequestRejected, ServerError, Unreachable
@@ -348,7 +348,7 @@ class _Run:
         values = {
             each.pointer: self._secrets.supplied.get(each.slot, marker(each))
             for each in record.secrets
-            if _has(full, each.pointer)
+            if stands(full, each.pointer)
         }
         return replace_all(full, values)
 
@@ -383,14 +383,6 @@ class _Run:
                     await self._api.get("/health")
                 except ServerError:
                     self._has_ended = True
-
-
-def _has(body: Body, pointer: str) -> bool:
-    try:
-        resolve(body, pointer)
-    except LookupError:
-        return False
-    return True
 
 
 def _outcome(

@@ -81,6 +81,15 @@ def resolve(body: Json, pointer: Pointer) -> Json:
     return body
 
 
+def stands(body: Json, pointer: Pointer) -> bool:
+    """Whether anything stands at a pointer."""
+    try:
+        resolve(body, pointer)
+    except LookupError:
+        return False
+    return True
+
+
 def replace(body: Body, pointer: Pointer, value: Json) -> Body:
     """A body with another value at one pointer; ``body`` itself stays as it is.
 

@@ -96,6 +96,7 @@ FINDING_CODES: Mapping[str, str] = {
     "secret-suspected": "a value looks like a secret in a place that Prefect does not mask",
     "unknown-field": "the server sent a field that this xfer does not know; carried as it is",
     "ambiguous-owner": "whether a deployment owns this automation cannot be told from the API; imported unowned",
+    "leftover-queue": "the queue it names went with its deleted pool; left out, since sending it would make a pool",
     "not-portable": "a label names a run of the source; it can match nothing elsewhere",
 }
 

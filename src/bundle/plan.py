@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from bundle.canonical import encode, join, replace_all, resolve
+from bundle.canonical import encode, join, replace_all, stands
 from bundle.environment import Environment, identity
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
@@ -168,16 +168,8 @@ def _comparable(
     references = [each for each in record.references if each.pointer.split("/")[1] not in hidden]
     body = {name: value for name, value in record.body.items() if name not in hidden}
     secret = [each.pointer for each in record.secrets]
-    body = replace_all(body, {place: None for place in (*secret, *blank) if _stands(body, place)})
+    body = replace_all(body, {place: None for place in (*secret, *blank) if stands(body, place)})
     return put_back(kind.comparable(body), references, lambda each: f"\x00{rename(each.target)}\x00")
-
-
-def _stands(body: Body, pointer: Pointer) -> bool:
-    try:
-        resolve(body, pointer)
-    except LookupError:
-        return False
-    return True
 
 
 # Planning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ OnMade = Callable[[Key, str], None]
 
 
 def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | None:
-    """The receipt's path: as named, or beside the bundle with the time in its name; None where none is wanted.
+    """The receipt's path: as named, or beside the bundle or in the current directory with the time in its name; None where none is wanted.
 
     Raises:
         UsageError: a file was named, and none is wanted.
@@ -30,7 +31,9 @@ def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | No
     if file is not None:
         return Path(file)
     now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%fZ")
-    return Path(f"{'xfer' if bundle in {None, STANDARD} else bundle}.{now}.receipt")
+    beside = None if bundle in {None, STANDARD} else Path(f"{bundle}.{now}.receipt")
+    # A bundle may lie on a medium that cannot be written to.
+    return beside if beside is not None and os.access(beside.parent, os.W_OK) else Path(f"xfer.{now}.receipt")
 
 
 @contextlib.contextmanager

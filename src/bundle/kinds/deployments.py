@@ -9,7 +9,7 @@ mark until, at the very end, it gets them: that is when it starts to run.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw, stable_order, without_system_labels
 from bundle.kinds.concurrency_limits import owner_id
@@ -60,7 +60,13 @@ class Deployment(Kind):
 
     def portable(self, raw: Raw, look: Look) -> Body:
         body = without_system_labels(super().portable(raw, look)) | _limit(raw)
+        if _has_leftover_queue(raw):
+            body.pop("work_queue_name")
         return self.trim(body | {"schedules": stable_order(_schedule(each) for each in raw.get("schedules") or ())})
+
+    def findings(self, raw: Raw) -> Iterator[tuple[str, Pointer, str]]:
+        if _has_leftover_queue(raw):
+            yield "leftover-queue", "/work_queue_name", ""
 
     def names(self, body: Body) -> Iterable[tuple[Pointer, Key]]:
         pool = body.get("work_pool_name")
@@ -81,15 +87,6 @@ class Deployment(Kind):
             return body
         first = {name: value for name, value in body.items() if name not in {"schedules", _OWN_LIMIT}}
         return first | {"tags": [*body.get("tags", ()), mark]}
-
-    async def create(self, to: Destination, body: Body) -> Made:
-        """``POST`` once. A queue text without a pool would make a pool, so it follows by ``PATCH``."""
-        queue_only = {"work_queue_name": body["work_queue_name"]} if _has_queue_only(body) else {}
-        raw = await to.post("/deployments/", {name: body[name] for name in body if name not in queue_only})
-        made = Made(str(raw["id"]), raw)
-        if queue_only:
-            await to.patch("/deployments/{id}", queue_only, id=made.id)
-        return made
 
     async def finish(self, to: Destination, made: Made, body: Body, first: Body) -> None:
         """Give a deployment its schedules and take the mark off."""
@@ -138,8 +135,9 @@ def _limit(raw: Raw) -> Body:
     return own if special == _OWN_LIMIT_DEFAULTS else own | {_OWN_LIMIT: special}
 
 
-def _has_queue_only(body: Body) -> bool:
-    return bool(body.get("work_queue_name")) and not body.get("work_pool_name")
+def _has_leftover_queue(raw: Raw) -> bool:
+    """What stays of a deployment's queue when its pool is deleted; sent again, it would make a pool."""
+    return bool(raw.get("work_queue_name")) and not raw.get("work_pool_name")
 
 
 KIND = Deployment()

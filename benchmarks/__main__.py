@@ -1,0 +1,174 @@
+"""``python -m benchmarks``: run the cases, print one table, write ``results.json``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import bundles, growth, incumbent, moves, startup
+from benchmarks.measure import Row, machine, row, tell
+from benchmarks.places import Place, Places
+
+_HERE = Path(__file__).parent
+_PLOT = _HERE.parent / "docs" / "growth.svg"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How much is measured."""
+
+    size: str
+    import_size: str
+    repetitions: int
+    movable: tuple[int, int]
+    bundles: tuple[int, ...]
+    startups: int
+    growth: tuple[int, ...]
+    plot: Path | None
+
+
+FULL = Settings(
+    "full", "small", 3, (200, 20), (10_000, 100_000, 1_000_000), 25, (100, 300, 1_000, 3_000, 10_000), _PLOT
+)
+SMOKE = Settings("small", "small", 1, (20, 2), (10_000, 20_000), 5, (100, 200), None)
+
+
+class Session:
+    """The servers of one run, the sources filled once each."""
+
+    def __init__(self, settings: Settings, places: Places, directory: Path) -> None:
+        self.settings = settings
+        self.places = places
+        self.directory = directory
+        self._data: dict[str, bytes] = {}
+
+    def data(self, size: str) -> bytes:
+        """A bundle of the source of a size."""
+        if size not in self._data:
+            source = self.places.sqlite(f"source-{size}")
+            moves.seed(source.url, size)
+            self._data[size], _ = moves.export(source.url)
+        return self._data[size]
+
+    def source(self, size: str) -> Place:
+        self.data(size)
+        return self.places.sqlite(f"source-{size}")
+
+    def export(self) -> Iterable[Row]:
+        settings = self.settings
+        sizes = dict.fromkeys((settings.import_size, settings.size))
+        repetitions = 2 * settings.repetitions
+        return [
+            each
+            for size in sizes
+            for each in moves.measure_export(self.source(size), size=size, repetitions=repetitions)
+        ]
+
+    def import_sqlite(self) -> Iterable[Row]:
+        return self._import("sqlite")
+
+    def import_postgresql(self) -> Iterable[Row]:
+        return self._import("postgresql")
+
+    def _import(self, name: str) -> Iterable[Row]:
+        size = self.settings.import_size
+        data = self.data(size)
+        place = self.places.sqlite("destination") if name == "sqlite" else self.places.postgresql()
+        if place is None:
+            return [row("import", "PostgreSQL is not installed here: not measured", 0)]
+        repetitions = self.settings.repetitions
+        return [
+            *moves.measure_import(place, data, size=size, repetitions=repetitions),
+            *moves.measure_second(place, data, size=size, repetitions=repetitions),
+        ]
+
+    def prefect_transfer(self) -> Iterable[Row]:
+        variables, pools = self.settings.movable
+        source = self.source(self.settings.size)
+        return [
+            *incumbent.measure(
+                self.places, self.directory, variables=variables, pools=pools, repetitions=self.settings.repetitions
+            ),
+            *incumbent.measure_arrivals(self.places, source, self.directory, size=self.settings.size),
+        ]
+
+    def bundle(self) -> Iterable[Row]:
+        return bundles.measure(self.directory, self.settings.bundles, self.settings.repetitions)
+
+    def startup(self) -> Iterable[Row]:
+        return startup.measure(self.settings.startups)
+
+    def growth(self) -> Iterable[Row]:
+        destination = self.places.sqlite("destination")
+        return growth.measure(destination, self.directory, self.settings.growth, self.settings.plot)
+
+
+CASES: dict[str, Callable[[Session], Iterable[Row]]] = {
+    "startup": Session.startup,
+    "bundle": Session.bundle,
+    "export": Session.export,
+    "import-sqlite": Session.import_sqlite,
+    "import-postgresql": Session.import_postgresql,
+    "prefect-transfer": Session.prefect_transfer,
+    "growth": Session.growth,
+}
+
+
+def main() -> None:
+    options = _options()
+    settings = SMOKE if options.smoke else FULL
+    if options.repetitions:
+        settings = msgspec.structs.replace(settings, repetitions=options.repetitions)
+    known: dict[str, object] = {
+        "machine": machine(),
+        "run": "smoke" if options.smoke else "full",
+        "started": time.strftime("%Y-%m-%d"),
+    }
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="xfer-benchmarks-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # PostgreSQL may run as another user
+        os.environ.update(HOME=name, PREFECT_HOME=str(directory / ".prefect"))
+        with Places(directory) as places:
+            session = Session(settings, places, directory)
+            for case in options.only or CASES:
+                tell(case)
+                rows += CASES[case](session)
+                _save(options.output, known, rows)
+    print(_table(rows))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="little of everything, in a minute or two")
+    parser.add_argument("--only", action="append", choices=CASES, metavar="CASE", help=f"one of {', '.join(CASES)}")
+    parser.add_argument("--repetitions", type=int, help="how often to repeat what is repeated")
+    parser.add_argument("--output", type=Path, default=_HERE / "results.json", help="where the results are written")
+    return parser.parse_args()
+
+
+def _save(path: Path, known: dict[str, object], rows: list[Row]) -> None:
+    results = [{**msgspec.to_builtins(each), "verdict": each.verdict} for each in rows]
+    path.write_text(json.dumps({**known, "results": results}, indent=1) + "\n", encoding="utf-8")
+
+
+def _table(rows: list[Row]) -> str:
+    """All rows as a Markdown table."""
+    head = ["| case | what | measured | bar | verdict | figures | load |", "|---|---|---:|---:|---|---|---:|"]
+    return "\n".join([*head, *map(_line, rows)])
+
+
+def _line(each: Row) -> str:
+    bar = "" if each.bar is None else f"{'≤' if each.way == 'at most' else '≥'} {each.bar:,g}"
+    value = f"{each.value:,.0f}" if each.value >= 1000 else f"{each.value:.3g}"  # noqa: PLR2004 - where digits end
+    return f"| {each.case} | {each.what} | {value} {each.unit} | {bar} | {each.verdict} | {each.note} | {each.load} |"
+
+
+if __name__ == "__main__":
+    main()
