@@ -20,7 +20,7 @@ LEVELS = (
     {"plan"},
     {"second_look"},
     {"apply"},
-    {"exporter", "importer"},
+    {"exporter", "importer", "audit"},
     {"receipt"},
     {"rollback"},
     {"report", "demo"},

@@ -169,6 +169,10 @@ def references_ahead() -> bytes:
     return compressed(make.parts(rows))
 
 
+def empty_blocks() -> bytes:
+    return bytes(make.sealed([make.frame_header(60 * MIB) + make.block(b"") * (4 * MIB)]))
+
+
 def zero_bytes_as_manifest() -> bytes:
     return compressed([make.member("manifest.json", bytes(60 * MIB))])
 
@@ -176,7 +180,7 @@ def zero_bytes_as_manifest() -> bytes:
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to tell what a process held at most")
 @pytest.mark.parametrize(
     "bundle",
-    [*BOMBS, long_pointer, many_findings, many_objects, references_ahead, zero_bytes_as_manifest],
+    [*BOMBS, long_pointer, many_findings, many_objects, references_ahead, empty_blocks, zero_bytes_as_manifest],
     ids=lambda bundle: getattr(bundle, "__name__", bundle),
 )
 def test_bombs_cost_little(bundle: str | Callable[[], bytes], tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ COMMANDS = {
     "transfer": ("bundle.cli.transfer", "Export and import in one command."),
     "plan": ("bundle.cli.plan", "Show what an import would do, field by field."),
     "inspect": ("bundle.cli.inspect", "Show what is inside a bundle."),
-    "verify": ("bundle.cli.verify", "Check that a bundle is whole and unchanged."),
+    "verify": ("bundle.cli.verify", "Check that a bundle is whole, and that a server holds it."),
+    "diff": ("bundle.cli.diff", "Show what changed between two bundles or servers."),
     "rollback": ("bundle.cli.rollback", "Take an import back by its receipt."),
     "secrets": ("bundle.cli.secrets", "Prepare the secrets that a bundle does not hold."),
     "demo": ("bundle.cli.demo", "Try everything with two throwaway servers."),
@@ -49,7 +50,7 @@ def xfer() -> None:
 
     SOURCE and DESTINATION are names of Prefect profiles, API URLs, or "env" for
     the PREFECT_* variables. Exit codes: 0 done, 1 failed, 2 differences (plan
-    --exit-code), 3 incomplete, 4 bundle refused, 5 server, 6 secret missing,
+    --exit-code, verify --to, diff), 3 incomplete, 4 bundle refused, 5 server, 6 secret missing,
     64 usage, 70 bug, 130 interrupted.
     """
 

@@ -19,7 +19,9 @@ OnMade = Callable[[Key, str], None]
 
 
 def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | None:
-    """The receipt's path: as named, or beside the bundle or in the current directory with the time in its name; None where none is wanted.
+    """The receipt's path; None where none is wanted.
+
+    As named, else beside the bundle or in the current directory, with the time in its name.
 
     Raises:
         UsageError: a file was named, and none is wanted.

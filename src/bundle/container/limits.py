@@ -18,6 +18,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     total_bytes: int = 8192 * MIB
     manifest_bytes: int = 64 * MIB
+    provenance_bytes: int = 64 * 1024
     member_bytes: int = 32 * MIB
     record_bytes: int = 16 * MIB
     members: int = 100_000

@@ -90,6 +90,8 @@ def decode_manifest(data: bytes, limits: Limits) -> tuple[Manifest, tuple[str, .
     manifest = _converted(value)
     if not warnings and encode(manifest) != data:
         raise _corrupt(f"it has fields that format {manifest.format} does not have")
+    if len(encode([manifest.provenance, manifest.selection])) > limits.provenance_bytes:
+        raise _corrupt(f"its provenance and selection are larger than {limits.provenance_bytes} bytes")
     _check_members(manifest, limits)
     problem = account_problem(manifest.census, manifest.left_out, manifest.members)
     if problem:

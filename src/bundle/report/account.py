@@ -12,16 +12,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from bundle.apply import Outcome
+from bundle.audit import Change
 from bundle.canonical import split
 from bundle.errors import BundleError, ExitCode
 from bundle.model import Json, Key, Manifest, SecretSlot
 from bundle.plan import Action, Difference, Plan
-from bundle.report.model import Contents, FieldDifference, Problem, Report, Resource, Side, Slot, SlotState
+from bundle.report.model import Contents, FieldDifference, Problem, Report, Resource, Side, Slot, SlotState, Verb
 from bundle.rollback import Undone
 from bundle.secrets import suspects, variable_name
 
 STATES = ("succeeded", "skipped", "failed", "blocked")
 PLANNED = ("create", "update", "unchanged", "different", "unsupported", "blocked")
+VERIFIED = ("same", "different", "missing")
+CHANGES = ("added", "removed", "changed", "unchanged")
 FATES = ("exported", "left_out")
 
 _PLANNED_AS: Mapping[str, str] = {
@@ -111,6 +114,59 @@ def transferred(report: Report, source: Side, torn: Sequence[str]) -> Report:
     """The report of an import as that of a transfer."""
     report = msgspec.structs.replace(report, source=source, changed_while_read=tuple(torn))
     return _marked_incomplete(report) if torn and report.ok else report
+
+
+def verified(run: Run, plan: Plan) -> Report:
+    """The report of a destination that was read back: exit code 2 unless it holds the bundle."""
+    resources = tuple(_planned(action) for action in plan.actions)
+    report = _carried(run, resources, count=_verified_as, names=VERIFIED)
+    return _differing(report) if has_differences(report) else report
+
+
+def _verified_as(resource: Resource) -> str:
+    if resource.action not in {"skip", "complete"}:
+        return "missing"
+    return "same" if resource.reason == "exists-same" else "different"
+
+
+def changed(found: Sequence[Change], older: Side, newer: Side) -> Report:
+    """The report of a comparison of two environments: exit code 2 unless they are the same."""
+    kinds: dict[str, dict[str, int]] = {}
+    for each in found:
+        counts = kinds.setdefault(each.kind, dict.fromkeys(("total", *CHANGES), 0))
+        counts["total"] += 1
+        counts[each.fate] += 1
+    report = Report(
+        command="diff",
+        exit_code=ExitCode.DONE,
+        ok=True,
+        summary=_sums(kinds, CHANGES),
+        kinds=kinds,
+        source=older,
+        destination=newer,
+        resources=tuple(_change(each) for each in found),
+    )
+    return _differing(report) if any(each.fate != "unchanged" for each in found) else report
+
+
+_CHANGED_AS: Mapping[str, Verb] = {"added": "add", "removed": "remove", "changed": "change", "unchanged": "keep"}
+
+
+def _change(each: Change) -> Resource:
+    differences = tuple(map(_difference, each.differences))
+    return Resource(
+        key=each.key,
+        kind=each.kind,
+        action=_CHANGED_AS[each.fate],
+        state=None,
+        reason=each.fate,
+        differences=differences,
+    )
+
+
+def _differing(report: Report) -> Report:
+    """Differences are an answer, not a failure: the report stays ok."""
+    return msgspec.structs.replace(report, exit_code=ExitCode.DIFFERENCES) if report.ok else report
 
 
 def rolled_back(undone: Sequence[Undone], destination: Side, *, dry_run: bool) -> Report:

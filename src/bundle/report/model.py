@@ -15,7 +15,9 @@ from bundle.model import Finding, Json, Key, LeftOut, Pointer, Wave
 
 REPORT_VERSION = "1.0"
 
-Verb = Literal["create", "complete", "fill", "skip", "unsupported", "blocked", "delete"]
+Verb = Literal[
+    "create", "complete", "fill", "skip", "unsupported", "blocked", "delete", "add", "remove", "change", "keep"
+]
 State = Literal["succeeded", "skipped", "failed", "blocked"]
 SlotState = Literal["placeholder", "supplied", "outstanding", "kept"]
 

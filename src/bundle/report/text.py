@@ -15,7 +15,7 @@ import msgspec
 
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, LeftOut
 from bundle.plan import REASONS
-from bundle.report.account import FATES, PLANNED, STATES
+from bundle.report.account import CHANGES, FATES, PLANNED, STATES, VERIFIED
 from bundle.report.model import FieldDifference, Report, Resource
 from bundle.report.screen import escape
 from bundle.rollback import ROLLBACK_REASONS
@@ -25,10 +25,13 @@ SHOWN_AGAIN = 3
 """The notes of the export were shown at the export."""
 _WIDTH = 80
 _VALUE_CHARACTERS = 120
+_KIND_CHARACTERS = 32
 
 # Nothing to do about these.
 _AS_WANTED = frozenset({"created", "created-without-secret", "completed", "secret-filled", "exists-same", "waits-for"})
 _UNDONE = STATES[:3]
+# The glyph says it.
+_PLAIN = frozenset({"created", "exists-same", "created-without-secret", "added", "removed", "changed"})
 _GLYPHS: Mapping[str, str] = {
     "create": "+",
     "complete": "+",
@@ -36,6 +39,9 @@ _GLYPHS: Mapping[str, str] = {
     "unsupported": "!",
     "blocked": "!",
     "skip": "=",
+    "add": "+",
+    "remove": "-",
+    "change": "~",
 }
 _LEGEND = "+ create or complete   ~ differs, left as it is   = the same   ! cannot be   ? a secret is needed"
 
@@ -96,8 +102,12 @@ def _inspect(report: Report, limit: int | None) -> Iterator[Lines]:
     yield [count_line(report.summary, FATES)]
 
 
-def _verify(report: Report, limit: int | None) -> Iterator[Lines]:  # noqa: ARG001 - every layout takes it
+def _verify(report: Report, limit: int | None) -> Iterator[Lines]:
     yield from _bundle(report)
+    if report.destination is not None:
+        yield _drifted(report.resources, limit)
+        yield [count_line(report.summary, VERIFIED)]
+        return
     yield [f"intact: {count_line(report.summary, FATES)}"]
 
 
@@ -117,6 +127,23 @@ def _rollback(report: Report, limit: int | None) -> Iterator[Lines]:
     yield [count_line(report.summary, _UNDONE)]
 
 
+def _drifted(resources: Sequence[Resource], limit: int | None) -> Lines:
+    """What the destination lacks, and where it differs."""
+    for resource in resources:
+        if resource.action not in {"skip", "complete"}:
+            yield f"! {escape(resource.key)}  (missing)"
+        elif resource.reason != "exists-same":
+            yield from _action(resource, limit)
+
+
+def _diff(report: Report, limit: int | None) -> Iterator[Lines]:
+    yield ["+ added   - removed   ~ changed"]
+    changed = [each for each in report.resources if each.action != "keep"]
+    for kind in sorted({each.kind for each in changed}):
+        yield [line for each in changed if each.kind == kind for line in _action(each, limit)]
+    yield [count_line(report.summary, CHANGES)]
+
+
 def _needed_by(resource: Resource) -> str:
     return f" (by {escape(', '.join(resource.waits_for))})" if resource.waits_for else ""
 
@@ -127,6 +154,7 @@ _LAYOUTS: Mapping[str, Layout] = {
     "plan": _plan,
     "inspect": _inspect,
     "verify": _verify,
+    "diff": _diff,
     "rollback": _rollback,
 }
 
@@ -150,12 +178,22 @@ def _file_name(file: str | None) -> str:
 
 
 def _bundle(report: Report) -> Iterator[Lines]:
+    """What was verified; then, apart from it, what the bundle says of itself, which anybody can have written."""
     bundle = report.bundle
-    if bundle is not None:
-        facts = {"bundle": bundle.file, "format": bundle.format, "content digest": bundle.content_digest}
-        rows = {**facts, **bundle.provenance, **{f"selection {key}": value for key, value in bundle.selection.items()}}
-        width = max(len(escape(name)) for name in rows) + 2
-        yield [f"{escape(name) + ':':<{width}}{_short(value)}" for name, value in rows.items()]
+    if bundle is None:
+        return
+    yield [
+        f"bundle:          {_file_name(bundle.file)}",
+        f"format:          {escape(bundle.format)}",
+        f"content digest:  {escape(bundle.content_digest)}",
+    ]
+    said = [*bundle.provenance.items(), *((f"selection {name}", value) for name, value in bundle.selection.items())]
+    if said:
+        yield [
+            "the bundle says of itself:",
+            *(f"  {_short(name)}: {_short(value)}" for name, value in said[:SHOWN]),
+            *_rest(said, SHOWN),
+        ]
 
 
 def _waves(report: Report) -> Lines:
@@ -168,7 +206,7 @@ def _waves(report: Report) -> Lines:
 
 def _table(kinds: Mapping[str, Mapping[str, int]], names: Sequence[str]) -> Lines:
     rows = [(escape(kind), counts) for kind, counts in kinds.items() if counts["total"]]
-    width = max((len(kind) for kind, _ in rows), default=4)
+    width = min(max((len(kind) for kind, _ in rows), default=4), _KIND_CHARACTERS)
     if rows:
         yield f"{'kind':<{width}}" + "".join(f"  {name.replace('_', ' '):>9}" for name in names)
     for kind, counts in rows:
@@ -305,7 +343,7 @@ def _actions(resources: Sequence[Resource], limit: int | None) -> Lines:
 
 def _action(resource: Resource, limit: int | None) -> Lines:
     glyph = "~" if resource.differences else _GLYPHS[resource.action]
-    why = "" if resource.reason in {"created", "exists-same", "created-without-secret"} else f"  ({resource.reason})"
+    why = "" if resource.reason in _PLAIN else f"  ({resource.reason})"
     waits = f" waits for {_joined(resource.waits_for, 3)}" if resource.waits_for else ""
     yield f"{glyph} {escape(resource.key)}{why}{waits}"
     for each in _cut(resource.differences, limit):

@@ -1,0 +1,73 @@
+"""Proving afterwards what is there: verify against a server, and the difference of two environments."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bundle.container import write_file
+from bundle.servers import Server
+from environment import Api
+from moving import bundle_of, export, import_into
+
+
+def _xfer(*arguments: str) -> tuple[int, Any]:
+    command = [sys.executable, "-m", "bundle", *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def _bundle(url: str, path: Path) -> str:
+    exported = export(url)
+    write_file(exported.header, exported.records, path, force=False)
+    return str(path)
+
+
+def _edit(url: str) -> set[str]:
+    """Three edits; the keys of what they touch."""
+    with Api(url) as api:
+        api.patch("/variables/name/a_number", value=43)
+        api.patch("/work_pools/local/queues/high", is_paused=False)
+        flow = next(row for row in api.read_all("/automations/filter") if row["name"] == "every action")
+        api.send("PATCH", f"/automations/{flow['id']}", {"enabled": not flow["enabled"]})
+    return {"variable:a_number", "work-queue:local/high", "automation:every action"}
+
+
+def test_verify_finds_exactly_the_drift(source_server: Server, destination_server: Server, tmp_path: Path) -> None:
+    """After an import nothing differs; after three edits and a deletion exactly these are named, field by field."""
+    file = _bundle(source_server.url, tmp_path / "env.pxb")
+    import_into(destination_server.url, bundle_of(source_server.url))
+    code, clean = _xfer("verify", file, "--to", destination_server.url)
+
+    edited = _edit(destination_server.url)
+    with Api(destination_server.url) as api:
+        api.delete("/variables/name/nothing")
+    drift_code, drifted = _xfer("verify", file, "--to", destination_server.url)
+
+    assert (code, clean["summary"]["different"], clean["summary"]["missing"]) == (0, 0, 0)
+    assert drift_code == 2
+    found = {each["key"]: each for each in drifted["resources"] if each["reason"] != "exists-same"}
+    assert found.keys() == edited | {"variable:nothing"}
+    assert drifted["summary"]["missing"] == 1
+    assert found["variable:a_number"]["differences"][0]["destination"] == 43
+
+
+def test_diff_reads_like_a_change_log(source_server: Server, destination_server: Server, tmp_path: Path) -> None:
+    """Between two exports of one environment: what was added, removed and changed, and nothing else."""
+    import_into(destination_server.url, bundle_of(source_server.url))
+    older = _bundle(destination_server.url, tmp_path / "older.pxb")
+    edited = _edit(destination_server.url)
+    with Api(destination_server.url) as api:
+        api.delete("/variables/name/nothing")
+        api.create("/variables/", name="brand_new", value=1)
+
+    code, report = _xfer("diff", older, destination_server.url)
+    same_code, same = _xfer("diff", source_server.url, older)
+
+    fates = {each["key"]: each["reason"] for each in report["resources"] if each["reason"] != "unchanged"}
+    assert code == 2
+    assert fates == dict.fromkeys(edited, "changed") | {"variable:nothing": "removed", "variable:brand_new": "added"}
+    assert (same_code, same["summary"]["unchanged"]) == (0, same["summary"]["total"])
