@@ -26,7 +26,9 @@ class Settings(msgspec.Struct, frozen=True):
     size: str
     import_size: str
     repetitions: int
+    at_once: tuple[int, ...]
     movable: tuple[int, int]
+    arrivals: tuple[str, ...]
     bundles: tuple[int, ...]
     startups: int
     growth: tuple[int, ...]
@@ -34,9 +36,29 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 FULL = Settings(
-    "full", "small", 3, (200, 20), (10_000, 100_000, 1_000_000), 25, (100, 300, 1_000, 3_000, 10_000), _PLOT
+    size="full",
+    import_size="small",
+    repetitions=3,
+    at_once=(1, 2, 4, 8),
+    movable=(200, 20),
+    arrivals=("small", "bulk"),
+    bundles=(10_000, 100_000, 1_000_000),
+    startups=25,
+    growth=(100, 300, 1_000, 3_000, 10_000),
+    plot=_PLOT,
 )
-SMOKE = Settings("small", "small", 1, (20, 2), (10_000, 20_000), 5, (100, 200), None)
+SMOKE = Settings(
+    size="small",
+    import_size="small",
+    repetitions=1,
+    at_once=(1, 4),
+    movable=(20, 2),
+    arrivals=("small",),
+    bundles=(10_000, 20_000),
+    startups=5,
+    growth=(100, 200),
+    plot=None,
+)
 
 
 class Session:
@@ -63,7 +85,7 @@ class Session:
     def export(self) -> Iterable[Row]:
         settings = self.settings
         sizes = dict.fromkeys((settings.import_size, settings.size))
-        repetitions = 2 * settings.repetitions
+        repetitions = settings.repetitions
         return [
             each
             for size in sizes
@@ -84,18 +106,21 @@ class Session:
             return [row("import", "PostgreSQL is not installed here: not measured", 0)]
         repetitions = self.settings.repetitions
         return [
-            *moves.measure_import(place, data, size=size, repetitions=repetitions),
+            *moves.measure_import(place, data, size=size, repetitions=repetitions, at_once=self.settings.at_once),
             *moves.measure_second(place, data, size=size, repetitions=repetitions),
         ]
 
     def prefect_transfer(self) -> Iterable[Row]:
         variables, pools = self.settings.movable
-        source = self.source(self.settings.size)
         return [
             *incumbent.measure(
                 self.places, self.directory, variables=variables, pools=pools, repetitions=self.settings.repetitions
             ),
-            *incumbent.measure_arrivals(self.places, source, self.directory, size=self.settings.size),
+            *(
+                each
+                for size in self.settings.arrivals
+                for each in incumbent.measure_arrivals(self.places, self.source(size), self.directory, size=size)
+            ),
         ]
 
     def bundle(self) -> Iterable[Row]:
@@ -111,11 +136,11 @@ class Session:
 
 CASES: dict[str, Callable[[Session], Iterable[Row]]] = {
     "startup": Session.startup,
-    "bundle": Session.bundle,
     "export": Session.export,
     "import-sqlite": Session.import_sqlite,
     "import-postgresql": Session.import_postgresql,
     "prefect-transfer": Session.prefect_transfer,
+    "bundle": Session.bundle,
     "growth": Session.growth,
 }
 
@@ -131,6 +156,8 @@ def main() -> None:
         "started": time.strftime("%Y-%m-%d"),
     }
     rows: list[Row] = []
+    if not options.only:
+        options.output.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="xfer-benchmarks-") as name:
         directory = Path(name)
         directory.chmod(0o755)  # PostgreSQL may run as another user
@@ -139,8 +166,9 @@ def main() -> None:
             session = Session(settings, places, directory)
             for case in options.only or CASES:
                 tell(case)
-                rows += CASES[case](session)
-                _save(options.output, known, rows)
+                found = list(CASES[case](session))
+                rows += found
+                _save(options.output, known, {case: found})
     print(_table(rows))
 
 
@@ -153,9 +181,12 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _save(path: Path, known: dict[str, object], rows: list[Row]) -> None:
-    results = [{**msgspec.to_builtins(each), "verdict": each.verdict} for each in rows]
-    path.write_text(json.dumps({**known, "results": results}, indent=1) + "\n", encoding="utf-8")
+def _save(path: Path, known: dict[str, object], cases: dict[str, list[Row]]) -> None:
+    """Put the rows of some cases into the file; those of other cases stay."""
+    kept = json.loads(path.read_text(encoding="utf-8"))["cases"] if path.exists() else {}
+    for case, rows in cases.items():
+        kept[case] = [{**msgspec.to_builtins(each), "verdict": each.verdict} for each in rows]
+    path.write_text(json.dumps({**known, "cases": kept}, indent=1) + "\n", encoding="utf-8")
 
 
 def _table(rows: list[Row]) -> str:

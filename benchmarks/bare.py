@@ -18,7 +18,6 @@ from urllib.parse import unquote
 import httpx
 import msgspec
 
-AT_ONCE = (1, 2, 4, 8)
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 _PAUSE_SECONDS = 0.05
 _Path = tuple[str | int, ...]

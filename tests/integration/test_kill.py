@@ -22,8 +22,8 @@ from proxy import Proxy, Recorded
 
 Factory = Callable[[Size | None], Server]
 
-# A few points in every run, fifty and more when asked for.
-POINTS = int(os.environ.get("XFER_KILL_POINTS", "4"))
+# Two points in every run, fifty and more when asked for.
+POINTS = int(os.environ.get("XFER_KILL_POINTS", "2"))
 
 
 @pytest.fixture(scope="module")

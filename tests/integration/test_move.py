@@ -52,7 +52,7 @@ def test_a_second_import_writes_nothing(destination_server: Server, small: Any) 
     assert again.sent.writes == 0
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
+@pytest.mark.parametrize("seed", [11, 12])
 def test_environments_never_seen_arrive(server_factory: Factory, seed: int) -> None:
     """Environments drawn at random arrive whole: names, references and values of every sort."""
     source, destination = server_factory(None), server_factory(None)
@@ -125,7 +125,7 @@ class _Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("fraction", [0.02, 0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.96])
+@pytest.mark.parametrize("fraction", [0.02, 0.3, 0.6, 0.8, 0.95])
 def test_a_killed_import_is_finished_by_the_next(
     source_server: Server, destination_server: Server, small: Any, fraction: float
 ) -> None:
