@@ -85,7 +85,7 @@ def test_a_server_that_dies_for_good_ends_the_run_with_a_true_account(server_fac
             destination.signal(signal.SIGSTOP)
 
     with Proxy(destination.url, on_request=stop_at) as proxy:
-        policy = msgspec.structs.replace(retries, deadline_seconds=1)
+        policy = msgspec.structs.replace(retries, deadline_seconds=3)
         try:
             imported = import_into(proxy.url, small, retries=policy)
         finally:
