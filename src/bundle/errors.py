@@ -4,6 +4,7 @@
     ├── UsageError                64   the command contradicts itself
     ├── ProfileError              64   a profile is unknown or incomplete
     ├── OutputError                1   a file cannot be written
+    ├── Conflict                   1   the destination differs, and that was not to be
     ├── BundleRejected             4
     │   ├── Corrupt                4   bytes are missing, changed, added or reordered
     │   └── UnsupportedFormat      4   a newer xfer is needed
@@ -62,6 +63,10 @@ class ProfileError(BundleError):
 
 class OutputError(BundleError):
     """A file cannot be written; what stood there before is untouched."""
+
+
+class Conflict(BundleError):
+    """The destination has resources of the bundle with other content, and the user asked to stop then."""
 
 
 class BundleRejected(BundleError):

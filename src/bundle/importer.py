@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -14,7 +14,7 @@ from bundle.apply import OnMade, Outcome, State, apply
 from bundle.canonical import replace_all, resolve
 from bundle.destination import Fields
 from bundle.environment import Environment, describe
-from bundle.errors import AccessDenied, SecretMissing, UsageError
+from bundle.errors import AccessDenied, Conflict, SecretMissing, UsageError
 from bundle.model import Api, Body, Bundle, Json, Key
 from bundle.plan import Action, Plan, Secrets, compare, match
 from bundle.references import put_back
@@ -24,6 +24,7 @@ from bundle.snapshot import OnEvent, server_version, take
 
 _GLOBAL_TAG_LIMITS_SINCE = (3, 4, 19)
 _SLOTS_NAMED = 5
+_KEYS_NAMED = 5
 _BLOCKS = "/block_documents/filter"
 
 
@@ -59,7 +60,12 @@ class Result(msgspec.Struct, frozen=True):
 
 
 async def prepare(
-    bundle: Bundle, api: Api, *, secrets: Secrets | None = None, on_event: OnEvent = lambda _: None
+    bundle: Bundle,
+    api: Api,
+    *,
+    secrets: Secrets | None = None,
+    on_conflict: Literal["skip", "fail"] = "skip",
+    on_event: OnEvent = lambda _: None,
 ) -> Prepared:
     """Read the destination and plan; sends no write.
 
@@ -67,9 +73,11 @@ async def prepare(
         bundle: read and verified.
         api: the destination.
         secrets: supplied values, and what to do about missing ones.
+        on_conflict: what to do where the destination has a resource with other content: leave it, or stop.
         on_event: told of the progress.
 
     Raises:
+        Conflict: something differs and the policy is ``fail``.
         SecretMissing: secrets are missing and the policy is ``fail``.
         ServerError: the destination cannot be reached or refuses.
     """
@@ -80,6 +88,8 @@ async def prepare(
     plan = compare(bundle.records, destination, is_cloud=api.is_cloud, secrets=secrets)
     if secrets.missing == "fail":
         _refuse_missing(plan.actions)
+    if on_conflict == "fail":
+        _refuse_conflicts(plan.actions)
     return Prepared(plan, bundle, destination, secrets)
 
 
@@ -168,6 +178,16 @@ def _refuse_missing(actions: tuple[Action, ...]) -> None:
         raise SecretMissing(
             f"secrets are not supplied: {', '.join(lacking[:_SLOTS_NAMED])}{more}",
             hint="supply them with --secrets FILE, or choose --missing-secrets placeholder or skip",
+        )
+
+
+def _refuse_conflicts(actions: tuple[Action, ...]) -> None:
+    differing = [action.key for action in actions if action.reason == "exists-differs"]
+    if differing:
+        more = f" and {len(differing) - _KEYS_NAMED} more" if len(differing) > _KEYS_NAMED else ""
+        raise Conflict(
+            f"the destination has these with other content: {', '.join(differing[:_KEYS_NAMED])}{more}",
+            hint="`xfer plan` shows the differences; --on-conflict skip leaves them as they are",
         )
 
 

@@ -505,3 +505,29 @@ def test_findings_of_the_export_are_repeated_at_import(shell: Any) -> None:
     assert "secret-suspected (1)" in shell("import", shell.bundle(), "--to", "b").out
     findings = read_bundle(shell.directory / "env.pxb").manifest.findings
     assert findings == (Finding("secret-suspected", "variable:token", "/value"),)
+
+
+def test_a_conflict_can_stop_an_import(shell: Any) -> None:
+    """With --on-conflict fail nothing is written once anything differs, and the message names it."""
+    file = shell.bundle()
+    assert shell("import", file, "--to", "b", "--on-conflict", "fail").code == 0
+    shell.b.variables[0]["value"] = "edited"
+
+    ended = shell("import", file, "--to", "b", "--on-conflict", "fail")
+
+    assert ended.code == 1
+    assert "variable:region" in ended.err
+    assert "--on-conflict skip" in ended.err
+
+
+def test_secrets_may_come_as_json(shell: Any) -> None:
+    """A secrets file that is a JSON object works as a TOML one, and a broken one is refused without quoting it."""
+    (shell.directory / "secrets.json").write_text('{"no such slot": "s3cret"}')
+    (shell.directory / "broken.json").write_text('{"slot": "s3cret"')
+
+    file = shell.bundle()
+
+    for name in ("secrets.json", "broken.json"):
+        ended = shell("import", file, "--to", "b", "--secrets", name)
+        assert ended.code == 64
+        assert "s3cret" not in ended.out + ended.err

@@ -13,14 +13,17 @@ from bundle.cli import bundles, connection, options, receipts, supplied
 from bundle.cli.console import Console
 from bundle.cli.interruption import stopping
 from bundle.cli.progress import progress
+from bundle.client import PrefectApi
 from bundle.importer import Prepared, Result, carry_out, prepare
 from bundle.model import Bundle, Json
 from bundle.plan import Secrets
 from bundle.profiles import Target
 from bundle.report import account
 from bundle.report.model import Report
+from bundle.snapshot import OnEvent
 
 Missing = Literal["placeholder", "skip", "fail"]
+OnConflict = Literal["skip", "fail"]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -32,6 +35,7 @@ class Job(msgspec.Struct, frozen=True):
     target: Target
     secrets: Secrets
     receipt: Path | None = None
+    on_conflict: OnConflict = "skip"
 
     @property
     def run(self) -> account.Run:
@@ -44,6 +48,7 @@ class Job(msgspec.Struct, frozen=True):
 @options.bundle
 @options.destination
 @options.secrets
+@options.on_conflict
 @options.dry_run
 @options.receipt
 @options.result
@@ -54,6 +59,7 @@ def command(
     destination: str,
     secrets_file: str | None,
     missing_secrets: Missing,
+    on_conflict: OnConflict,
     receipt_file: str | None,
     *,
     dry_run: bool,
@@ -69,6 +75,7 @@ def command(
     values = supplied.read_file(console, secrets_file)
     path = receipts.place(bundle, receipt_file, is_wanted=not no_receipt)
     job = make_job(console, "import", bundle, target, values, missing_secrets, receipt=path)
+    job = msgspec.structs.replace(job, on_conflict=on_conflict)
     return asyncio.run(show(console, job) if dry_run else replay(console, job))
 
 
@@ -93,8 +100,12 @@ async def show(console: Console, job: Job) -> Report:
     connection.announce(console, "reading", job.target)
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
-            prepared = await prepare(job.bundle, api, secrets=job.secrets, on_event=on_event)
+            prepared = await _prepared(job, api, on_event)
     return account.planned(job.run, prepared.plan)
+
+
+async def _prepared(job: Job, api: PrefectApi, on_event: OnEvent) -> Prepared:
+    return await prepare(job.bundle, api, secrets=job.secrets, on_conflict=job.on_conflict, on_event=on_event)
 
 
 async def replay(console: Console, job: Job) -> Report:
@@ -109,7 +120,7 @@ async def replay(console: Console, job: Job) -> Report:
 async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepared, Result]:
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
-            prepared = await prepare(job.bundle, api, secrets=job.secrets, on_event=on_event)
+            prepared = await _prepared(job, api, on_event)
             with (
                 receipts.written(console, job.receipt, prepared, api.url) as on_made,
                 stopping(stop, console),

@@ -57,6 +57,14 @@ force = click.option("--force", is_flag=True, help="Replace the file if it exist
 redact = click.option("--redact", is_flag=True, help="Leave out values that only look like secrets, too.")
 dry_run = click.option("--dry-run", is_flag=True, help="Only show what would be done, as `xfer plan` does.")
 
+on_conflict = click.option(
+    "--on-conflict",
+    type=click.Choice(["skip", "fail"]),
+    default="skip",
+    show_default=True,
+    help="Where DESTINATION has a resource with other content: leave it, or stop before any write.",
+)
+
 
 def secrets(function: F) -> F:
     """Where the values come from that a bundle does not hold."""
@@ -71,7 +79,7 @@ def secrets(function: F) -> F:
         "--secrets",
         "secrets_file",
         metavar="FILE",
-        help="TOML file with the values, as `xfer secrets template` writes it.",
+        help="TOML or JSON file with the values, as `xfer secrets template` writes it.",
     )(function)
 
 

@@ -1,4 +1,4 @@
-"""The secrets that a user supplies: a TOML file and ``XFER_SECRET_…`` variables.
+"""The secrets that a user supplies: a TOML or JSON file and ``XFER_SECRET_…`` variables.
 
 Rules: an empty text in the file is a slot that was not filled in. Where a slot is not a text, a
 text is read as JSON, so that every type can come from a variable too. No value is ever quoted.
@@ -57,6 +57,18 @@ def gather(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def _parsed(text: str, name: str) -> dict[str, Json]:
+    return _json(text, name) if text.lstrip().startswith("{") else _toml(text, name)
+
+
+def _json(text: str, name: str) -> dict[str, Json]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Json])
+    except (ValueError, RecursionError):
+        # Without the cause: it may quote the document.
+        raise UsageError(f"{name}: not a valid JSON object", hint='write {"SLOT": value, …}') from None
+
+
+def _toml(text: str, name: str) -> dict[str, Json]:
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError):

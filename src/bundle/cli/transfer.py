@@ -14,7 +14,7 @@ import msgspec
 from bundle.cli import bundles, connection, options, receipts, supplied
 from bundle.cli.console import Console
 from bundle.cli.export import read_environment
-from bundle.cli.import_ import Missing, make_job, replay, show
+from bundle.cli.import_ import Missing, OnConflict, make_job, replay, show
 from bundle.errors import UsageError
 from bundle.report import account
 from bundle.report.model import Report
@@ -27,6 +27,7 @@ from bundle.report.model import Report
 @options.force
 @options.redact
 @options.secrets
+@options.on_conflict
 @options.dry_run
 @options.receipt
 @options.result
@@ -38,6 +39,7 @@ def command(
     file: str | None,
     secrets_file: str | None,
     missing_secrets: Missing,
+    on_conflict: OnConflict,
     receipt_file: str | None,
     *,
     force: bool,
@@ -58,7 +60,7 @@ def command(
         bundles.write(exported, path, force=force)
         receipt = receipts.place(file, receipt_file, is_wanted=not no_receipt)
         job = make_job(console, "transfer", path, target, values, missing_secrets, receipt=receipt)
-        job = msgspec.structs.replace(job, file=file)
+        job = msgspec.structs.replace(job, file=file, on_conflict=on_conflict)
         report = asyncio.run(show(console, job) if dry_run else replay(console, job))
     return account.transferred(report, connection.side(origin), exported.torn)
 
