@@ -32,7 +32,7 @@ LEAST, FIRST, MOST = 1, 2, 16
 _USUAL = 4  # what a server without refusals carries
 _LEAST_WINDOW = 8
 _MOST_PATIENCE = 64
-_PATIENCE_AFTER_REFUSAL = 8
+_PATIENCE_AFTER_REFUSAL = 16
 
 
 class AdaptiveLimit:
