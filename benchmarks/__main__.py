@@ -51,12 +51,12 @@ SMOKE = Settings(
     size="small",
     import_size="small",
     repetitions=1,
-    at_once=(1, 4),
-    movable=(20, 2),
-    arrivals=("small",),
+    at_once=(1,),
+    movable=(5, 1),
+    arrivals=(),
     bundles=(10_000, 20_000),
-    startups=5,
-    growth=(100, 200),
+    startups=1,
+    growth=(50, 100),
     plot=None,
 )
 

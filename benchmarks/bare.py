@@ -69,8 +69,12 @@ class Recorder(httpx.AsyncBaseTransport):
         return [each for each in self.exchanges if each.is_read]
 
     def writes(self) -> list[Exchange]:
-        """The writes that the server carried out."""
-        return [each for each in self.exchanges if not each.is_read and each.status in range(200, 300)]
+        """The writes that the server carried out, but for those to schedules, whose ids only a read tells.
+
+        To leave them out makes the floor lower, and the ratio no better.
+        """
+        done = [each for each in self.exchanges if not each.is_read and each.status in range(200, 300)]
+        return [each for each in done if "/schedules/" not in each.path]
 
 
 class Step(msgspec.Struct):

@@ -6,7 +6,6 @@ would show on an idle machine.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +13,13 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.measure import Row, interleaved, median, row, tell
+from bundle.container import open_bundle
 
 _RATE = 20_000
 _GROWTH = 1.5
-_WORKS = ("write", "stream", "read", "verify", "inspect")
+_WORKS = ("write", "stream", "read", "verify", "inspect", "diff")
+# These hold all records, so their memory grows with them.
+_WHOLE = frozenset({"read", "diff"})
 _NAMES = {"stream": "read one by one", "read": "read whole"}
 _BARE = {"write": "write-bare", "stream": "read-bare", "read": "read-bare", "verify": "read-bare"}
 _ROOT = Path(__file__).parent.parent
@@ -47,7 +49,7 @@ def measure(directory: Path, sizes: tuple[int, ...], repetitions: int) -> list[R
         low, high = peaks[name, sizes[0]], peaks[name, sizes[-1]]
         what = f"{_NAMES.get(name, name)}: peak memory at {sizes[-1]:,} / at {sizes[0]:,}"
         note = f"{high:.0f} MiB : {low:.0f} MiB"
-        rows.append(row("bundle", what, high / low, "x", bar=None if name == "read" else _GROWTH, note=note))
+        rows.append(row("bundle", what, high / low, "x", bar=None if name in _WHOLE else _GROWTH, note=note))
     return rows
 
 
@@ -59,7 +61,7 @@ def _at_size(directory: Path, resources: int, repetitions: int, peaks: dict[tupl
         costs[name] = work(name, bare if name.endswith("-bare") else path, resources)
         return costs[name].processor_seconds
 
-    names = ("generate", "write", "write-bare", "read-bare", "stream", "read", "verify", "inspect")
+    names = ("generate", "write", "write-bare", "read-bare", "stream", "read", "verify", "inspect", "diff")
     series = interleaved({name: lambda name=name: run(name) for name in names}, repetitions)  # type: ignore[misc]
     for name in ("write", "write-bare"):  # making the records is no part of writing them
         series[name] = [one - other for one, other in zip(series[name], series["generate"], strict=True)]
@@ -76,18 +78,10 @@ def _rate(name: str, resources: int, found: dict[str, float], megabytes: float, 
     if name in _BARE:
         note += f"; {found[name] / found[_BARE[name]]:.1f} x the time of bare JSON and zstd"
     what = f"{_NAMES.get(name, name)} {resources:,} resources"
-    return row("bundle", what, rate, "resources/s of processor time", way="at least", bar=_RATE, note=note)
+    bar = None if name == "diff" else _RATE
+    return row("bundle", what, rate, "resources/s of processor time", way="at least", bar=bar, note=note)
 
 
 def _plain_bytes(path: Path) -> int:
-    command = [sys.executable, "-m", "bundle", "inspect", "--json", str(path)]
-    document = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return _sizes(json.loads(document))
-
-
-def _sizes(document: object) -> int:
-    if isinstance(document, dict):
-        return sum(
-            value if name == "size" and isinstance(value, int) else _sizes(value) for name, value in document.items()
-        )
-    return sum(map(_sizes, document)) if isinstance(document, list) else 0
+    with path.open("rb") as stream:
+        return sum(member.size for member in open_bundle(stream).manifest.members)

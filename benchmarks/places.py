@@ -6,15 +6,12 @@ what every server makes by itself stay the same, and recorded requests can be se
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
 import sqlite3
-import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
+from types import ModuleType
 from typing import Self
 
 import httpx
@@ -22,7 +19,7 @@ import httpx
 from bundle import servers
 
 _KEY = {"PREFECT_SERVER_ENCRYPTION_KEY": "eGZlci10ZXN0cy14ZmVyLXRlc3RzLXhmZXItdGVzdHM="}
-_WAIT_SECONDS = 30.0
+_TESTS = Path(__file__).parent.parent / "tests"
 
 
 class Place:
@@ -73,15 +70,15 @@ class Places:
 
     def postgresql(self) -> Place | None:
         """The PostgreSQL server, None where PostgreSQL is not installed."""
-        commands = _commands()
-        if commands is None:
+        clusters = _clusters()
+        if clusters.find_commands() is None:
             return None
         if "postgresql" not in self._places:
-            base = self._stack.enter_context(_cluster(commands, self._directory / "pg"))
+            base = self._stack.enter_context(clusters.cluster())
             settings = {**_KEY, "PREFECT_SERVER_DATABASE_CONNECTION_URL": base.url("postgresql+asyncpg")}
             server = self._stack.enter_context(servers.start(self._directory / "on-postgresql", settings=settings))
-            base.keep_rows()
-            self._places["postgresql"] = Place("PostgreSQL", server, base.restore_rows)
+            base.run(_KEEP)
+            self._places["postgresql"] = Place("PostgreSQL", server, lambda: base.run(_RESTORE))
         return self._places["postgresql"]
 
 
@@ -121,70 +118,10 @@ END $$
 """
 
 
-class _Cluster:
-    """A PostgreSQL of our own on loopback."""
+def _clusters() -> ModuleType:
+    """The throwaway PostgreSQL of the tests."""
+    if str(_TESTS) not in sys.path:
+        sys.path.append(str(_TESTS))
+    import postgresql  # noqa: PLC0415 - lies beside the tests, which are no package
 
-    def __init__(self, commands: Path, port: int) -> None:
-        self._commands = commands
-        self._port = port
-
-    def url(self, scheme: str) -> str:
-        return f"{scheme}://postgres@{servers.HOST}:{self._port}/postgres"
-
-    def run(self, statement: str) -> None:
-        """Run SQL.
-
-        Raises:
-            CalledProcessError: PostgreSQL refused it.
-        """
-        command = [str(self._commands / "psql"), "-qXv", "ON_ERROR_STOP=1", "-d", self.url("postgresql")]
-        subprocess.run(command, input=statement, text=True, check=True, capture_output=True)
-
-    def keep_rows(self) -> None:
-        self.run(_KEEP)
-
-    def restore_rows(self) -> None:
-        self.run(_RESTORE)
-
-
-def _commands() -> Path | None:
-    """Where ``initdb`` and the others are: on the PATH, or where Debian puts them."""
-    on_path = shutil.which("initdb")
-    found = [Path(on_path)] if on_path else sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return found[-1].resolve().parent if found else None
-
-
-@contextmanager
-def _cluster(commands: Path, directory: Path) -> Iterator[_Cluster]:
-    directory.mkdir(mode=0o700)
-    # PostgreSQL refuses to run as root.
-    user = "postgres" if os.geteuid() == 0 else None
-    if user:
-        shutil.chown(directory, user, user)
-    with socket.socket() as free:
-        free.bind((servers.HOST, 0))
-        port = free.getsockname()[1]
-    create = [str(commands / "initdb"), "-A", "trust", "-U", "postgres", "-D", str(directory)]
-    subprocess.run(create, user=user, cwd="/", check=True, capture_output=True)
-    options = ["-D", str(directory), "-h", servers.HOST, "-p", str(port), "-k", str(directory)]
-    process = subprocess.Popen([str(commands / "postgres"), *options], user=user, cwd="/", stderr=subprocess.DEVNULL)
-    try:
-        cluster = _Cluster(commands, port)
-        _await(cluster)
-        yield cluster
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _await(cluster: _Cluster) -> None:
-    deadline = time.monotonic() + _WAIT_SECONDS
-    while True:
-        try:
-            cluster.run("SELECT 1")
-        except subprocess.CalledProcessError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
+    return postgresql

@@ -53,6 +53,14 @@ def _inspect(path: Path, _resources: int) -> None:
         raise RuntimeError("inspect failed")
 
 
+def _diff(path: Path, _resources: int) -> None:
+    from bundle.audit import as_environment, changes  # noqa: PLC0415 - as above
+
+    older, newer = (as_environment(read_bundle(path).records) for _ in range(2))
+    if any(change.fate != "unchanged" for change in changes(older, newer)):
+        raise RuntimeError("a bundle differs from itself")
+
+
 def _write_bare(path: Path, resources: int) -> None:
     """JSON lines in zstd frames, and nothing else: no digest, no index."""
     with path.open("wb") as output:
@@ -90,6 +98,7 @@ WORKS: dict[str, Callable[[Path, int], None]] = {
     "read": _read,
     "verify": _verify,
     "inspect": _inspect,
+    "diff": _diff,
     "write-bare": _write_bare,
     "read-bare": _read_bare,
 }

@@ -137,8 +137,10 @@ def snapshot(url: str, *, secrets: Secrets = "masked") -> Snapshot:
         rows["block"] = list(read_all(http, "/block_documents/filter", hidden))
         ids = [row["id"] for row in rows["deployment"]]
         related = {
-            each: [row["id"] for row in get(http, f"/automations/related-to/prefect.deployment.{each}")] for each in ids
+            each: [row["id"] for row in get(http, f"/automations/related-to/prefect.deployment.{each}") or ()]
+            for each in ids
         }
+        rows["limit"] += older_tag_limits(rows["limit"], list(read_all(http, "/concurrency_limits/filter", {})))
         made = Snapshot(rows, related, get(http, "/admin/storage"), secrets)
     name_everything(made)
     describe_everything(made)
@@ -159,14 +161,26 @@ PATHS: dict[str, tuple[str, Body]] = {
 }
 
 
+def older_tag_limits(limits: list[Body], tags: list[Body]) -> list[Body]:
+    """Tag limits of servers before 3.4.19, as later ones write them."""
+    known = {row["name"] for row in limits}
+    usual = {"active": True, "slot_decay_per_second": 0.0}
+    rows = [{"id": row["id"], "name": f"tag:{row['tag']}", "limit": row["concurrency_limit"]} | usual for row in tags]
+    return [row for row in rows if row["name"] not in known]
+
+
 def get(http: httpx.Client, path: str) -> Json:
-    return http.get(path).raise_for_status().json()
+    """None where an older server has no such route."""
+    answer = http.get(path)
+    return None if answer.status_code == httpx.codes.NOT_FOUND else answer.raise_for_status().json()
 
 
 def read_all(http: httpx.Client, path: str, body: Body) -> Iterator[Body]:
-    """Every row once, page by page until an empty one."""
+    """Every row once, page by page until an empty one; none where an older server has no such route."""
     seen: set[str] = set()
     offset = 0
+    if http.post(path, json=body).status_code == httpx.codes.NOT_FOUND:
+        return
     while page := http.post(path, json={**body, "offset": offset}).raise_for_status().json():
         offset += len(page)
         yield from (row for row in page if row["id"] not in seen)
@@ -255,7 +269,7 @@ def describe_everything(made: Snapshot) -> None:
             body = describe(row, made)
             if body is not None and (kind != "block" or row["id"] in reachable):
                 made.bodies[key_of(kind, row, made)].append(body)
-    if any(made.storage.values()):
+    if any((made.storage or {}).values()):
         made.bodies["default-result-storage"].append(substitute(made.storage, made.names))
 
 
@@ -294,14 +308,16 @@ def plain_body(row: Body, made: Snapshot) -> Body:
 
 
 def flow_body(row: Body, made: Snapshot) -> Body:
-    return plain_body({**row, "labels": own_labels(row["labels"])}, made)
+    return plain_body({**row, "labels": own_labels(row.get("labels"))}, made)
 
 
 def deployment_body(row: Body, made: Snapshot) -> Body:
     schedules = [trim(each, "deployment_id") for each in row["schedules"]]
+    if "infra_overrides" in row:  # before 3.0
+        row = {**row, "job_variables": row["infra_overrides"]}
     body = {
-        **trim(row),
-        "labels": own_labels(row["labels"]),
+        **trim(row, "infra_overrides"),
+        "labels": own_labels(row.get("labels")),
         "schedules": sorted(substitute(schedules, made.names), key=canonical),
         "global_concurrency_limit": limit_of(row),
         "related automations": sorted(made.names[each].partition("#")[0] for each in made.related[row["id"]]),
@@ -312,7 +328,7 @@ def deployment_body(row: Body, made: Snapshot) -> Body:
 
 def limit_of(row: Body) -> Json:
     """The limit a deployment shares, by name, or its own, by content."""
-    limit = row["global_concurrency_limit"]
+    limit = row.get("global_concurrency_limit")
     if limit is None:
         return None
     is_own = limit["name"] == f"deployment:{row['id']}"

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from bundle import servers
+from cloud_emulator import Cloud, Rules
 from environment import Canaries, Size, seed
 
 if TYPE_CHECKING:
@@ -30,12 +31,28 @@ SETTINGS = {
 }
 
 
-class ServerPool:
-    """The servers of a test session, and the databases they can start from."""
+PASSWORD = "admin:pa:ss word"
+HARDENED = {
+    "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
+    "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+    "PREFECT_SERVER_API_BASE_PATH": "/tools/prefect/v1",
+    "PREFECT_SERVER_API_DEFAULT_LIMIT": "50",
+}
 
-    def __init__(self, directory: Path, cache: Path) -> None:
+
+class ServerPool:
+    """The servers of a test session, and the databases they can start from.
+
+    All are of one version: that of the Prefect beside this Python, or of the ``prefect`` command given.
+    """
+
+    def __init__(
+        self, directory: Path, cache: Path, *, prefect: Path | None = None, version: str | None = None
+    ) -> None:
         self._directory = directory
         self._cache = cache
+        self._prefect = prefect
+        self._version = version or importlib.metadata.version("prefect")
         self._stack = ExitStack()
         self._free: list[servers.Server] = []
         self._booted = 0
@@ -57,18 +74,19 @@ class ServerPool:
     def load(self, server: servers.Server, database: Path) -> None:
         """Give a running server the content of a database that ``snapshot`` made."""
         # The pointer to the result storage is the one thing that the server remembers outside its database.
-        httpx.delete(f"{server.url}/admin/storage", trust_env=False).raise_for_status()
+        answer = httpx.delete(f"{server.url}/admin/storage", trust_env=False)
+        if answer.status_code != httpx.codes.NOT_FOUND:  # servers before 3.7 have no such route
+            answer.raise_for_status()
         replace_rows(server.database, database)
 
     @property
     def empty_database(self) -> Path:
         """A fresh database, kept between sessions: to make one takes longer than all else of a boot."""
-        version = importlib.metadata.version("prefect")
-        file = self._cache / f"prefect-{version}.db"
+        file = self._cache / f"prefect-{self._version}.db"
         if not file.exists():
             draft = self._directory / "draft.db"
-            server = self._stack.enter_context(servers.start(self._new_directory(), settings=SETTINGS))
-            server.snapshot(draft)
+            server = servers.start(self._new_directory(), settings=SETTINGS, prefect=self._prefect)
+            self._stack.enter_context(server).snapshot(draft)
             # Renamed at the end: another session may be looking for it.
             draft.replace(file)
             self._free.append(server)
@@ -88,7 +106,8 @@ class ServerPool:
         self._stack.close()
 
     def _boot(self) -> servers.Server:
-        server = servers.start(self._new_directory(), settings=SETTINGS, database=self.empty_database)
+        empty = self.empty_database
+        server = servers.start(self._new_directory(), settings=SETTINGS, prefect=self._prefect, database=empty)
         return self._stack.enter_context(server)
 
     def _new_directory(self) -> Path:
@@ -132,6 +151,15 @@ def server_pool(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
 
 
 @pytest.fixture(scope="session")
+def hardened_server(server_pool: ServerPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+    """A server with a password, CSRF protection, a path of its own, and pages of 50."""
+    settings = {**SETTINGS, **HARDENED}
+    directory = tmp_path_factory.mktemp("hardened")
+    with servers.start(directory, settings=settings, database=server_pool.empty_database) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def source_server(server_pool: ServerPool) -> Iterator[servers.Server]:
     """A server with one of everything (``Size.SMALL``); tests only read it."""
     server = server_pool.take(Size.SMALL)
@@ -158,6 +186,15 @@ def server_factory(server_pool: ServerPool) -> Iterator[Callable[[Size | None], 
     yield make
     for server in taken:
         server_pool.give_back(server)
+
+
+@pytest.fixture
+def cloud_factory(
+    server_factory: Callable[[Size | None], servers.Server],
+) -> Iterator[Callable[[Rules | None], Cloud]]:
+    """Emulated Cloud workspaces for one test, each empty, by the rules that they keep."""
+    with ExitStack() as stack:
+        yield lambda rules: stack.enter_context(Cloud(server_factory(None).url, rules))
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Size(enum.Enum):
     FULL = "full"
     """Everything, and more than two pages of variables, one of deployments, documents and limits."""
     BULK = "bulk"
-    """800 deployments and 460 variables, nothing else but what they need."""
+    """410 deployments and 410 variables, three pages of each, and nothing else but what they need."""
 
 
 class Canaries:
@@ -261,7 +261,9 @@ class Environment:
         return self.queues[f"{pool}/{name}"]
 
     def flow(self, name: str, *tags: str, **labels: Json) -> str:
-        self.flows[name] = self.api.create("/flows/", name=name, tags=list(tags), labels=labels)
+        # Servers before 3.1.5 have no labels.
+        fields = {"labels": labels} if labels else {}
+        self.flows[name] = self.api.create("/flows/", name=name, tags=list(tags), **fields)
         return self.flows[name]
 
     def deployment(self, flow: str, name: str, **fields: Json) -> str:
@@ -289,7 +291,7 @@ def seed(url: str, *, size: Size = Size.SMALL, canaries: Canaries | None = None,
     with Api(url) as api:
         environment = Environment(api, canaries or Canaries())
         if size is Size.BULK:
-            plant_many(environment, variables=460, flows=80, deployments=800)
+            plant_many(environment, variables=410, flows=41, deployments=410)
             return
         for plant in PLANTS:
             plant(environment)
@@ -297,6 +299,29 @@ def seed(url: str, *, size: Size = Size.SMALL, canaries: Canaries | None = None,
             plant_cloud_pools(environment)
         if size is Size.FULL:
             plant_many(environment, variables=460, flows=43, deployments=215, limits=25, documents=205, automations=12)
+
+
+def seed_pools(url: str, *, served: int = 7, cloud_pools: bool = True) -> None:
+    """Fill a server with a pool of each sort, what hangs on it, and ``served`` deployments without a pool: 30 objects.
+
+    A server keeps push and managed pools like any other; only Prefect Cloud can run them.
+    """
+    with Api(url) as api:
+        environment = Environment(api, Canaries())
+        environment.variable("region", "eu")
+        data = {"aws_access_key_id": "AKIA", "region_name": "eu", "aws_secret_access_key": environment.canaries.mask()}
+        environment.block("aws-credentials", "main", data)
+        environment.pool("hybrid", "process")
+        if cloud_pools:
+            plant_cloud_pools(environment)
+        deployment = environment.deployment("etl", "hybrid", work_pool_name="hybrid")
+        for number in range(served):
+            environment.deployment("etl", f"served {number}", tags=["served"])
+        environment.schedules(environment.deployments["etl/served 0"], {"schedule": {"cron": "0 3 * * *"}})
+        nothing = [{"type": "do-nothing"}]
+        pause = [selected("pause-deployment", deployment_id=deployment)]
+        environment.automation("pauses hybrid", when(expect=["prefect.flow-run.Failed"]), pause)
+        environment.automation("does nothing", when(expect=["prefect.flow-run.Failed"]), nothing)
 
 
 def plant_variables(environment: Environment) -> None:

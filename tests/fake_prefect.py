@@ -335,7 +335,10 @@ class FakePrefect:
         """The body with its defaults; 422 for what the route does not take."""
         if name not in FIELDS:
             return body or {}
-        fields = {key: each for key, each in FIELDS[name].items() if key not in (self._lacks.get(name) or ())}
+        fields = FIELDS[name]
+        lacked = [key for key in self._lacks.get(name) or () if key in (body or {})]
+        if lacked:
+            raise invalid(*(("extra_forbidden", [key]) for key in lacked))
         if isinstance(body, list):
             return [_filled(fields, each, place) for place, each in enumerate(body)]
         if name in _OWN_NAMES and re.search("[/%&><]", str(body.get("name"))):
@@ -452,7 +455,8 @@ class FakePrefect:
             "NAME": lambda row: row["name"],
         }
         rows.sort(key=keys.get(field, lambda row: row[field.lower()]), reverse=direction == "DESC")
-        return 200, [self._view(table, row) for row in self._page(body, rows)]
+        shown = body.get("include_secrets") is True
+        return 200, [self._view(table, row, secrets=shown) for row in self._page(body, rows)]
 
     @route("POST /{table}/count")
     def _count(self, body: Row, table: str) -> Answer:

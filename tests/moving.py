@@ -11,12 +11,15 @@ import msgspec
 
 from bundle.client import PrefectApi, RetryPolicy, Sent
 from bundle.container import read_bundle, write_bundle
+from bundle.destination import TellingApi
 from bundle.exporter import Exported, export_environment
 from bundle.importer import Prepared, Result, carry_out, prepare
-from bundle.model import Api, Bundle, Json
-from bundle.plan import Secrets
+from bundle.model import Bundle, Json
+from bundle.plan import SKIP, Conflicts, Secrets
 from bundle.profiles import Profiles, Target, resolve
 from bundle.second_look import Patience
+from bundle.selection import EVERYTHING, Selection
+from bundle.tiers import ANY_TIER, Tier
 
 CREATED = "2026-11-22T00:00:00Z"
 
@@ -34,16 +37,21 @@ class Imported(msgspec.Struct, frozen=True):
         return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
 
 
-def target(url: str) -> Target:
+Where = str | Target
+
+
+def target(where: Where) -> Target:
     """The server at a URL, without any profile."""
-    return resolve(Profiles(path=Path("none"), tables={}), url, {})
+    if isinstance(where, Target):
+        return where
+    return resolve(Profiles(path=Path("none"), tables={}), where, {})
 
 
-def export(url: str, *, redact: bool = False) -> Exported:
+def export(where: Where, *, redact: bool = False) -> Exported:
     """What an export of the server finds."""
 
     async def run() -> Exported:
-        async with PrefectApi(target(url)) as api:
+        async with PrefectApi(target(where)) as api:
             return await export_environment(api, redact=redact, created=CREATED)
 
     return asyncio.run(run())
@@ -56,28 +64,40 @@ def written(exported: Exported) -> bytes:
     return buffer.getvalue()
 
 
-def bundle_of(url: str, *, redact: bool = False) -> Bundle:
+def bundle_of(where: Where, *, redact: bool = False) -> Bundle:
     """The environment of a server as a bundle that was written and read."""
-    return read_bundle(io.BytesIO(written(export(url, redact=redact))))
+    return read_bundle(io.BytesIO(written(export(where, redact=redact))))
 
 
 def import_into(
-    url: str,
+    where: Where,
     bundle: Bundle,
     *,
     secrets: Mapping[str, Json] | None = None,
     missing: str = "placeholder",
-    wrap: Callable[[PrefectApi], Api] = lambda api: api,
+    inert: bool = False,
+    wrap: Callable[[PrefectApi], TellingApi] = lambda api: api,
     retries: RetryPolicy | None = None,
     patience: Patience | None = None,
+    on_conflict: Conflicts = SKIP,
+    tier: Tier = ANY_TIER,
+    selection: Selection = EVERYTHING,
 ) -> Imported:
     """Replay a bundle into the server."""
 
     async def run() -> Imported:
-        async with PrefectApi(target(url), policy=retries) as api:
+        async with PrefectApi(target(where), policy=retries) as api:
             policy = Secrets(supplied=secrets or {}, missing=missing)  # type: ignore[arg-type]
-            prepared = await prepare(bundle, wrap(api), secrets=policy)
-            result = await carry_out(prepared, wrap(api), patience=patience)  # type: ignore[arg-type]
+            prepared = await prepare(
+                bundle,
+                wrap(api),
+                secrets=policy,
+                on_conflict=on_conflict,
+                inert=inert,
+                tier=tier,
+                selection=selection,
+            )
+            result = await carry_out(prepared, wrap(api), patience=patience)
             return Imported(prepared, result, api.sent)
 
     return asyncio.run(run())

@@ -182,10 +182,11 @@ class Proxy:
         faults: Chooser | None = None,
         on_request: Callable[[Recorded], None] | None = None,
     ) -> None:
+        self.upstream_url = upstream_url
         parts = urlsplit(upstream_url)
         self._host, self._port, self._path = str(parts.hostname), parts.port or 80, parts.path
         self.faults = faults
-        self._on_request = on_request
+        self.on_request = on_request
         self._lock = threading.Lock()
         self._records: list[Recorded] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -270,7 +271,7 @@ class Proxy:
                 if not await self._handle(message, writer):
                     return
 
-    async def _handle(self, message: _Request, writer: asyncio.StreamWriter) -> bool:
+    async def _handle(self, message: Request, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; false when the connection ends with it."""
         record = self._record(message)
         fault = record.fault or Fault("delay", seconds=0)
@@ -288,14 +289,14 @@ class Proxy:
         await writer.drain()
         return answer.has_an_end and not is_cut
 
-    async def _answer(self, record: Recorded, fault: Fault, message: _Request) -> _Answer | None:
+    async def _answer(self, record: Recorded, fault: Fault, message: Request) -> Answer | None:
         """What the client is told, None for nothing."""
         if fault.kind == "reset-before":
             return None
         if fault.kind == "too-many":
             return _too_many(fault.retry_after)
         if fault.kind == "busy":
-            return _made(503, b'{"exception_message":"Service Unavailable"}')
+            return made(503, b'{"exception_message":"Service Unavailable"}')
         if fault.kind == "late-commit":
             self._spawn(self._commit_late(record.number, message, fault.seconds), self._late)
             return None
@@ -304,9 +305,9 @@ class Proxy:
         answer = await self._forward(record.number, message)
         if fault.kind == "answer-lost":
             return None
-        return _made(fault.status, b"upstream error", "text/plain") if fault.kind == "error-after" else answer
+        return made(fault.status, b"upstream error", "text/plain") if fault.kind == "error-after" else answer
 
-    async def _commit_late(self, number: int, message: _Request, seconds: float) -> None:
+    async def _commit_late(self, number: int, message: Request, seconds: float) -> None:
         await asyncio.sleep(seconds)
         await self._forward(number, message)
 
@@ -314,26 +315,30 @@ class Proxy:
         self._open.clear()
         self._loop.call_later(seconds, self._open.set)
 
-    async def _forward(self, number: int, message: _Request) -> _Answer | None:
+    async def _forward(self, number: int, message: Request) -> Answer | None:
         """The server's answer, None when it gives none."""
+        answer = await self._ask(message)
+        if answer is not None:
+            self._note(number, served=answer.status)
+        return answer
+
+    async def _ask(self, message: Request) -> Answer | None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError):
             reader, writer = await asyncio.open_connection(self._host, self._port)
             async with _closing(writer):
                 writer.write(message.content)
                 await writer.drain()
-                answer = _parse_answer(await reader.read())
-                self._note(number, served=answer.status)
-                return answer
+                return _parse_answer(await reader.read())
         return None
 
-    def _record(self, message: _Request) -> Recorded:
+    def _record(self, message: Request) -> Recorded:
         with self._lock:
             record = Recorded(len(self._records), message.method, message.path, message.body)
             fault = self.faults.choose(record) if self.faults else None
             record = dataclasses.replace(record, fault=fault)
             self._records.append(record)
-        if self._on_request:
-            self._on_request(record)
+        if self.on_request:
+            self.on_request(record)
         return record
 
     def _note(self, number: int, **changes: Any) -> None:
@@ -350,16 +355,25 @@ async def _finished(tasks: set[asyncio.Task[None]]) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Request:
+class Request:
+    """A request as it came, but for its ``Connection`` header."""
+
     method: str
     path: str
     content: bytes
     """The whole message as the server is to get it."""
     body: bytes
 
+    @property
+    def headers(self) -> dict[bytes, bytes]:
+        """The headers by lower-case name."""
+        return _headers(self.content.partition(b"\r\n\r\n")[0])
+
 
 @dataclasses.dataclass(frozen=True)
-class _Answer:
+class Answer:
+    """An answer in full; ``has_an_end``: the client can tell its end without the end of the connection."""
+
     status: int
     head: bytes
     body: bytes
@@ -375,7 +389,7 @@ class _Answer:
         return self.head + self.body[:kept] if self.body else self.head[:-1]
 
 
-async def _read_request(reader: asyncio.StreamReader) -> _Request | None:
+async def _read_request(reader: asyncio.StreamReader) -> Request | None:
     """The next request, None when the client has gone."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -384,10 +398,10 @@ async def _read_request(reader: asyncio.StreamReader) -> _Request | None:
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     method, path, _ = head.split(b"\r\n", 1)[0].decode("ascii").split(" ")
-    return _Request(method, path, _without_connection(head, b"Connection: close") + body, body)
+    return Request(method, path, _without_connection(head, b"Connection: close") + body, body)
 
 
-def _parse_answer(content: bytes) -> _Answer:
+def _parse_answer(content: bytes) -> Answer:
     """Take a whole answer apart; ValueError when the server broke off."""
     head, end, body = content.partition(b"\r\n\r\n")
     status = int(head.split(b" ", 2)[1]) if end else int("")
@@ -396,7 +410,7 @@ def _parse_answer(content: bytes) -> _Answer:
     has_an_end = length is not None or b"transfer-encoding" in headers or status in {204, 304}
     if length is not None and len(body) != int(length):
         raise ValueError("the answer is not whole")
-    return _Answer(status, _without_connection(head + end, b""), body, has_an_end)
+    return Answer(status, _without_connection(head + end, b""), body, has_an_end)
 
 
 def _headers(head: bytes) -> dict[bytes, bytes]:
@@ -410,7 +424,7 @@ def _without_connection(head: bytes, instead: bytes) -> bytes:
     return b"\r\n".join([*lines, *([instead] if instead else []), b"", b""])
 
 
-def _made(status: int, body: bytes, kind: str = "application/json", **headers: str) -> _Answer:
+def made(status: int, body: bytes, kind: str = "application/json", **headers: str) -> Answer:
     """An answer of our own."""
     fields = {
         "Date": email.utils.formatdate(usegmt=True),
@@ -419,13 +433,13 @@ def _made(status: int, body: bytes, kind: str = "application/json", **headers: s
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
     lines = [f"HTTP/1.1 {status} Made", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
-    return _Answer(status, "\r\n".join(lines).encode("ascii"), body, has_an_end=True)
+    return Answer(status, "\r\n".join(lines).encode("ascii"), body, has_an_end=True)
 
 
-def _too_many(retry_after: str) -> _Answer:
+def _too_many(retry_after: str) -> Answer:
     ahead = email.utils.parsedate_to_datetime(email.utils.formatdate(usegmt=True)).timestamp() + 2
     text = email.utils.formatdate(ahead, usegmt=True) if retry_after == "date" else retry_after
-    return _made(429, b'{"detail":"too many requests"}', **({"Retry_After": text} if text else {}))
+    return made(429, b'{"detail":"too many requests"}', **({"Retry_After": text} if text else {}))
 
 
 @contextlib.asynccontextmanager

@@ -9,22 +9,37 @@ from __future__ import annotations
 import email.utils
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Literal
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from bundle.errors import AccessDenied, RequestRejected, ServerError, Unreachable
+from bundle.addresses import url_hint
+from bundle.errors import AccessDenied, PlanLimit, RequestRejected, ServerError, Unreachable
 from bundle.model import Json
-from bundle.profiles import Target, url_hint
+from bundle.profiles import Target
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 _DETAIL_CHARACTERS = 500
 _MOST_FIELDS = 100
+_EARLY_ATTEMPTS = 8  # about six seconds; the Terraform provider waits five
 _RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+_BETWEEN = "something between may answer in the server's place, such as a login page: open the URL in a browser"
+_FULL = "the workspace holds as many of these as its plan allows"
+_PLAN_LIMITS = {"maximum number": _FULL, "plan does not support": "the workspace's plan does not support it"}
+_NO_MEMBER = (
+    "the workspace does not exist, or the owner of the API key is no member of it: "
+    "`prefect cloud workspace ls` shows which ones there are"
+)
 UNTRUSTED = "its TLS certificate is not trusted"
+PROXY_REFUSED = "the proxy refused the connection"
+_PROXY_HINT = (
+    "the variables https_proxy, http_proxy and no_proxy say which proxy is used; its credentials "
+    "stand in its URL: http://USER:PASSWORD@HOST:PORT"
+)
 # A server's text that holds a value this long, or the beginning of a longer one, may be repeating what was sent.
 _ECHO_VALUE, _ECHO_WORD, _ECHO_BEGINNING = 4, 6, 16
 _NAMES = frozenset({"name", "tag", "slug"})
@@ -113,23 +128,30 @@ class Effort(msgspec.Struct):
 def executed_by(outcome: Outcome) -> Literal["no", "maybe", "yes"]:
     """Whether the server may have acted on a request that it answered.
 
-    408: the request did not arrive whole. 429: refused at the door. Prefect's
-    own 503 (a locked database) follows a rollback; another 503 may come from a
+    404: there was nothing to act on. 408: the request did not arrive whole.
+    429: refused at the door. Prefect's own 503 (a locked database) follows a rollback; another 503 may come from a
     gateway, and then, as for other 5xx, nobody knows.
     """
-    if outcome.status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
+    if outcome.status in {HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
         return "no"
     if outcome.status == HTTPStatus.SERVICE_UNAVAILABLE and outcome.detail == "Service Unavailable":
         return "no"
     return "maybe" if outcome.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "yes"
 
 
-def may_repeat(call: Call, outcome: Outcome, effort: Effort) -> bool:
-    if outcome.is_final or (outcome.status and outcome.status not in _RETRIED):
+def may_repeat(call: Call, outcome: Outcome, effort: Effort, codes: Collection[int] = ()) -> bool:
+    """Whether another attempt may help and does no harm; ``codes`` are statuses that a user wants to try again."""
+    if outcome.is_final or (outcome.status and outcome.status not in _RETRIED and outcome.status not in codes):
         return False
     if outcome.status == HTTPStatus.INTERNAL_SERVER_ERROR and effort.server_errors > 1:
         return False
     return call.repeatable or outcome.executed == "no"
+
+
+def may_be_too_early(call: Call, outcome: Outcome, effort: Effort) -> bool:
+    """Whether a write to Cloud names an object that was made a moment ago and is not found yet (docs/cloud.md)."""
+    is_new = call.is_write and call.method != "DELETE" and outcome.status == HTTPStatus.NOT_FOUND
+    return is_new and effort.attempts < _EARLY_ATTEMPTS
 
 
 def told_seconds(headers: Mapping[str, str]) -> float | None:
@@ -166,49 +188,112 @@ def failure(target: Target, call: Call, outcome: Outcome, effort: Effort) -> Ser
         return _unreachable(target, call, outcome, effort)
     if outcome.status < HTTPStatus.BAD_REQUEST:
         return _redirected(target, call, outcome)
-    if outcome.status == HTTPStatus.UNAUTHORIZED or _is_forbidden(outcome):
+    if limit := _plan_limit(outcome):
+        return _beyond_the_plan(target, call, outcome, limit)
+    if outcome.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return _denied(target, call, outcome)
+    reason = "the request is too large, " if outcome.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else ""
     return RequestRejected(
-        f"{call.place} on {target.host}: status {outcome.status}",
+        f"{call.place} on {target.host}: {reason}status {outcome.status}",
         status=outcome.status,
         detail=_safe_detail(target, call, outcome),
         fields=_fields(outcome),
         maybe_done=effort.is_doubtful,
-        hint=url_hint(target.url) if outcome.status in {404, 405} else None,
+        hint=_advice(target, outcome),
     )
+
+
+def _advice(target: Target, outcome: Outcome) -> str:
+    """What to do about a plain refusal."""
+    if outcome.status in {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED}:
+        if target.is_cloud:
+            return url_hint(target.url) or _NO_MEMBER
+        old = "if it is an older Prefect than the other side, upgrade it; else run the same command again"
+        return url_hint(target.url) or old
+    if outcome.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        return _PROXY_HINT
+    if outcome.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "make the resource smaller, or let the server, or the proxy before it, take larger requests"
+    return "the server's own log says why; run the same command again when that is mended"
 
 
 def _unreachable(target: Target, call: Call, outcome: Outcome, effort: Effort) -> Unreachable:
     reason = outcome.reason or f"status {outcome.status}"
     times = "" if effort.attempts == 1 else f" after {effort.attempts} attempts"
     doubt = "the server may have carried it out; run the same command again, which looks first"
-    trust = f'name the authority that signed it in PREFECT_API_SSL_CERT_FILE of profile "{target.name}"'
+    hints = {
+        UNTRUSTED: f'name the authority that signed it in PREFECT_API_SSL_CERT_FILE of profile "{target.name}"',
+        PROXY_REFUSED: _PROXY_HINT,
+    }
     check = f'is the server running, and is PREFECT_API_URL of profile "{target.name}" right?'
     return Unreachable(
         f"{call.place} on {target.host}: {reason}{times}",
-        hint=doubt if effort.is_doubtful else trust if outcome.reason == UNTRUSTED else check,
+        hint=doubt if effort.is_doubtful else hints.get(outcome.reason, check),
         maybe_done=effort.is_doubtful,
     )
 
 
+def moved_within(url: str, outcome: Outcome) -> str | None:
+    """Where a redirect leads that keeps method and body (307, 308) and stays with the same server; else None."""
+    if outcome.status not in {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}:
+        return None
+    there = _location(url, outcome)
+    return there if there and _origin(there) == _origin(url) else None
+
+
+def _location(url: str, outcome: Outcome) -> str | None:
+    """The absolute URL of a ``Location``; None where there is none that could be asked."""
+    text = outcome.headers.get("location", "")
+    try:
+        there = urljoin(url, text)
+        is_usable = bool(_origin(there)[1]) and re.fullmatch(r"[\x21-\x7e]+", there) is not None
+    except ValueError:
+        return None
+    return there if text and is_usable and "@" not in urlsplit(there).netloc else None
+
+
+def _origin(url: str) -> tuple[str, str, int]:
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)
+
+
 def _redirected(target: Target, call: Call, outcome: Outcome) -> RequestRejected:
+    """The error for a redirect that is not followed; where it leads is said only of the same host."""
+    there = (_location(target.base + call.path, outcome) or "").partition("?")[0]
+    right = there.removesuffix(call.path.partition("?")[0])
+    is_same_host = there != right and _origin(there)[1] == _origin(target.base)[1]
     return RequestRejected(
-        f"{call.place} on {target.host}: redirected (status {outcome.status}), and redirects are not followed",
+        f"{call.place} on {target.host}: redirected (status {outcome.status}), and not to the same server",
         status=outcome.status,
-        hint="set PREFECT_API_URL to the final URL (https:// instead of http:// is the usual reason)",
+        hint=f"set PREFECT_API_URL to {right}"
+        if is_same_host
+        else "set PREFECT_API_URL to the final URL (https:// instead of http:// is the usual reason)",
     )
 
 
-def _is_forbidden(outcome: Outcome) -> bool:
-    """Whether a 403 is about permission; Cloud also answers it when a plan's limit is reached."""
-    text = outcome.detail.lower()
-    is_limit = "maximum number" in text or "plan does not support" in text
-    return outcome.status == HTTPStatus.FORBIDDEN and not is_limit
+def _plan_limit(outcome: Outcome) -> str | None:
+    """What the plan of a Cloud workspace does not allow, in our words; None for any other answer.
+
+    Only these two texts are known, from Prefect's own client (docs/cloud.md);
+    they are looked for in the whole answer, since its form is not documented.
+    """
+    text = outcome.content.decode(errors="replace").lower() if outcome.status == HTTPStatus.FORBIDDEN else ""
+    return next((meaning for words, meaning in _PLAN_LIMITS.items() if words in text), None)
+
+
+def _beyond_the_plan(target: Target, call: Call, outcome: Outcome, limit: str) -> PlanLimit:
+    return PlanLimit(
+        f"{call.place} on {target.host}: {limit}",
+        status=outcome.status,
+        detail=_safe_detail(target, call, outcome) or limit,
+        hint="choose a higher plan, or make room, and run the same command again",
+        is_full=limit == _FULL,
+    )
 
 
 def _denied(target: Target, call: Call, outcome: Outcome) -> AccessDenied:
     name = f'profile "{target.name}"'
-    hint = f"the credentials of {name} were refused or do not permit this"
+    hint = f"the credentials of {name} were refused or do not permit this: renew them, or ask for the permission"
     if target.credentials is None and not target.headers:
         hint = f"{name} has no credentials: set PREFECT_API_KEY or PREFECT_API_AUTH_STRING in it"
     return AccessDenied(
@@ -222,7 +307,7 @@ def _denied(target: Target, call: Call, outcome: Outcome) -> AccessDenied:
 def not_json(target: Target, call: Call, outcome: Outcome) -> ServerError:
     """The error for a success without JSON: most often a web page, because the URL is not the API's."""
     message = f"{call.place} on {target.host}: the answer (status {outcome.status}) is not JSON"
-    hint = url_hint(target.url)
+    hint = url_hint(target.url) or _BETWEEN
     if call.is_write and not call.repeatable:
         return Unreachable(message, hint=hint, maybe_done=True)
     return RequestRejected(message, status=outcome.status, hint=hint)

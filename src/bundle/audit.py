@@ -10,8 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from bundle.destination import TellingApi, read_fields
 from bundle.environment import Environment, describe
+from bundle.fit import fit
 from bundle.model import Api, Key, Placed
+from bundle.overlay import Wanted
 from bundle.plan import Difference, Plan, Secrets, compare
 from bundle.snapshot import OnEvent, take
 
@@ -37,20 +40,32 @@ async def read_whole(api: Api, *, on_event: OnEvent = lambda _: None) -> Environ
     return describe(await take(api, deep=True, on_event=on_event))
 
 
-async def drift(records: Sequence[Placed], api: Api, *, on_event: OnEvent = lambda _: None) -> Plan:
-    """How a destination differs from a bundle: content and references, field by field.
+async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = lambda _: None) -> Plan:
+    """How a destination differs from what is wanted of a bundle: content and references, field by field.
+
+    What its version cannot hold is named (``Action.dropped``) and does not count as a difference.
 
     Raises:
         ServerError: it cannot be reached or refuses.
     """
     destination = describe(await take(api, deep=True, on_event=on_event), everything=True)
-    return compare(records, destination, is_cloud=True, secrets=Secrets(), is_deep=True)
+    fitted = fit(wanted.bundle.records, await read_fields(api, wanted.bundle.manifest.provenance.get("source_version")))
+    return compare(
+        fitted.records,
+        destination,
+        is_cloud=True,
+        secrets=Secrets(),
+        is_deep=True,
+        chosen=wanted.chosen,
+        external=wanted.external,
+        fitted=fitted,
+    )
 
 
 def changes(older: Environment, newer: Environment) -> tuple[Change, ...]:
     """What was added, removed and changed between two environments, by key."""
     records = tuple(Placed(0, record) for record in newer.records.values())
-    plan = compare(records, older, is_cloud=True, secrets=Secrets(), is_deep=True)
+    plan = compare(records, older, is_cloud=True, secrets=Secrets(), is_deep=True, is_two_way=True)
     kept = {action.id for action in plan.actions}
     gone = [record for key, record in older.records.items() if older.ids[key] not in kept]
     found = [Change(each.key, each.kind, "removed") for each in gone]

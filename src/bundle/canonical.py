@@ -121,6 +121,19 @@ def replace_all(body: Body, values: Mapping[Pointer, Json]) -> Body:
     return replaced
 
 
+def without(body: Body, pointers: Iterable[Pointer]) -> Body:
+    """A body without the members of objects at some pointers; ``body`` itself stays as it is.
+
+    Raises:
+        LookupError: nothing stands at one of the pointers, or it is malformed.
+    """
+    for pointer in pointers:
+        *above, name = split(pointer)
+        around = join(*above)
+        body = replace_all(body, {around: {key: item for key, item in resolve(body, around).items() if key != name}})
+    return body
+
+
 def walk(value: Json) -> Iterator[tuple[Pointer, Json]]:
     """Every value inside a value with its pointer, in document order; a container comes before its items."""
     rest: list[tuple[Pointer, Json]] = [("", value)]

@@ -2,8 +2,9 @@
 
 Rules that hold for every request:
 
-* It goes to the target and nowhere else: redirects are errors, and proxies
-  and netrc files of the environment are not used.
+* It goes to the target and nowhere else: a redirect is followed only where it
+  keeps method and body and stays at the same scheme, host and port; proxies and
+  netrc files of the environment are not used.
 * A write is sent a second time only where that does no harm, or where the
   first surely had no effect.
 * What an answer may cost is bounded: bytes after decompression, seconds, pages.
@@ -19,7 +20,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import functools
-import importlib.util
 import logging
 import random
 import re
@@ -34,7 +34,9 @@ import httpx
 import msgspec
 
 from bundle import __version__
+from bundle.addresses import url_hint
 from bundle.answers import (
+    PROXY_REFUSED,
     UNTRUSTED,
     Call,
     Effort,
@@ -42,24 +44,29 @@ from bundle.answers import (
     executed_by,
     failure,
     is_csrf_refusal,
+    may_be_too_early,
     may_repeat,
+    moved_within,
     not_json,
     told_seconds,
 )
 from bundle.errors import ProfileError, RequestRejected
 from bundle.model import Body, Json
 from bundle.openapi import Accepted, parse_openapi
-from bundle.profiles import SecretText, Target, url_hint
+from bundle.profiles import SecretText, Target
 from bundle.throttle import Slot, Throttle
 
 _log = logging.getLogger("bundle.client")
 
 ANSWER_BYTES = 64 * 1024 * 1024
+_NOT_PREFECT = "it does not behave as a Prefect server does: does the URL name one, with nothing between?"
 _CONNECT_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 3.0  # less than the 5 s after which uvicorn closes: a write must not meet a closing connection
 _CONNECTIONS = 16
 _READS_IN_FLIGHT = 4
 _SAME_PAGES = 10
+_LONGEST_BUDGET_SECONDS = 1800.0
+_MOST_REDIRECTS = 4
 
 # Headers that custom headers cannot set: the first two as in Prefect, the rest frame the message.
 _RESERVED = frozenset({
@@ -77,7 +84,9 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     ``deadline_seconds`` bounds one attempt by our own clock. ``attempts``
     bounds the attempts that a server answered or cut off; 503 (SQLite was
     locked, for as long as others write), refused connections once a server has
-    answered, and ``Prefect-Maintenance`` are bounded by the budget alone. ``pages`` bounds one listing.
+    answered, and ``Prefect-Maintenance`` are bounded by the budget alone. ``spread``
+    is the part of each wait that is drawn at random, ``codes`` are further
+    statuses to try again on, and ``pages`` bounds one listing.
     """
 
     budget_seconds: float = 60.0
@@ -87,7 +96,32 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     base_seconds: float = 0.1
     longest_seconds: float = 10.0
     longest_told_seconds: float = 120.0
+    spread: float = 1.0
+    codes: frozenset[int] = frozenset()
     pages: int = 1_000_000
+
+    @classmethod
+    def of(cls, target: Target) -> Self:
+        """What the settings of a profile ask for.
+
+        Prefect waits 2, 4, 8 … seconds before its retries. As many retries as
+        are set mean as long as Prefect would insist, in attempts of our own; 0 means none.
+        """
+        usual, wish = cls(), target.retries
+        policy = cls(
+            spread=1.0 if wish.jitter is None else min(1.0, wish.jitter),
+            codes=wish.codes,
+            deadline_seconds=max(usual.deadline_seconds, 2 * target.timeout_seconds),
+        )
+        if wish.most is None:
+            return policy
+        budget = min(2.0 ** min(wish.most + 1, 16) - 2, _LONGEST_BUDGET_SECONDS)
+        return msgspec.structs.replace(
+            policy,
+            budget_seconds=budget,
+            attempts=1 if wish.most == 0 else max(usual.attempts, int(budget / 5)),
+            first_attempts=min(usual.first_attempts, wish.most + 1),
+        )
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -100,12 +134,13 @@ class Sent(msgspec.Struct, frozen=True):
 class PrefectApi:
     """One Prefect server over HTTP; implements ``bundle.model.Api``.
 
-    An asynchronous context manager, used in one event loop. ``proxy`` is the
-    only way to a proxy. ``transport``, ``clock``, ``sleep`` and ``jitter`` (a
-    number from 0 to 1) are there for tests.
+    An asynchronous context manager, used in one event loop. ``policy`` None
+    means what the profile asks for. ``proxy`` is the only way to a proxy.
+    ``transport``, ``clock``, ``sleep`` and ``jitter`` (a number from 0 to 1) are
+    there for tests.
 
     Raises:
-        ProfileError: on entering, when the CA file of the target cannot be read or the proxy is not a valid URL.
+        ProfileError: on entering, when the CA file of the target cannot be read or the proxy cannot be used.
     """
 
     def __init__(
@@ -121,7 +156,7 @@ class PrefectApi:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._target = target
-        self._policy = RetryPolicy() if policy is None else policy
+        self._policy = RetryPolicy.of(target) if policy is None else policy
         self._throttle = Throttle(clock=clock) if throttle is None else throttle
         self._reads = asyncio.Semaphore(_READS_IN_FLIGHT)
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
@@ -143,7 +178,7 @@ class PrefectApi:
 
     @property
     def url(self) -> str:
-        """The API URL without credentials, for messages."""
+        """The API URL without credentials, for people; of an embedded server, where its data is."""
         return self._target.url
 
     @property
@@ -186,16 +221,18 @@ class PrefectApi:
         for _ in range(self._policy.pages):
             page = await self.read(path, {**fixed, "offset": offset})
             if not isinstance(page, list):
-                raise self._odd(path, "did not answer with a list", hint=url_hint(self.url))
+                raise self._odd(path, "did not answer with a list", hint=url_hint(self.url) or _NOT_PREFECT)
             if not page:
                 return
             # A row that is new at the front pushes the same rows onto the next page, once or twice.
             repeats = repeats + 1 if page == last else 0
             if repeats >= _SAME_PAGES:
-                raise self._odd(path, "answered the same page over and over: it does not heed the offset")
+                raise self._odd(
+                    path, "answered the same page over and over: it does not heed the offset", hint=_NOT_PREFECT
+                )
             yield page
             offset, last = offset + len(page), page
-        raise self._odd(path, f"did not end after {self._policy.pages} pages")
+        raise self._odd(path, f"did not end after {self._policy.pages} pages", hint=_NOT_PREFECT)
 
     async def write(
         self, method: Literal["POST", "PUT", "PATCH", "DELETE"], path: str, body: Json = None, *, repeatable: bool
@@ -256,7 +293,10 @@ class PrefectApi:
 
     def _delay(self, call: Call, outcome: Outcome, effort: Effort) -> float | None:
         """How long to wait before the next attempt; None when there is to be none."""
-        if not may_repeat(call, outcome, effort) or self._is_spent(outcome, effort):
+        codes = self._policy.codes
+        if self.is_cloud and may_be_too_early(call, outcome, effort):
+            codes |= {outcome.status}
+        if not may_repeat(call, outcome, effort, codes) or self._is_spent(outcome, effort):
             return None
         delay, told = self._backoff(effort), told_seconds(outcome.headers)
         if told is not None:
@@ -268,19 +308,19 @@ class PrefectApi:
         return delay if is_within else None
 
     def _backoff(self, effort: Effort) -> float:
-        """Exponential, with full jitter: clients that failed together do not come back together."""
+        """Exponential, with full jitter by default: clients that failed together do not come back together."""
         growth = 2.0 ** min(effort.attempts - 1, 16)
-        return self._jitter() * min(self._policy.longest_seconds, self._policy.base_seconds * growth)
+        share = 1.0 - self._policy.spread * (1.0 - self._jitter())
+        return share * min(self._policy.longest_seconds, self._policy.base_seconds * growth)
 
     def _is_spent(self, outcome: Outcome, effort: Effort) -> bool:
         """Whether the attempts are used up: few before the first answer, lest a wrong URL is tried for a minute."""
         if outcome.is_unconnected and not self._has_answered:
             return effort.attempts >= self._policy.first_attempts
-        return effort.counted >= self._policy.attempts
+        return effort.counted >= self._policy.attempts or self._policy.budget_seconds <= 0
 
     async def _attempt(self, call: Call, token: str | None, effort: Effort) -> Outcome:
         async with self._turn(call) as slot:
-            self._count(call)
             started = self._clock()
             outcome = await self._transmit(call, token)
             milliseconds = 1000 * (self._clock() - started)
@@ -310,17 +350,25 @@ class PrefectApi:
     # -- One attempt --------------------------------------------------------------------------------------------------
 
     async def _transmit(self, call: Call, token: str | None) -> Outcome:
+        url = self._target.base + call.path
         try:
             async with asyncio.timeout(self._policy.deadline_seconds):
-                return await self._stream(call, token)
+                for _ in range(_MOST_REDIRECTS):
+                    outcome = await self._stream(call, url, token)
+                    onward = moved_within(url, outcome)
+                    if onward is None:
+                        break
+                    url = onward
+                return outcome
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             return _lost(error)
 
-    async def _stream(self, call: Call, token: str | None) -> Outcome:
+    async def _stream(self, call: Call, url: str, token: str | None) -> Outcome:
         if self._http is None:
             raise RuntimeError("PrefectApi is used inside 'async with'")
+        self._count(call)
         headers = _headers(self._target, call, self._csrf.headers(token))
-        request = self._http.build_request(call.method, self.url + call.path, content=call.content, headers=headers)
+        request = self._http.build_request(call.method, url, content=call.content, headers=headers)
         response = await self._http.send(request, stream=True)
         try:
             content = await _content(response)
@@ -362,7 +410,7 @@ class PrefectApi:
         else:
             self._csrf.is_on = False
 
-    def _odd(self, path: str, what: str, *, hint: str | None = None) -> RequestRejected:
+    def _odd(self, path: str, what: str, *, hint: str) -> RequestRejected:
         return RequestRejected(f"POST {path} on {self._target.host} {what}", status=200, hint=hint)
 
 
@@ -395,15 +443,25 @@ def _connection(
             transport=transport,
             proxy=None if proxy is None else proxy.reveal(),
             verify=_tls(target),
-            http2=target.http2 and importlib.util.find_spec("h2") is not None,
-            timeout=httpx.Timeout(target.timeout_seconds, connect=_CONNECT_SECONDS, pool=None),
+            http2=target.http2,
+            timeout=httpx.Timeout(
+                target.timeout_seconds, connect=min(_CONNECT_SECONDS, target.timeout_seconds), pool=None
+            ),
             limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_KEEPALIVE_SECONDS),
             follow_redirects=False,
             trust_env=False,
         )
     except (ValueError, httpx.InvalidURL):
         # Without its cause, which quotes the proxy's URL and the password in it.
-        raise ProfileError("the proxy is not a valid http:// or https:// URL") from None
+        raise ProfileError(
+            "the proxy is not a valid http:// or https:// URL",
+            hint="correct https_proxy, http_proxy or all_proxy in the environment, or name the server in no_proxy",
+        ) from None
+    except ImportError:
+        raise ProfileError(
+            "the environment names a SOCKS proxy, and the library for it is missing",
+            hint="pip install 'httpx[socks]', or set no_proxy for this server",
+        ) from None
 
 
 def _tls(target: Target) -> ssl.SSLContext:
@@ -412,11 +470,14 @@ def _tls(target: Target) -> ssl.SSLContext:
     if not target.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif target.url.startswith("https:"):  # loading takes 20 ms; without it nothing is trusted
+    elif target.base.startswith("https:"):  # loading takes 20 ms; without it nothing is trusted
         try:
             context.load_verify_locations(target.ca_file or _certifi())
         except OSError:
-            raise ProfileError(f'profile "{target.name}": the CA file {target.ca_file} cannot be read') from None
+            raise ProfileError(
+                f'profile "{target.name}": the CA file {target.ca_file} cannot be read',
+                hint="correct PREFECT_API_SSL_CERT_FILE in the profile, or SSL_CERT_FILE in the environment",
+            ) from None
         if target.ca_file is None:
             context.load_default_certs()
     return context
@@ -501,7 +562,7 @@ def _lost(error: Exception) -> Outcome:
         reason, is_final = _connect_reason(error)
         return Outcome(reason=reason, executed="no", is_final=is_final)
     if isinstance(error, httpx.ProxyError):
-        return Outcome(reason="the proxy refused the connection", executed="no", is_final=True)
+        return Outcome(reason=PROXY_REFUSED, executed="no", is_final=True)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return Outcome(reason="no answer in time", executed="maybe")
     return Outcome(reason="the connection broke off", executed="maybe")

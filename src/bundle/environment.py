@@ -218,7 +218,7 @@ def _content_hash(draft: _Draft, look: _Look) -> str:
     deep = draft.kind.deep_fields
     references = [
         [hit.pointer, look.key(hit.id), hit.form, hit.offset]
-        for hit in draft.cut.found
+        for hit in sorted(draft.cut.found, key=lambda each: (each.pointer, each.offset))
         if hit.pointer.split("/")[1] not in deep
     ]
     body = {name: value for name, value in draft.cut.body.items() if name not in deep}
@@ -248,7 +248,11 @@ _ID_LABEL = re.compile(r"/(match|match_related)(/|$)")
 
 def _findings(draft: _Draft, keys: Mapping[str, Key]) -> Iterator[Finding]:
     key = keys[draft.id]
+    own = list(draft.kind.findings(draft.raw))
+    foreign = {place for code, place, _ in own if code == "not-portable"}
     for place, identifier in draft.cut.unexplained:
+        if place in foreign:
+            continue
         if _ID_FIELD.search(place) or _ID_LABEL.search(place):
             yield Finding("dangling-reference", key, place, identifier)
         else:
@@ -257,7 +261,7 @@ def _findings(draft: _Draft, keys: Mapping[str, Key]) -> Iterator[Finding]:
         yield Finding("secret-suspected", key, place)
     for name in draft.kind.unknown_fields(draft.cut.body):
         yield Finding("unknown-field", key, f"/{name}")
-    for code, place, detail in draft.kind.findings(draft.raw):
+    for code, place, detail in own:
         yield Finding(code, key, place, detail)
 
 

@@ -12,6 +12,7 @@
     │   ├── Unreachable            5   no answer within the budget
     │   ├── AccessDenied           5   401 or 403
     │   └── RequestRejected        5   any other refusal (4xx, 5xx) of one request
+    │       └── PlanLimit          5   Prefect Cloud: the plan of the workspace does not allow it
     └── SecretMissing              6   a secret was required and not supplied
 
 Messages are lower case without a final period and never hold a secret, a
@@ -43,7 +44,7 @@ class BundleError(Exception):
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -96,7 +97,7 @@ class Unreachable(ServerError):
     the server may have carried it out.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, maybe_done: bool = False) -> None:
+    def __init__(self, message: str, *, hint: str, maybe_done: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.maybe_done = maybe_done
 
@@ -118,8 +119,8 @@ class RequestRejected(ServerError):
         *,
         status: int,
         detail: str = "",
+        hint: str,
         fields: tuple[tuple[str, str], ...] = (),
-        hint: str | None = None,
         maybe_done: bool = False,
     ) -> None:
         super().__init__(message, hint=hint)
@@ -131,6 +132,14 @@ class RequestRejected(ServerError):
 
 class AccessDenied(RequestRejected):
     """401, or a 403: the credentials are missing, wrong or too weak."""
+
+
+class PlanLimit(RequestRejected):
+    """403 of Prefect Cloud: the workspace's plan does not allow it. ``is_full``: it allows no more of this kind."""
+
+    def __init__(self, message: str, *, status: int, detail: str, hint: str, is_full: bool) -> None:
+        super().__init__(message, status=status, detail=detail, hint=hint)
+        self.is_full = is_full
 
 
 class SecretMissing(BundleError):

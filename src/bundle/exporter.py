@@ -13,6 +13,7 @@ from bundle import __version__
 from bundle.environment import Environment, describe
 from bundle.graph import place
 from bundle.model import Api, Header, Placed
+from bundle.selection import EVERYTHING, Selection, external, narrow, select
 from bundle.snapshot import OnEvent, Reading, moved_kinds, server_version, take
 
 _ATTEMPTS = 3
@@ -31,25 +32,36 @@ class Exported(msgspec.Struct, frozen=True):
 
 
 async def export_environment(
-    api: Api, *, redact: bool = False, created: str, on_event: OnEvent = lambda _: None
+    api: Api,
+    *,
+    selection: Selection = EVERYTHING,
+    redact: bool = False,
+    created: str,
+    on_event: OnEvent = lambda _: None,
 ) -> Exported:
-    """Read everything exportable of one server.
+    """Read everything exportable of one server, or what is selected of it.
 
     Args:
         api: the source.
+        selection: what to export; all is read, since what is selected may need any of it.
         redact: turn values that only look like secrets into placeholders too.
         created: the time to note in the provenance, ISO 8601.
         on_event: told of the progress.
 
     Raises:
+        UsageError: the selection has a pattern that matches nothing.
         ServerError: the source cannot be reached or refuses.
     """
-    environment, torn = await _consistent(api, redact=redact, on_event=on_event)
+    whole, torn = await _consistent(api, redact=redact, on_event=on_event)
+    chosen = select(whole.records, selection)
+    environment = narrow(whole, chosen)
     version = await server_version(api)
     header = Header(
         census=environment.census,
         left_out=environment.left_out,
         findings=environment.findings,
+        selection=selection.as_json(),
+        external=external(whole.records, chosen),
         provenance={
             "created": created,
             "source": api.url,

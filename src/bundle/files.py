@@ -1,8 +1,9 @@
 """Files appear whole or not at all.
 
-Rules: a file is written beside its final place under a temporary name, mode 0600, synced and
-then moved. What stood there is untouched until that last step. A symlink is never written
-through. Every failure is an ``OutputError``.
+Rules: a file is written without a name in the directory of its final place, mode 0600, synced and
+then named; so nothing is left of it when the process is killed. Where the system has no nameless files it
+has a temporary name meanwhile. What stood there is untouched until that last step. A symlink is
+never written through. Every failure is an ``OutputError``.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +20,8 @@ from typing import BinaryIO
 
 from bundle.errors import OutputError
 
+# Where Linux has the open files of a process.
+_BY_NUMBER = "/proc/self/fd"
 # What file systems answer that have no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 
@@ -49,17 +53,20 @@ def atomic(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     """
     check_target(path, force)
     with output_errors(path):
-        handle, name = tempfile.mkstemp(prefix=".xfer-", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+        handle, temporary = _draft(path.parent)
     try:
         with output_errors(path), os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        with output_errors(path):
-            _place(temporary, path, force=force)
+            if temporary is None:
+                temporary = _name(file.fileno(), path, force=force)
+        if temporary is not None:
+            with output_errors(path):
+                _place(temporary, path, force=force)
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
     _sync_directory(path.parent)
 
 
@@ -88,6 +95,37 @@ def _check_directory(path: Path) -> None:
         raise OutputError(f"{path}: its directory does not exist", hint=f"make the directory {path.parent} first")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: its directory is not writable", hint="choose a place that you may write to")
+
+
+def _draft(directory: Path) -> tuple[int, Path | None]:
+    """A new file in a directory, open for writing, and its temporary name, if it has to have one."""
+    with contextlib.suppress(OSError):
+        if Path(_BY_NUMBER).is_dir() and hasattr(os, "O_TMPFILE"):
+            return os.open(directory, os.O_TMPFILE | os.O_WRONLY, 0o600), None
+    handle, name = tempfile.mkstemp(prefix=".xfer-", suffix=".tmp", dir=directory)
+    return handle, Path(name)
+
+
+def _name(handle: int, path: Path, *, force: bool) -> Path | None:
+    """Give a nameless file its place, or a temporary name beside it, if something is to be replaced there."""
+    try:
+        _link(handle, path)
+    except FileExistsError as error:
+        if not force:
+            raise _exists(path) from error
+        temporary = path.with_name(f".xfer-{secrets.token_hex(8)}.tmp")
+        _link(handle, temporary)
+        return temporary
+    return None
+
+
+def _link(handle: int, path: Path) -> None:
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        # With a directory the link of the file itself is followed, to the file; without one it is not.
+        os.link(f"{_BY_NUMBER}/{handle}", path.name, src_dir_fd=directory, dst_dir_fd=directory)
+    finally:
+        os.close(directory)
 
 
 def _place(temporary: Path, path: Path, *, force: bool) -> None:

@@ -7,8 +7,11 @@ reference cycle (legal for automations) share one wave.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TypeVar
 
 from bundle.model import Key, Placed, Record
+
+Node = TypeVar("Node", str, int)
 
 
 def place(records: Iterable[Record]) -> tuple[Placed, ...]:
@@ -25,7 +28,7 @@ def _needs(record: Record, known: Mapping[Key, Record]) -> list[Key]:
 
 def _waves(needs: Mapping[Key, list[Key]]) -> dict[Key, int]:
     waves: dict[Key, int] = {}
-    for cycle in _components(needs):
+    for cycle in components(needs):
         members = set(cycle)
         before = (waves[need] for key in cycle for need in needs[key] if need not in members)
         wave = max(before, default=-1) + 1
@@ -33,47 +36,49 @@ def _waves(needs: Mapping[Key, list[Key]]) -> dict[Key, int]:
     return waves
 
 
-def _components(needs: Mapping[Key, list[Key]]) -> list[list[Key]]:
+def components(needs: Mapping[Node, list[Node]]) -> list[list[Node]]:
     """Strongly connected components, what is needed first (Tarjan, without recursion)."""
-    index: dict[Key, int] = {}
-    low: dict[Key, int] = {}
-    stack: list[Key] = []
-    on_stack: set[Key] = set()
-    components: list[list[Key]] = []
+    index: dict[Node, int] = {}
+    low: dict[Node, int] = {}
+    stack: list[Node] = []
+    on_stack: set[Node] = set()
+    components: list[list[Node]] = []
     for root in sorted(needs):
         if root in index:
             continue
         work = [(root, iter(needs[root]))]
         while work:
-            key, rest = work[-1]
-            if key not in index:
-                index[key] = low[key] = len(index)
-                stack.append(key)
-                on_stack.add(key)
-            deeper = next((need for need in rest if need not in index or _lower(low, key, need, on_stack, index)), None)
+            node, rest = work[-1]
+            if node not in index:
+                index[node] = low[node] = len(index)
+                stack.append(node)
+                on_stack.add(node)
+            deeper = next(
+                (need for need in rest if need not in index or _lower(low, node, need, on_stack, index)), None
+            )
             if deeper is not None:
                 work.append((deeper, iter(needs[deeper])))
                 continue
             work.pop()
             if work:
-                low[work[-1][0]] = min(low[work[-1][0]], low[key])
-            if low[key] == index[key]:
-                components.append(_pop(stack, on_stack, key))
+                low[work[-1][0]] = min(low[work[-1][0]], low[node])
+            if low[node] == index[node]:
+                components.append(_pop(stack, on_stack, node))
     return components
 
 
-def _lower(low: dict[Key, int], key: Key, need: Key, on_stack: set[Key], index: dict[Key, int]) -> bool:
+def _lower(low: dict[Node, int], node: Node, need: Node, on_stack: set[Node], index: dict[Node, int]) -> bool:
     """Note a need that was already visited; never a reason to go deeper."""
     if need in on_stack:
-        low[key] = min(low[key], index[need])
+        low[node] = min(low[node], index[need])
     return False
 
 
-def _pop(stack: list[Key], on_stack: set[Key], root: Key) -> list[Key]:
+def _pop(stack: list[Node], on_stack: set[Node], root: Node) -> list[Node]:
     component = []
     while True:
-        key = stack.pop()
-        on_stack.discard(key)
-        component.append(key)
-        if key == root:
+        node = stack.pop()
+        on_stack.discard(node)
+        component.append(node)
+        if node == root:
             return sorted(component)

@@ -3,50 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Literal, Protocol
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from bundle.activity import at_rest
 from bundle.apply import OnMade, Outcome, State, apply
-from bundle.canonical import replace_all, resolve
-from bundle.destination import Fields
+from bundle.canonical import replace_all, resolve, walk
+from bundle.destination import Fields, TellingApi, read_fields
 from bundle.environment import Environment, describe
 from bundle.errors import AccessDenied, Conflict, SecretMissing, UsageError
+from bundle.fit import fit
 from bundle.model import Api, Body, Bundle, Json, Key
-from bundle.plan import Action, Plan, Secrets, compare, match
+from bundle.overlay import NO_OVERLAY, Overlay, adapt
+from bundle.plan import SKIP, Action, Conflicts, Plan, Secrets, compare, match
 from bundle.references import put_back
 from bundle.second_look import Patience
-from bundle.secrets import slot_id, variable_name
-from bundle.snapshot import OnEvent, server_version, take
+from bundle.secrets import MASK, slot_id, variable_name
+from bundle.selection import EVERYTHING, Selection
+from bundle.snapshot import OnEvent, take
+from bundle.surface import Surfaces, surfaces
+from bundle.tiers import ANY_TIER, Tier
 
-_GLOBAL_TAG_LIMITS_SINCE = (3, 4, 19)
 _SLOTS_NAMED = 5
 _KEYS_NAMED = 5
 _BLOCKS = "/block_documents/filter"
 
 
-class Taken(Protocol):
-    """What a server's OpenAPI document says it takes."""
-
-    def for_(self, method: str, path: str) -> frozenset[str] | None: ...
-
-
-class ImportApi(Api, Protocol):
-    """A server that can also be asked what it takes."""
-
-    async def accepted_fields(self) -> Taken | None: ...
-
-
 class Prepared(msgspec.Struct, frozen=True):
-    """A plan and what it was made from: enough to carry it out."""
+    """A plan and what it was made from: enough to carry it out.
+
+    ``bundle`` is as the overlay has it, without what the destination has no place for (``fit``); ``keys`` has the
+    new key of each record that was mapped.
+    """
 
     plan: Plan
     bundle: Bundle
     destination: Environment
     secrets: Secrets
+    fields: Fields
+    keys: dict[Key, Key] = {}
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -61,10 +58,14 @@ class Result(msgspec.Struct, frozen=True):
 
 async def prepare(
     bundle: Bundle,
-    api: Api,
+    api: TellingApi,
     *,
     secrets: Secrets | None = None,
-    on_conflict: Literal["skip", "fail"] = "skip",
+    on_conflict: Conflicts = SKIP,
+    selection: Selection = EVERYTHING,
+    overlay: Overlay = NO_OVERLAY,
+    inert: bool = False,
+    tier: Tier = ANY_TIER,
     on_event: OnEvent = lambda _: None,
 ) -> Prepared:
     """Read the destination and plan; sends no write.
@@ -73,71 +74,76 @@ async def prepare(
         bundle: read and verified.
         api: the destination.
         secrets: supplied values, and what to do about missing ones.
-        on_conflict: what to do where the destination has a resource with other content: leave it, or stop.
+        on_conflict: what to do where the destination has a resource with other content: leave it, update it, or stop.
+        selection: which records of the bundle to act on.
+        overlay: what is to be different from the bundle.
+        inert: make everything switched off, and leave on or off what the destination has.
+        tier: that of the destination, a Cloud workspace.
         on_event: told of the progress.
 
     Raises:
+        UsageError: the selection or the overlay does not fit the bundle, or a supplied slot is unknown.
         Conflict: something differs and the policy is ``fail``.
         SecretMissing: secrets are missing and the policy is ``fail``.
         ServerError: the destination cannot be reached or refuses.
     """
     secrets = secrets or Secrets()
     _check_slots(bundle, secrets.supplied)
+    wanted = adapt(bundle, selection, overlay)
     destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
-    secrets = await _with_revealed(bundle, api, destination, secrets)
-    plan = compare(bundle.records, destination, is_cloud=api.is_cloud, secrets=secrets)
+    if inert:
+        wanted = msgspec.structs.replace(wanted, bundle=at_rest(wanted.bundle, destination))
+    secrets = await _with_revealed(wanted.bundle, api, destination, secrets)
+    fields = await read_fields(api, bundle.manifest.provenance.get("source_version"))
+    fitted = fit(wanted.bundle.records, fields)
+    plan = compare(
+        fitted.records,
+        destination,
+        is_cloud=api.is_cloud,
+        secrets=secrets,
+        chosen=wanted.chosen,
+        external=wanted.external,
+        conflicts=on_conflict,
+        fields=fields,
+        tier=tier,
+        fitted=fitted,
+    )
     if secrets.missing == "fail":
         _refuse_missing(plan.actions)
-    if on_conflict == "fail":
-        _refuse_conflicts(plan.actions)
-    return Prepared(plan, bundle, destination, secrets)
+    _refuse_conflicts([each for each in plan.actions if on_conflict.policy(each.kind) == "fail"])
+    held = msgspec.structs.replace(wanted.bundle, records=fitted.records)
+    return Prepared(plan, held, destination, secrets, fields, wanted.keys)
 
 
 async def carry_out(
     prepared: Prepared,
-    api: ImportApi,
+    api: Api,
     *,
     on_event: OnEvent = lambda _: None,
     on_made: OnMade = lambda _key, _id: None,
     stop: asyncio.Event | None = None,
     patience: Patience | None = None,
+    stops_at_failure: bool = False,
 ) -> Result:
     """Carry out a prepared plan; every record of the bundle ends in one outcome.
 
-    ``on_made`` is told the id of each resource as soon as it is made; once ``stop`` is set, nothing new is begun.
+    ``on_made`` is told the id of each resource as soon as it is made, None where somebody else made it. Once
+    ``stop`` is set, or with ``stops_at_failure`` once a resource has failed, nothing new is begun.
     """
-    fields = await _fields(prepared, api)
     outcomes = await apply(
         prepared.plan,
         prepared.bundle.records,
         api,
         prepared.destination,
-        fields=fields,
+        fields=prepared.fields,
         secrets=prepared.secrets,
         on_event=on_event,
         on_made=on_made,
         stop=stop,
         patience=patience,
+        stops_at_failure=stops_at_failure,
     )
     return Result(outcomes)
-
-
-async def _fields(prepared: Prepared, api: ImportApi) -> Fields:
-    """What the destination takes. A server of the source's version takes what the source had, unasked."""
-    if all(action.verb in {"skip", "unsupported", "blocked"} for action in prepared.plan.actions):
-        return Fields(lambda _method, _path: None, tag_limits_are_global=False)
-    version = await server_version(api)
-    is_global = version is not None and _parsed(version) >= _GLOBAL_TAG_LIMITS_SINCE
-    if version is not None and version == prepared.bundle.manifest.provenance.get("source_version"):
-        return Fields(lambda _method, _path: None, tag_limits_are_global=is_global)
-    accepted = await api.accepted_fields()
-    lookup = accepted.for_ if accepted is not None else lambda _method, _path: None
-    return Fields(lookup, tag_limits_are_global=is_global)
-
-
-def _parsed(version: str) -> tuple[int, ...]:
-    match_ = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
-    return tuple(map(int, match_.groups())) if match_ else ()
 
 
 # Secrets
@@ -181,7 +187,7 @@ def _refuse_missing(actions: tuple[Action, ...]) -> None:
         )
 
 
-def _refuse_conflicts(actions: tuple[Action, ...]) -> None:
+def _refuse_conflicts(actions: Iterable[Action]) -> None:
     differing = [action.key for action in actions if action.reason == "exists-differs"]
     if differing:
         more = f" and {len(differing) - _KEYS_NAMED} more" if len(differing) > _KEYS_NAMED else ""
@@ -192,15 +198,21 @@ def _refuse_conflicts(actions: tuple[Action, ...]) -> None:
 
 
 async def _with_revealed(bundle: Bundle, api: Api, destination: Environment, secrets: Secrets) -> Secrets:
-    """Adds what existing resources hold in the bundle's slots, to tell our markers from live secrets.
-
-    One listing of just these blocks. Where the credentials do not permit it, nothing is known.
-    """
+    """Adds what existing resources hold in secret places, to tell our markers from live secrets and to keep those."""
     pairs = match([each.record for each in bundle.records], destination)
-    wanted = [found for each in bundle.records if each.record.secrets and (found := pairs.get(each.record.key))]
+    found = {found: each.record for each in bundle.records if (found := pairs.get(each.record.key))}
+    wanted = [key for key, record in found.items() if record.secrets or destination.records[key].secrets]
+    return msgspec.structs.replace(secrets, revealed=await reveal(wanted, api, destination))
+
+
+async def reveal(wanted: Iterable[Key], api: Api, destination: Environment) -> dict[str, Body]:
+    """The live bodies of some of the destination's resources by id, with their secrets where they are shown.
+
+    One listing of just these blocks. Where the credentials do not permit it, a block with secrets is not in it.
+    """
+    wanted = list(wanted)
     rows = await _revealed_rows(api, [destination.ids[key] for key in wanted if key.startswith("block:")])
-    revealed = {destination.ids[key]: body for key in wanted if (body := _live_body(destination, key, rows))}
-    return msgspec.structs.replace(secrets, revealed=revealed)
+    return {destination.ids[key]: body for key in wanted if (body := _live_body(destination, key, rows))}
 
 
 async def _revealed_rows(api: Api, identifiers: list[str]) -> dict[str, Body]:
@@ -221,13 +233,34 @@ def _live_body(destination: Environment, key: Key, rows: Mapping[str, Body]) -> 
     raw = rows.get(destination.ids[key])
     if not record.secrets:
         return body
-    return (
-        None
-        if raw is None
-        else replace_all(body, {each.pointer: resolve(raw, each.pointer) for each in record.secrets})
-    )
+    secrets = {} if raw is None else {each.pointer: resolve(raw, each.pointer) for each in record.secrets}
+    # A server may mask instead of refusing; a mask must never be sent back as a value.
+    is_masked = any(part == MASK for value in secrets.values() for _, part in walk(value))
+    return None if raw is None or is_masked else replace_all(body, secrets)
 
 
 def slots_of(bundle: Bundle) -> dict[str, str]:
     """Every secret slot of a bundle and the variable that fills it."""
     return {each.slot: variable_name(slot_id(each.resource, each.pointer)) for each in bundle.manifest.secrets}
+
+
+# What it would run
+
+_WRITTEN = frozenset({"create", "complete", "update"})
+_MADE = frozenset({"create", "complete"})
+
+
+def surface_of(prepared: Prepared) -> Surfaces:
+    """What the resources that a plan writes would run, and what of the destination they would read.
+
+    A block or variable that the destination has already is its own, whatever the bundle holds under that name: a
+    secret in it stays live. A variable of the same value, or given the bundle's, is none of its own.
+    """
+    actions = {action.key: action for action in prepared.plan.actions}
+    written = [each.record for each in prepared.bundle.records if actions[each.record.key].verb in _WRITTEN]
+    return surfaces(written, (key for key, action in actions.items() if _is_the_bundles(action)))
+
+
+def _is_the_bundles(action: Action) -> bool:
+    is_equal = action.kind == "variable" and (action.verb == "update" or action.reason == "exists-same")
+    return action.verb in _MADE or is_equal

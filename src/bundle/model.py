@@ -19,7 +19,7 @@ Key = str
 Pointer = str
 JsonType = Literal["string", "number", "boolean", "array", "object"]
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 
 
 class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,7 +97,9 @@ FINDING_CODES: Mapping[str, str] = {
     "unknown-field": "the server sent a field that this xfer does not know; carried as it is",
     "ambiguous-owner": "whether a deployment owns this automation cannot be told from the API; imported unowned",
     "leftover-queue": "the queue it names went with its deleted pool; left out, since sending it would make a pool",
-    "not-portable": "a label names a run of the source; it can match nothing elsewhere",
+    "not-portable": "it names what no bundle holds (a run, a schedule, an account); it means nothing elsewhere",
+    "new-address": "it gets another URL wherever it is made; whoever calls it must be told",
+    "no-runtime": "agents and infrastructure blocks ended with Prefect 2; carried, but no worker of Prefect 3 uses it",
 }
 
 
@@ -112,6 +114,7 @@ class LeftOut(msgspec.Struct, frozen=True):
 
 LEFT_OUT_REASONS: Mapping[str, str] = {
     "built-in": "every Prefect server makes it by itself, and nothing exported needs it",
+    "became-automation": "it travels as the automation that Prefect's own upgrade to 3.4 makes of it",
     "carried-by-owner": "it belongs to a deployment and travels as its own concurrency limit",
     "orphan": "it belonged to a deployment that no longer exists",
     "unreferenced-anonymous": "an anonymous block that nothing refers to",
@@ -172,11 +175,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     selection: dict[str, Json] = {}
     provenance: dict[str, Json] = {}
     requires: tuple[Requirement, ...] = ()
+    external: tuple[Key, ...] = ()
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """``manifest.json``, the first member of a bundle (docs/format.md, "Manifest").
 
+    ``external`` (format 1.1) are keys that records refer to without being here.
     ``content_digest`` is the SHA-256 over the digests of all records in
     bundle order, each followed by a newline; it does not depend on ``provenance``.
     """
@@ -192,6 +197,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     selection: dict[str, Json]
     provenance: dict[str, Json]
+    external: tuple[Key, ...] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Bundle(msgspec.Struct, frozen=True):

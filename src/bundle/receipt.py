@@ -4,7 +4,7 @@ A file of JSON lines, so that a killed run leaves a receipt that can be used:
 
     {"xfer_receipt": "1.0", "destination": …, "content_digest": …, "created": …}
     {"make": {record}, "wave": 3}            one for each resource to be made
-    {"change": {record}, "id": …}            the pre-image of each to be changed, without secrets
+    {"change": {record}, "id": …, …}         the pre-image of each to be changed, without secrets
     {"made": key, "id": …}                   added as the run goes on
 
 All but the ``made`` lines are written and synced before the first write to the
@@ -14,18 +14,19 @@ destination. A last line that was cut off is passed over.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, Self
 
 import msgspec
 
-from bundle.canonical import encode
+from bundle.canonical import encode, split
 from bundle.environment import Environment
 from bundle.errors import BundleError
 from bundle.files import check_target, output_errors
 from bundle.importer import Prepared
-from bundle.model import Key, Placed, Record
+from bundle.model import Key, Placed, Pointer, Record
+from bundle.plan import Action, localized
 
 VERSION = "1.0"
 
@@ -40,11 +41,19 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A resource that existed, as it was before; ``fields`` are those that the import was to write."""
+    """A resource that existed, as it was before; ``fields`` are those that the import was to write.
+
+    For an update also ``became``, the record that the places were taken from, and the ids of what either refers to,
+    by the keys that each uses.
+    """
 
     change: Record
     id: str
     fields: tuple[str, ...]
+    places: tuple[Pointer, ...] = ()
+    became: Record | None = None
+    ids: dict[Key, str] = {}
+    became_ids: dict[Key, str] = {}
 
 
 class _Make(msgspec.Struct, frozen=True):
@@ -54,7 +63,7 @@ class _Make(msgspec.Struct, frozen=True):
 
 class _Made(msgspec.Struct, frozen=True):
     made: Key
-    id: str
+    id: str | None
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -91,8 +100,8 @@ class Journal:
             os.fsync(file.fileno())
         return cls(file, path)
 
-    def made(self, key: Key, identifier: str) -> None:
-        """Note the id of a resource that stands at the destination now."""
+    def made(self, key: Key, identifier: str | None) -> None:
+        """Note the id of a resource that stands at the destination now; None where somebody else made it."""
         with output_errors(self._path):
             self._file.write(encode(_Made(key, identifier)) + b"\n")
             self._file.flush()
@@ -109,12 +118,13 @@ class Journal:
 
 def is_needed(prepared: Prepared) -> bool:
     """Whether the plan writes anything that could be taken back."""
-    return any(action.verb in {"create", "complete", "fill"} for action in prepared.plan.actions)
+    return any(action.verb in {"create", "complete", "fill", "update"} for action in prepared.plan.actions)
 
 
 def _intended(prepared: Prepared) -> Iterator[_Make | Change]:
     actions = {action.key: action for action in prepared.plan.actions}
     keys = prepared.destination.keys
+    ids = prepared.plan.external | {action.key: action.id for action in actions.values() if action.id is not None}
     for placed in prepared.bundle.records:
         action = actions[placed.record.key]
         if action.verb in {"create", "complete"}:
@@ -122,6 +132,22 @@ def _intended(prepared: Prepared) -> Iterator[_Make | Change]:
         elif action.verb == "fill" and action.id is not None:
             fields = sorted({secret.pointer.split("/")[1] for secret in placed.record.secrets})
             yield Change(prepared.destination.records[keys[action.id]], action.id, tuple(fields))
+        elif action.verb == "update" and action.id is not None:
+            yield _update(prepared, placed.record, action, prepared.destination.records[keys[action.id]], ids)
+
+
+def _update(prepared: Prepared, record: Record, action: Action, found: Record, ids: Mapping[Key, str]) -> Change:
+    theirs = prepared.destination.ids
+    places = tuple(localized(place, lambda key: theirs.get(key, key)) for place in action.places)
+    return Change(
+        found,
+        str(action.id),
+        tuple(sorted({split(place)[0] for place in places})),
+        places,
+        record,
+        {each.target: theirs[each.target] for each in found.references if each.target in theirs},
+        {each.target: ids[each.target] for each in record.references if each.target in ids},
+    )
 
 
 def read(path: Path) -> Receipt:
@@ -133,11 +159,12 @@ def read(path: Path) -> Receipt:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
-        raise BundleError(f"{path}: {error.strerror or 'cannot be read'}") from error
+        reason = (error.strerror or "input error").lower()
+        raise BundleError(f"{path}: cannot be read: {reason}", hint="check the name of the receipt") from error
     head = _head(path, lines[0])
     to_make: list[Placed] = []
     changes: list[Change] = []
-    made: dict[Key, str] = {}
+    made: dict[Key, str | None] = {}
     for line in lines[1:-1]:
         entry = _entry(path, line)
         if isinstance(entry, _Make):
@@ -146,7 +173,9 @@ def read(path: Path) -> Receipt:
             changes.append(entry)
         else:
             made[entry.made] = entry.id
-    return Receipt(head, tuple(to_make), made, tuple(changes))
+    ours = {key: identifier for key, identifier in made.items() if identifier is not None}
+    others = made.keys() - ours.keys()
+    return Receipt(head, tuple(each for each in to_make if each.record.key not in others), ours, tuple(changes))
 
 
 def _head(path: Path, line: bytes) -> Head:
@@ -155,7 +184,10 @@ def _head(path: Path, line: bytes) -> Head:
     except msgspec.MsgspecError as error:
         raise BundleError(f"{path}: not a receipt of an import", hint="name the file that import wrote") from error
     if head.xfer_receipt.partition(".")[0] != VERSION.partition(".")[0]:
-        raise BundleError(f"{path}: a receipt of version {head.xfer_receipt} needs a newer xfer")
+        raise BundleError(
+            f"{path}: a receipt of version {head.xfer_receipt} needs a newer xfer",
+            hint="upgrade xfer, then run the command again",
+        )
     return head
 
 

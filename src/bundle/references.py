@@ -16,7 +16,7 @@ Pure: no I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -32,8 +32,11 @@ _UUID = re.compile(
     r"|(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])"
 )
 _SHORTEST = 32
-_TEMPLATE = re.compile(r"\{\{\s*(?:prefect\.)?(blocks|variables)\.([\w.\-\[\]$]+)[^}]*\}\}")
-_RUN_LABEL = re.compile(r"^!?prefect\.(?:flow|task)-run\.[0-9a-f]")
+_TEMPLATE = re.compile(r"\{\{\s*(?:prefect\.)?(blocks|variables)\.([\w.\-\[\]$]++)[^{}]*+\}\}")
+# Resource ids of what no environment hands on: runs, and the account and people of a Cloud workspace.
+_FOREIGN_LABEL = re.compile(
+    r"^!?(?:prefect\.(?:flow|task)-run|prefect-cloud\.(?:account|workspace|actor|user|team))\.[0-9a-f]"
+)
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -221,6 +224,53 @@ def _typed(pointer: Pointer, part: Body) -> Iterator[tuple[Pointer, Key]]:
         yield pointer, f"block:{target['block_document_slug']}"
 
 
-def names_a_run(text: str) -> bool:
-    """Whether a label value names one run of the source, which exists nowhere else."""
-    return bool(_RUN_LABEL.match(text))
+def renamed(value: Json, keys: Mapping[Key, Key], named: Collection[Key]) -> Json:
+    """What names resources at one place, naming others instead: ``keys`` has the new key of each old one.
+
+    ``named`` are the keys that are named there; a text without templates is one's full name, or its last part.
+    """
+    if isinstance(value, str):
+        return _TEMPLATE.sub(lambda match: _retold(match, keys), value) if "{{" in value else _told(value, keys, named)
+    if not isinstance(value, dict):
+        return value
+    if value.get("__prefect_kind") == "workspace_variable":
+        return value | {"variable_name": _name(keys, f"variable:{value['variable_name']}")}
+    target = value.get("$ref")
+    if isinstance(target, dict) and "block_document_slug" in target:
+        return value | {"$ref": target | {"block_document_slug": _name(keys, f"block:{target['block_document_slug']}")}}
+    return {name: _with_block(inputs, keys) for name, inputs in value.items()}
+
+
+def _name(keys: Mapping[Key, Key], key: Key) -> str:
+    return keys.get(key, key).partition(":")[2]
+
+
+def _told(text: str, keys: Mapping[Key, Key], named: Collection[Key]) -> str:
+    for key in named:
+        before, after = key.partition(":")[2], _name(keys, key)
+        if text == before:
+            return after
+        if text == before.rpartition("/")[2]:
+            return after.rpartition("/")[2]
+    return text
+
+
+def _retold(match: re.Match[str], keys: Mapping[Key, Key]) -> str:
+    parts = 1 if match[1] == "variables" else 2
+    names = match[2].split(".")
+    key = f"{'variable' if parts == 1 else 'block'}:{'/'.join(names[:parts])}"
+    path = ".".join([*_name(keys, key).split("/"), *names[parts:]])
+    start, end = match.start(2) - match.start(), match.end(2) - match.start()
+    return match[0][:start] + path + match[0][end:]
+
+
+def _with_block(inputs: Json, keys: Mapping[Key, Key]) -> Json:
+    if not (isinstance(inputs, dict) and {"block_type_slug", "block_document_name"} <= inputs.keys()):
+        return inputs
+    slug, name = _name(keys, f"block:{inputs['block_type_slug']}/{inputs['block_document_name']}").split("/", 1)
+    return inputs | {"block_type_slug": slug, "block_document_name": name}
+
+
+def is_foreign_label(text: str) -> bool:
+    """Whether a label value names something of the source that no bundle holds, and that exists nowhere else."""
+    return bool(_FOREIGN_LABEL.match(text))

@@ -6,33 +6,43 @@ Rules:
 2. What was edited since is kept, unless forced; so is what something else at
    the destination refers to, since deleting it would take that along or break it.
 3. What is kept keeps what it needs.
-4. Secrets that were filled in are live secrets by now; they are left alone.
+4. What was updated gets back what it had, at the places that were written;
+   before anything is deleted, since it may refer to what the import made.
+5. Secrets that were supplied are live secrets by now; they are left alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import msgspec
 
-from bundle.destination import Fields, Sender
+from bundle import update
+from bundle.activity import as_switched
+from bundle.canonical import resolve, split, stands
+from bundle.destination import ANY_FIELDS, Fields, Offered, Sender, read_version
 from bundle.environment import Environment, describe
 from bundle.errors import ServerError, UsageError
+from bundle.importer import reveal
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
-from bundle.model import Api, Event, Key, Placed
-from bundle.plan import Secrets, compare, match
-from bundle.receipt import Receipt, needs
+from bundle.kinds.base import Kind, Made, Raw
+from bundle.model import Api, Body, Event, Json, Key, Placed, Pointer, Record, Reference
+from bundle.plan import Action, Secrets, between, compare, is_within, match
+from bundle.receipt import Change, Receipt, needs
+from bundle.references import NIL_ID, put_back
 from bundle.snapshot import OnEvent, take
 
 ROLLBACK_REASONS: Mapping[str, str] = {
     "deleted": "the import had made it; it has been deleted",
     "gone": "it is not at the destination any more",
     "edited": "it was edited since the import, and is kept",
+    "restored": "the import had changed it; it has been given back what it had",
+    "as-before": "it is already as it was before the import",
+    "lost": "something that it referred to before the import is gone; it is left as it is",
     "still-needed": "something else at the destination refers to it, and it is kept",
     "secret-kept": "a secret that the import filled in is live, and is kept",
-    "rejected": "the destination refused to delete it",
+    "rejected": "the destination refused to delete it, or to change it back",
 }
 
 
@@ -45,6 +55,7 @@ class Undone(msgspec.Struct, frozen=True):
     reason: str
     detail: str = ""
     needed_by: tuple[Key, ...] = ()
+    action: Literal["delete", "restore"] = "delete"
 
 
 async def roll_back(
@@ -55,7 +66,7 @@ async def roll_back(
     Args:
         receipt: of the import.
         api: the destination that the import went to.
-        force: delete also what was edited since.
+        force: delete, and change back, also what was edited since.
         dry_run: only say what would be done.
         on_event: told of each deletion.
 
@@ -69,16 +80,127 @@ async def roll_back(
             hint="name the profile of that destination with --to",
         )
     destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
+    sender = Sender(api, Fields(version=await read_version(api)), destination.rows, set())
+    restored, destination = await _restore(receipt, api, destination, sender, force=force, dry_run=dry_run)
     found = _found(receipt, destination)
     results = _kept(receipt, destination, found, force=force)
-    sender = Sender(api, Fields(lambda _method, _path: None, tag_limits_are_global=True), destination.rows, set())
     for placed in reversed(receipt.to_make):
         key = placed.record.key
         if key not in results:
             results[key] = await _delete(placed, found[key], sender, dry_run=dry_run)
             on_event(Event("rollback", placed.record.kind, len(results), len(receipt.to_make)))
-    changed = (Undone(each.change.key, each.change.kind, "skipped", "secret-kept") for each in receipt.changes)
-    return (*(results[placed.record.key] for placed in receipt.to_make), *changed)
+    return (*(results[placed.record.key] for placed in receipt.to_make), *restored)
+
+
+# Giving back
+
+
+async def _restore(
+    receipt: Receipt, api: Api, destination: Environment, sender: Sender, *, force: bool, dry_run: bool
+) -> tuple[list[Undone], Environment]:
+    """Give back what was changed; returns what became of each, and the environment as it is then."""
+    keys = destination.keys
+    there = [keys[each.id] for each in receipt.changes if each.became and each.id in keys]
+    revealed = await reveal([key for key in there if destination.records[key].secrets], api, destination)
+    results: list[Undone] = []
+    records = dict(destination.records)
+    for each in receipt.changes:
+        key = keys.get(each.id, "")
+        undone, change = _way_back(each, receipt, destination, records.get(key), revealed, force=force)
+        if change is not None and not dry_run:
+            undone = await _write(undone, change, sender)
+        if change is not None and undone.state == "succeeded":
+            records[key] = _with_references(records[key], each)
+        results.append(undone)
+    return results, msgspec.structs.replace(destination, records=records)
+
+
+def _way_back(
+    change: Change,
+    receipt: Receipt,
+    destination: Environment,
+    now: Record | None,
+    revealed: Mapping[str, Body],
+    *,
+    force: bool,
+) -> tuple[Undone, update.Change | None]:
+    """What is to become of a resource that the import changed, and what is to be written for it."""
+    kind = KINDS[change.change.kind]
+    undone = Undone(change.change.key, kind.name, "skipped", "secret-kept", action="restore")
+    if now is None:
+        return msgspec.structs.replace(undone, reason="gone"), None
+    if change.became is None:
+        return undone, None
+
+    def full(record: Record, then: Mapping[Key, str]) -> Body:
+        ids = {each.target: _id_of(each.target, then, receipt, destination) for each in record.references}
+        return put_back(record.body, record.references, lambda each: ids[each.target] or NIL_ID)
+
+    places = _open_places(kind, change)
+    needed = [each.target for each in _references(change.change, places) if each.form != "name"]
+    if any(_id_of(each, change.ids, receipt, destination) is None for each in needed):
+        return msgspec.structs.replace(undone, state="failed", reason="lost"), None
+    before, became = full(change.change, change.ids), full(change.became, change.became_ids)
+    after = update.bring_over(before, kind.wanted(became, before), places)
+    current = put_back(now.body, now.references, lambda each: destination.ids[each.target])
+    raw, offered = destination.rows[change.id], Offered(ANY_FIELDS, destination.rows)
+    moved = [place for place in places if _has_moved(kind, current, before, place, raw, offered)]
+    if not moved:
+        return msgspec.structs.replace(undone, reason="as-before" if places else "secret-kept"), None
+    if not force and any(_has_moved(kind, current, after, place, raw, offered) for place in moved):
+        return msgspec.structs.replace(undone, state="failed", reason="edited"), None
+    hidden = tuple(each.pointer for each in now.secrets) if change.id not in revealed else ()
+    made = Made(change.id, raw, hidden)
+    live = revealed.get(change.id, current)
+    back = update.change_to(kind, made, live, before, moved, gone=became)
+    return msgspec.structs.replace(undone, state="succeeded", reason="restored"), back
+
+
+def _id_of(key: Key, then: Mapping[Key, str], receipt: Receipt, destination: Environment) -> str | None:
+    """The id that a key stood for, or else stands for now; None where nothing like it is there."""
+    known = (then.get(key), receipt.made.get(key), destination.ids.get(key))
+    return next((each for each in known if each in destination.rows), None)
+
+
+def _open_places(kind: Kind, change: Change) -> tuple[Pointer, ...]:
+    """The places that were written, but for those with secrets, of which the receipt knows nothing."""
+    secrets = [each.pointer for record in (change.change, change.became) if record for each in record.secrets]
+    places = update.regions_of(kind, change.places)
+    return tuple(place for place in places if not any(is_within(each, place) for each in secrets))
+
+
+def _has_moved(kind: Kind, now: Body, then: Body, place: Pointer, raw: Raw, offered: Offered) -> bool:
+    """Whether a place is not what it was then, but for what nobody can have changed."""
+    found = between(_value(kind.comparable(then), place), _value(kind.comparable(now), place), tuple(split(place)))
+    return any(kind.can_change(each.pointer, is_removal=each.bundle is None, raw=raw, at=offered) for each in found)
+
+
+def _value(body: Body, place: Pointer) -> Json:
+    return resolve(body, place) if stands(body, place) else None
+
+
+def _references(record: Record, places: Iterable[Pointer]) -> list[Reference]:
+    """The references of a record that stand in some places, or around them."""
+    within = [each for place in places for each in record.references if is_within(each.pointer, place)]
+    return [each for each in record.references if each in within]
+
+
+def _with_references(now: Record, change: Change) -> Record:
+    """A record that refers to what it referred to before the import, at the places that were given back."""
+    places = update.regions_of(KINDS[now.kind], change.places)
+    kept = [each for each in now.references if not any(is_within(each.pointer, place) for place in places)]
+    return msgspec.structs.replace(now, references=(*kept, *_references(change.change, places)))
+
+
+async def _write(undone: Undone, change: update.Change, sender: Sender) -> Undone:
+    try:
+        await KINDS[undone.kind].update(sender, change.made, change.body, change.names)
+    except ServerError as error:
+        return msgspec.structs.replace(undone, state="failed", reason="rejected", detail=error.message)
+    return undone
+
+
+# Deleting
 
 
 def _found(receipt: Receipt, destination: Environment) -> dict[Key, str]:
@@ -92,8 +214,15 @@ def _found(receipt: Receipt, destination: Environment) -> dict[Key, str]:
 def _kept(receipt: Receipt, destination: Environment, found: Mapping[Key, str], *, force: bool) -> dict[Key, Undone]:
     """What is not deleted, and why."""
     kept: dict[Key, Undone] = {}
-    plan = compare(receipt.to_make, destination, is_cloud=False, secrets=Secrets())
-    differs = {action.key for action in plan.actions if action.reason == "exists-differs"}
+    # What was changed is compared along, since what was made may refer to it by a name that others share.
+    changed = [Placed(0, each.became) for each in receipt.changes if each.became is not None]
+    # What was only switched on or off since was not edited.
+    records = as_switched([*receipt.to_make, *changed], destination)
+    known = {placed.record.key for placed in records}
+    external = {each.target for placed in records for each in placed.record.references} - known
+    plan = compare(records, destination, is_cloud=False, secrets=Secrets(), is_two_way=True, external=sorted(external))
+    offered = Offered(ANY_FIELDS, destination.rows)
+    differs = {action.key for action in plan.actions if _was_edited(action, offered)}
     for placed in receipt.to_make:
         record = placed.record
         if record.key not in found:
@@ -101,6 +230,15 @@ def _kept(receipt: Receipt, destination: Environment, found: Mapping[Key, str], 
         elif record.key in differs and not force:
             kept[record.key] = Undone(record.key, record.kind, "failed", "edited")
     return kept | _still_needed(receipt, destination, found, kept)
+
+
+def _was_edited(action: Action, offered: Offered) -> bool:
+    """Whether something differs that can be changed at all: a deployment got labels from its flow by itself."""
+    kind, raw = KINDS[action.kind], offered.rows.get(str(action.id), {})
+    return action.reason == "exists-differs" and any(
+        kind.can_change(each.pointer, is_removal=each.bundle is None, raw=raw, at=offered)
+        for each in action.differences
+    )
 
 
 def _still_needed(

@@ -8,7 +8,7 @@ kinds that carry none, by equal content while we are in doubt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from bundle.environment import Environment, describe
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made
 from bundle.model import Api, Body, Key, Record
-from bundle.plan import differences_of, mark, match
+from bundle.plan import are_equal, differences_of, is_marked_first, mark, match
 from bundle.references import put_back
 from bundle.snapshot import take
 
@@ -27,6 +27,11 @@ class Patience(msgspec.Struct, frozen=True):
     settle_seconds: float = 10.0
     pause_seconds: float = 0.5
     tries: int = 3
+
+    @property
+    def rounds(self) -> int:
+        """How often to look while waiting."""
+        return max(1, round(self.settle_seconds / self.pause_seconds))
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -39,56 +44,108 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class SecondLook:
-    """Looks for records at one destination."""
+    """Looks for records at one destination.
 
-    def __init__(self, api: Api, patience: Patience) -> None:
+    ``ids`` and ``new`` are those of the run as they are when a look is over:
+    the id of each key known so far, and the ids of what this run made or took up.
+    """
+
+    def __init__(
+        self, api: Api, records: Sequence[Record], patience: Patience, *, ids: Mapping[Key, str], new: Collection[str]
+    ) -> None:
         self._api = api
-        self._patience = patience
+        self._records = records
+        self.patience = patience
+        self._ids = ids
+        self._new = new
+        self._reading = asyncio.Lock()
+        self._asked = self._answered = 0
+        self._now: Environment | None = None
+        self._pairs: Mapping[Key, Key] = {}
 
-    async def find(self, record: Record, ids: Mapping[Key, str]) -> Seen | None:
-        """What the destination has for a record by now, other than what ``ids`` already stand for."""
-        now = await self._read(excluding=set(ids.values()))
-        found = match([record], now).get(record.key)
-        return None if found is None else self._seen(record, now.records[found], now, ids)
+    async def find(self, record: Record) -> Seen | None:
+        """What the destination has for a record by now, other than what known ids already stand for."""
+        await self._read()
+        return self.recall(record)
 
-    async def await_ours(self, record: Record, ids: Mapping[Key, str]) -> Seen | None:
+    def recall(self, record: Record) -> Seen | None:
+        """What the last look saw of a record, None also where nobody has looked yet."""
+        key = self._pairs.get(record.key)
+        if key is None or self._now is None:
+            return None
+        found = self._now.records[key]
+        seen = self._seen(record, found, self._now)
+        return seen if not seen.is_pending or KINDS[record.kind].continues(record.body, found.body) else None
+
+    async def await_ours(self, record: Record) -> Seen | None:
         """Wait until a create that may have been carried out shows; None when it does not in time."""
-        for _ in range(max(1, round(self._patience.settle_seconds / self._patience.pause_seconds))):
-            seen = await self.find(record, ids)
+        for _ in range(self.patience.rounds):
+            seen = await self.find(record)
             if seen is not None and is_ours(record, seen, in_doubt=True):
                 return seen
-            await asyncio.sleep(self._patience.pause_seconds)
+            await asyncio.sleep(self.patience.pause_seconds)
         return None
 
-    async def await_change(self, record: Record, identifier: str, before: Body, ids: Mapping[Key, str]) -> Seen | None:
+    async def await_change(self, record: Record, identifier: str, before: Body) -> Seen | None:
         """Wait until an existing resource is not what it was, or time is up; None when it is gone."""
+        return await self.await_until(record, identifier, lambda seen: seen.body != before)
+
+    async def await_until(self, record: Record, identifier: str, is_there: Callable[[Seen], bool]) -> Seen | None:
+        """Wait until an existing resource is as it is to be, or time is up; None when it is gone."""
         seen = None
-        for _ in range(max(1, round(self._patience.settle_seconds / self._patience.pause_seconds))):
-            now = await self._read(excluding=())
+        for _ in range(self.patience.rounds):
+            now = await self._read()
             key = now.keys.get(identifier)
-            seen = None if key is None else self._seen(record, now.records[key], now, ids)
-            if seen is None or seen.body != before:
+            seen = None if key is None else self._seen(record, now.records[key], now)
+            if seen is None or is_there(seen):
                 break
-            await asyncio.sleep(self._patience.pause_seconds)
+            await asyncio.sleep(self.patience.pause_seconds)
         return seen
 
-    async def _read(self, *, excluding: Collection[str]) -> Environment:
-        now = describe(await take(self._api, deep=False), everything=True)
-        kept = {key: record for key, record in now.records.items() if now.ids[key] not in excluding}
-        return msgspec.structs.replace(now, records=kept)
+    async def finished(self, records: Sequence[Record], *, excluding: Collection[str]) -> dict[Key, Made]:
+        """Equal resources for some records, other than those with certain ids.
 
-    def _seen(self, record: Record, found: Record, now: Environment, ids: Mapping[Key, str]) -> Seen:
+        What they refer to is compared by name: which of several equal ones stands may not be clear yet.
+        """
+        now = _without(await self._read(), excluding)
+        pairs = match(records, now)
+        equal = {
+            each.key: now.ids[pairs[each.key]]
+            for each in records
+            if each.key in pairs and are_equal(each, now.records[pairs[each.key]])
+        }
+        return {key: Made(identifier, now.rows[identifier]) for key, identifier in equal.items()}
+
+    async def _read(self) -> Environment:
+        """A reading that began after it was asked for; all who wait for one share it."""
+        self._asked += 1
+        asked = self._asked
+        async with self._reading:
+            if self._now is None or self._answered < asked:
+                covered = self._asked
+                now = describe(await take(self._api, deep=False), everything=True)
+                unmade = [record for record in self._records if record.key not in self._ids]
+                self._pairs = match(unmade, _without(now, set(self._ids.values())))
+                self._now, self._answered = now, covered
+            return self._now
+
+    def _seen(self, record: Record, found: Record, now: Environment) -> Seen:
         identifier = now.ids[found.key]
         raw = now.rows[identifier]
         body = put_back(found.body, found.references, lambda each: now.ids[each.target])
         keys = now.keys
-        pairs = {each.target: keys.get(ids.get(each.target, ""), each.target) for each in record.references}
+        pairs = {each.target: keys.get(self._ids.get(each.target, ""), each.target) for each in record.references}
         return Seen(
             Made(identifier, raw),
             body,
-            is_pending=KINDS[record.kind].is_pending(raw, record.body, mark(record), set(ids.values()).__contains__),
+            is_pending=KINDS[record.kind].is_pending(raw, record.body, mark(record), self._new.__contains__),
             is_equal=not any(differences_of(record, found, pairs, is_deep=False)),
         )
+
+
+def _without(now: Environment, identifiers: Collection[str]) -> Environment:
+    kept = {key: record for key, record in now.records.items() if now.ids[key] not in identifiers}
+    return msgspec.structs.replace(now, records=kept)
 
 
 def is_ours(record: Record, seen: Seen, *, in_doubt: bool) -> bool:
@@ -96,5 +153,4 @@ def is_ours(record: Record, seen: Seen, *, in_doubt: bool) -> bool:
 
     Kinds that carry a mark are known by it; others by equal content, and only while an answer is missing.
     """
-    carries_mark = KINDS[record.kind].pending(record.body, mark(record)) != record.body
-    return seen.is_pending or (in_doubt and seen.is_equal and not carries_mark)
+    return seen.is_pending or (in_doubt and seen.is_equal and not is_marked_first(record))

@@ -33,10 +33,11 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _NAMES_ANOTHER = re.compile(r"_(name|slug|id)$", re.IGNORECASE)
+# Each alternative ends soon after where it begins, so that a long text costs no more than its length.
 _SECRET_VALUE = re.compile(
-    r"[a-z][a-z0-9+.-]*://[^/\s:@]+:[^/\s@]+@|[a-z][a-z0-9+.-]*://[^/\s:@]{12,}@"
+    r"[a-z0-9]://(?:[^/\s:@]+:[^/\s@]+|[^/\s:@]{12,})@"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_|glpat-"
-    r"|xox[abpr]-|hooks\.slack\.com/services/|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|pn[ub]_[A-Za-z0-9]{20,}|AccountKey=",
+    r"|xox[abpr]-|hooks\.slack\.com/services/|eyJ[\w-]{8,500}\.[\w-]{8,}\.|pn[ub]_[A-Za-z0-9]{20,}|AccountKey=",
 )
 _PURE_TEMPLATE = re.compile(r"^\s*\{\{[^{}]*\}\}\s*$")
 _DENSE = re.compile(r"^[A-Za-z0-9+/=_-]{24,}$")

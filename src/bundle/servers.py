@@ -1,10 +1,10 @@
-"""Throwaway Prefect servers on embedded SQLite, for ``xfer demo`` and the tests.
+"""Prefect servers for the length of a command: throwaway ones, and a user's own Prefect on the user's own data.
 
-The only module that starts processes. A server listens on loopback, lives in
-one directory, inherits nothing of the caller's Prefect (no ``PREFECT_*``
-variable, no home, no ``.env``) and does not outlive its caller, however that
-ends: each runs under a warden, a small process that kills the whole process
-group when the server ends or when the pipe from the caller closes.
+The only module that starts processes. A server listens on loopback, inherits no
+``PREFECT_*`` variable and no ``.env`` of the caller, and does not outlive its
+caller, however that ends: each runs under a warden, a small process that ends
+the whole process group when the server ends or when the pipe from the caller
+closes. A throwaway server lives in one directory on embedded SQLite, home included.
 
     caller ──pipe──> warden (leader of the group) ──> prefect server start
 """
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 HOST = "127.0.0.1"
+API_PATH = "/api"
 DATABASE_NAME = "prefect.db"
 LOG_NAME = "server.log"
 BOOT_TIMEOUT_SECONDS = 120.0
@@ -39,14 +40,16 @@ POLL_SECONDS = 0.05
 LOG_LINES = 12
 
 _WARDEN = """
-import os, signal, subprocess, sys, threading
+import os, signal, subprocess, sys, threading, time
 def wait_for_caller():
     sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGTERM)
+    time.sleep(float(sys.argv[1]))
     os.killpg(0, signal.SIGKILL)
 # Handlers, unlike SIG_IGN, are not passed on: SIGTERM to the group still ends the server.
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
     signal.signal(number, lambda *_: None)
-server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+server = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
 threading.Thread(target=wait_for_caller, daemon=True).start()
 server.wait()
 os.killpg(0, signal.SIGKILL)
@@ -65,20 +68,28 @@ _SERVICES = (
     "TASK_RUN_RECORDER",
     "TRIGGERS",
 )
+_QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_ENABLED": "false",
+    # Before 3.1 the word was API.
+    **{f"PREFECT_{word}_SERVICES_{name}_ENABLED": "false" for word in ("SERVER", "API") for name in _SERVICES},
+}
 
 
 class Server:
     """A running server; stopped by ``stop``, by leaving the ``with`` block, or when the caller ends."""
 
-    def __init__(self, process: subprocess.Popen[bytes], *, directory: Path, port: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], *, directory: Path, port: int, path: str = API_PATH) -> None:
         self._process = process
         self.directory = directory
         self.port = port
+        self.path = path
 
     @property
     def url(self) -> str:
         """The API URL, as a profile holds it."""
-        return f"http://{HOST}:{self.port}/api"
+        return f"http://{HOST}:{self.port}{self.path}"
 
     @property
     def pid(self) -> int:
@@ -105,7 +116,7 @@ class Server:
         # Not urllib: it would send this through a proxy that the caller's environment names.
         with closing(http.client.HTTPConnection(HOST, self.port, timeout=1)) as connection:
             try:
-                connection.request("GET", "/api/health")
+                connection.request("GET", f"{self.path}/health")
                 return connection.getresponse().status == http.HTTPStatus.OK
             except (http.client.HTTPException, OSError):
                 return False
@@ -119,9 +130,13 @@ class Server:
         deadline = time.monotonic() + timeout_seconds
         while not self.is_healthy():
             if not self.is_running:
-                raise BundleError(f"the Prefect server ended while starting\n{self.last_lines()}")
+                raise BundleError(
+                    f"the Prefect server ended while starting\n{self.last_lines()}",
+                    hint="the lines above say why; pip install 'xfer[demo]' installs a Prefect that is known to start",
+                )
             if time.monotonic() > deadline:
-                raise BundleError(f"the Prefect server did not answer in {timeout_seconds:g} s\n{self.last_lines()}")
+                slow = f"the Prefect server did not answer in {timeout_seconds:g} s"
+                raise BundleError(f"{slow}\n{self.last_lines()}", hint="run it again when the machine has less to do")
             time.sleep(POLL_SECONDS)
 
     def last_lines(self) -> str:
@@ -178,6 +193,28 @@ def find_prefect() -> Path:
     return Path(found)
 
 
+def find_own_prefect() -> Path | None:
+    """The ``prefect`` that the user's shell runs, else the one beside this Python; None where there is neither.
+
+    The other way round than for throwaway servers: the one on the PATH has kept
+    the data up to now, and a newer one would migrate it.
+    """
+    found = shutil.which("prefect")
+    beside = Path(sys.executable).with_name("prefect")
+    return Path(found) if found else beside if os.access(beside, os.X_OK) else None
+
+
+def launch_own(directory: Path, variables: Mapping[str, str], prefect: Path) -> Server:
+    """Start the user's own Prefect with the ``PREFECT_*`` variables of a profile; does not wait until it answers.
+
+    Of the caller's environment everything else is handed on. ``directory``
+    takes the log. Nothing fires by itself: no schedule, no automation.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    ours = {**_QUIET, "PREFECT_PROFILES_PATH": str(directory / "no-profiles.toml")}
+    return _spawn(directory, {**kept, **variables, **ours}, _free_ports(1)[0], prefect)
+
+
 def start(
     directory: Path,
     *,
@@ -224,10 +261,14 @@ def _launch(directory: Path, settings: Mapping[str, str], port: int, prefect: Pa
     if database is not None:
         shutil.copyfile(database, directory / DATABASE_NAME)
         variables.setdefault("PREFECT_SERVER_REGISTER_BLOCKS_ON_START", "false")
+    return _spawn(directory, variables, port, prefect)
+
+
+def _spawn(directory: Path, variables: Mapping[str, str], port: int, prefect: Path) -> Server:
     command = [str(prefect), "server", "start", "--no-ui", "--host", HOST, "--port", str(port)]
     with (directory / LOG_NAME).open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - the command is ours, only its path is looked up
-            [sys.executable, "-I", "-S", "-c", _WARDEN, *command],
+            [sys.executable, "-I", "-S", "-c", _WARDEN, str(STOP_TIMEOUT_SECONDS), *command],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -235,7 +276,8 @@ def _launch(directory: Path, settings: Mapping[str, str], port: int, prefect: Pa
             env=variables,
             start_new_session=True,
         )
-    return Server(process, directory=directory, port=port)
+    path = variables.get("PREFECT_SERVER_API_BASE_PATH", API_PATH)
+    return Server(process, directory=directory, port=port, path=path)
 
 
 def _environment(directory: Path) -> dict[str, str]:
@@ -244,12 +286,9 @@ def _environment(directory: Path) -> dict[str, str]:
         "HOME": str(directory),
         "PYTHONUTF8": "1",
         "PYTHONUNBUFFERED": "1",
-        "DO_NOT_TRACK": "1",
         "PREFECT_HOME": str(directory),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{directory / DATABASE_NAME}",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_ENABLED": "false",
-        **{f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _SERVICES},
+        **_QUIET,
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +20,18 @@ Rows = Mapping[str, list[Raw]]
 
 _AT_ONCE = 4
 _NO_SUCH_ROUTE = frozenset({404, 405})
+# Not every server has these; that any other list is not there means a wrong URL, or a workspace of others.
+_MAY_LACK = frozenset(
+    f"{path}/filter"
+    for path in (
+        "/automations",
+        "/concurrency_limits",
+        "/flow_run_notification_policies",
+        "/saved_searches",
+        "/v2/concurrency_limits",
+        "/webhooks",
+    )
+)
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -30,7 +42,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class ApiReader:
-    """Reads lists once each, a few at a time; a route that is not there reads as empty."""
+    """Reads lists once each, a few at a time; a route that not every server has reads as empty where it is missing."""
 
     def __init__(self, api: Api, *, deep: bool) -> None:
         self._api = api
@@ -52,12 +64,8 @@ class ApiReader:
     async def _read(self, path: str, body: Body | None) -> list[Raw]:
         found: dict[str, Raw] = {}
         async with self._slots:
-            try:
-                async for page in self._api.pages(path, body):
-                    found.update((str(row["id"]), row) for row in page)
-            except RequestRejected as error:
-                if error.status not in _NO_SUCH_ROUTE:
-                    raise
+            async for page in _pages(self._api, path, body):
+                found.update((str(row["id"]), row) for row in page)
         return list(found.values())
 
     async def get(self, path: str) -> Json:
@@ -79,6 +87,21 @@ class ApiReader:
                 raise
 
 
+async def rows_of(kind: Kind, reader: ApiReader) -> list[Raw]:
+    """All rows of a kind; only Cloud is asked for what only Cloud has."""
+    return [] if kind.cloud_only and not reader.is_cloud else await kind.read(reader)
+
+
+async def _pages(api: Api, path: str, body: Body | None) -> AsyncIterator[list[Json]]:
+    """Pages of a route; none where it is one that not every server has."""
+    try:
+        async for page in api.pages(path, body):
+            yield page
+    except RequestRejected as error:
+        if error.status not in _NO_SUCH_ROUTE or path not in _MAY_LACK:
+            raise
+
+
 async def take(
     api: Api, *, deep: bool, on_event: OnEvent = lambda _: None, kinds: Mapping[str, Kind] = KINDS
 ) -> Reading:
@@ -95,7 +118,7 @@ async def take(
     async def one(kind: Kind) -> tuple[str, list[Raw], int | None]:
         count = await kind.count(reader) if deep else None
         on_event(Event("read", kind.name, 0, count))
-        rows = await kind.read(reader)
+        rows = await rows_of(kind, reader)
         on_event(Event("read", kind.name, len(rows), len(rows)))
         return kind.name, rows, count
 
@@ -121,7 +144,7 @@ async def moved_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KIN
             return count not in {None, len(rows)} or any(
                 known.get(str(row["id"])) != _signature(kind, row) for row in recent
             )
-        return {_signature(kind, row) for row in await kind.read(reader)} != {_signature(kind, row) for row in rows}
+        return {_signature(kind, row) for row in await rows_of(kind, reader)} != {_signature(kind, row) for row in rows}
 
     moved = await _together(has_moved(kind) for kind in kinds.values())
     return tuple(sorted(name for name, has_changed in zip(kinds, moved, strict=True) if has_changed))
@@ -149,7 +172,7 @@ def _first(failure: BaseException) -> BaseException:
 async def _recent(api: Api, kind: Kind, newest: str) -> list[Raw]:
     """Rows updated after ``newest``, the latest update that was seen."""
     recent: list[Raw] = []
-    async for page in api.pages(f"{kind.path}/filter", {"sort": "UPDATED_DESC"}):
+    async for page in _pages(api, f"{kind.path}/filter", {"sort": "UPDATED_DESC"}):
         later = [row for row in page if str(row["updated"]) > newest]
         recent += later
         if len(later) < len(page):
@@ -160,6 +183,15 @@ async def _recent(api: Api, kind: Kind, newest: str) -> list[Raw]:
 def _signature(kind: Kind, row: Raw) -> bytes:
     passing = kind.ignored | kind.deep_fields | {"updated"}
     return encode({name: value for name, value in row.items() if name not in passing})
+
+
+async def check(api: Api) -> None:
+    """Ask something small that every Prefect answers to whoever may read.
+
+    Raises:
+        ServerError: it cannot be reached, refuses, or is no Prefect.
+    """
+    await api.read("/flows/count", {})
 
 
 async def server_version(api: Api) -> str | None:

@@ -59,11 +59,13 @@ class Server:
         return httpx.Response(201, json=self.variables[-1])
 
     def listing(self, path: str, request: httpx.Request) -> httpx.Response:
-        plain = {"/variables/count": len(self.variables), "/admin/version": "3.8.8"}
+        plain = {"/flows/count": 0, "/variables/count": len(self.variables), "/admin/version": "3.8.8", "/health": True}
         if path == "/variables/filter":
             return httpx.Response(200, json=self.variables[json.loads(request.content).get("offset", 0) :])
         if path.endswith("/filter"):
             return httpx.Response(200, json=[])
+        if path.endswith("/count"):
+            return httpx.Response(200, json=plain.get(path, 0))
         return httpx.Response(200, json=plain[path]) if path in plain else httpx.Response(404)
 
 

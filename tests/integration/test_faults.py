@@ -6,16 +6,21 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
+from bundle import servers
 from bundle.client import RetryPolicy
 from bundle.second_look import Patience
 from bundle.servers import Server
 from compare import compare
+from conftest import SETTINGS, ServerPool
 from environment import Size
 from moving import bundle_of, import_into
 from proxy import Fault, Faults, Kind, Proxy, Recorded, Script
@@ -98,3 +103,31 @@ def test_a_server_that_dies_for_good_ends_the_run_with_a_true_account(server_fac
     assert reasons["not-tried"] + reasons.get("waits-for", 0) > 100
     assert sum(reasons.values()) == len(small.records)
     assert import_into(destination.url, small).result.count("failed") == 0
+
+
+def test_a_server_that_is_restarted_is_waited_for(
+    source_server: Server, server_pool: ServerPool, small: Any, tmp_path: Path
+) -> None:
+    """When the server is killed in the middle and started again, the same run goes on and ends as a clean one."""
+    directory = tmp_path / "server"
+    first = servers.start(directory, settings=SETTINGS, database=server_pool.empty_database)
+    settings = SETTINGS | {"PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false"}
+    with ExitStack() as stack, ThreadPoolExecutor() as aside:
+
+        def restart() -> None:
+            first.signal(signal.SIGKILL)
+            first.stop()
+            stack.enter_context(servers.start(directory, settings=settings, port=first.port))
+
+        def at_write(request: Recorded) -> None:
+            if request.is_write and len(proxy.writes) == 80:
+                restarts.append(aside.submit(restart))
+
+        restarts: list[Future[None]] = []
+        with Proxy(first.url, on_request=at_write) as proxy:
+            imported = import_into(proxy.url, small, retries=RetryPolicy(budget_seconds=300), patience=PATIENCE)
+        restarts[0].result()
+
+        assert {outcome.state for outcome in imported.result.outcomes} <= {"succeeded", "skipped"}
+        assert compare(source_server.url, first.url) == []
+        assert import_into(first.url, small).sent.writes == 0

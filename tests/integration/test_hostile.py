@@ -19,10 +19,11 @@ import zstandard
 from click.testing import CliRunner
 
 from bundle import cli
+from bundle.canonical import make_record
 from bundle.cli import connection
-from bundle.container import open_bundle, write_bundle
+from bundle.container import open_bundle, write_bundle, write_file
 from bundle.errors import BundleError, BundleRejected
-from bundle.model import Count, Finding, Header
+from bundle.model import Count, Finding, Header, Placed
 
 CORPUS = Path(__file__).parents[2] / "fixtures" / "hostile"
 EXPECTED = json.loads((CORPUS / "expected.json").read_text())
@@ -194,6 +195,38 @@ def test_bombs_cost_little(bundle: str | Callable[[], bytes], tmp_path: Path) ->
     assert code in {0, 4}, done.stderr
     assert peak_kib < 256 * 1024
     assert seconds < 5
+
+
+# A bundle with nothing wrong but what it takes to hold all of it.
+HELD = MEASURED.replace(
+    "from bundle import cli\ncode = cli.run(sys.argv[1:])",
+    """
+from pathlib import Path
+from bundle.container import read_bundle
+from bundle.errors import Corrupt
+try:
+    read_bundle(Path(sys.argv[1]))
+    code = 0
+except Corrupt as error:
+    code = int("more memory than" in error.message)
+""",
+)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux to tell what a process held at most")
+def test_a_bomb_that_is_whole_is_not_held_in_memory(tmp_path: Path) -> None:
+    """A bundle is refused before its records take much more memory than its size can justify."""
+    path = tmp_path / "bomb.pxb"
+    records = (make_record(f"flow:{number:02}", {"x": [{"a": number}] * 150_000}, (), ()) for number in range(12))
+    placed = (Placed(0, record) for record in records)
+    write_file(Header(census={"flow": Count(12, 12, 0)}), placed, path, force=False)
+
+    done = subprocess.run([sys.executable, "-c", HELD, str(path)], capture_output=True, check=True, timeout=60)
+    is_refused, peak_kib, _ = map(float, done.stderr.decode().rpartition("\n")[2].split())
+
+    assert path.stat().st_size < MIB // 4
+    assert is_refused
+    assert peak_kib < 384 * 1024
 
 
 # What no file of the corpus can show

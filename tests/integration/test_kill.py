@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,12 +19,12 @@ from bundle.servers import Server
 from compare import compare
 from environment import Size
 from moving import export, written
-from proxy import Proxy, Recorded
+from proxy import Fault, Proxy, Recorded, Script
 
 Factory = Callable[[Size | None], Server]
 
-# Two points in every run, fifty and more when asked for.
-POINTS = int(os.environ.get("XFER_KILL_POINTS", "2"))
+# One point in every run, fifty and more when asked for.
+POINTS = int(os.environ.get("XFER_KILL_POINTS", "1"))
 
 
 @pytest.fixture(scope="module")
@@ -89,4 +90,48 @@ def test_a_killed_export_leaves_no_bundle(source_server: Server, tmp_path: Path)
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         assert process.wait(timeout=120) != 0
 
-    assert not (tmp_path / "env.pxb").exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sigterm_ends_an_import_with_its_account(
+    destination_server: Server, source_server: Server, bundle_file: Path
+) -> None:
+    """After SIGTERM what is on its way is awaited, and everything is accounted for; the next run finishes."""
+    process: subprocess.Popen[bytes] | None = None
+
+    def terminate(request: Recorded) -> None:
+        if request.is_write and len(proxy.writes) == 40 and process is not None:
+            process.terminate()
+
+    with Proxy(destination_server.url, on_request=terminate) as proxy:
+        command = _command("import", str(bundle_file), "--to", proxy.url, "--json", "--no-receipt")
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        answer, errors = process.communicate(timeout=120)
+
+    assert process.returncode == 130, errors.decode()
+    report = json.loads(answer)
+    assert report["error"]["code"] == "Interrupted"
+    assert report["summary"]["accounted_for"] == report["summary"]["total"]
+    assert 0 < report["summary"]["succeeded"] < 100
+    assert all(write.status for write in proxy.writes)
+    again = _command("import", str(bundle_file), "--to", destination_server.url, "--quiet", "--no-receipt")
+    assert subprocess.run(again, capture_output=True, timeout=120, check=False).returncode == 0
+    assert compare(source_server.url, destination_server.url) == []
+
+
+def test_a_second_sigterm_ends_at_once(destination_server: Server, bundle_file: Path) -> None:
+    """Whoever does not want to wait for what is on its way sends the signal again."""
+    process: subprocess.Popen[bytes] | None = None
+
+    def terminate(request: Recorded) -> None:
+        if request.is_write and len(proxy.writes) == 6 and process is not None:
+            process.terminate()
+
+    slow = Script(dict.fromkeys(range(5, 200), Fault("delay", seconds=60)))
+    with Proxy(destination_server.url, on_request=terminate, faults=slow) as proxy:
+        command = _command("import", str(bundle_file), "--to", proxy.url, "--no-receipt")
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            assert any(b"stopping" in line for line in process.stderr)
+            process.terminate()
+            assert process.wait(timeout=20) == -signal.SIGTERM

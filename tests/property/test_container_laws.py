@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bundle.canonical import encode, make_record, replace_all, resolve, walk
 from bundle.container import read_bundle, write_bundle
 from bundle.errors import BundleRejected
+from bundle.graph import place
 from bundle.model import Bundle, Count, Header, Placed, Reference, Secret
 
 TEXTS = st.one_of(
@@ -45,14 +46,9 @@ KINDS = st.sampled_from(["flow", "work-pool", "variable"])
 
 @st.composite
 def environments(draw: st.DrawFn) -> list[Placed]:
-    """Records of several waves, with references to what came before and secrets where null stands."""
+    """Records in their waves, with references to each other, in cycles too, and secrets where null stands."""
     bodies = draw(st.dictionaries(st.builds("{}:{}".format, KINDS, NAMES), BODIES, max_size=8))
-    waves = {key: draw(st.integers(0, 3)) for key in bodies}
-    placed: list[Placed] = []
-    for key in sorted(bodies, key=lambda key: (waves[key], key.partition(":")[0], key)):
-        earlier = [other for other in bodies if waves[other] <= waves[key]]
-        placed.append(Placed(waves[key], draw(records(key, bodies[key], earlier))))
-    return placed
+    return list(place([draw(records(key, bodies[key], sorted(bodies))) for key in bodies]))
 
 
 @st.composite
@@ -61,7 +57,7 @@ def records(draw: st.DrawFn, key: str, body: dict[str, Any], targets: list[str])
     texts = [pointer for pointer, value in places if isinstance(value, str)]
     nulls = [pointer for pointer, value in places if value is None]
     references = [
-        Reference(pointer, draw(st.sampled_from(targets)), draw(st.sampled_from(["uuid", "hex"])), offset)
+        Reference(pointer, draw(st.sampled_from(targets)), draw(st.sampled_from(["uuid", "hex", "name"])), offset)
         for pointer in (draw(st.lists(st.sampled_from(texts), max_size=3)) if texts else [])
         for offset in [draw(st.integers(0, len(resolve(body, pointer))))]
     ]

@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import functools
-import io
 from collections import Counter
 from typing import Any
 
-import httpx
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bundle.client import PrefectApi
-from bundle.container import read_bundle, write_bundle
-from bundle.exporter import export_environment
-from bundle.importer import Result, carry_out, prepare
-from bundle.model import Bundle
-from bundle.second_look import Patience
-from environment import PLANTS, Api, Canaries, Environment
+from bundle.importer import Result
 from fake_prefect import FakePrefect
-from moving import CREATED, target
+from offline import import_into, seeded
 
-HOWS = ("reset", "lost", "timeout", "busy", "too-many", "error", "gateway")
-PATIENCE = Patience(settle_seconds=0.02, pause_seconds=0.01)
-
-
-def _api(fake: FakePrefect) -> PrefectApi:
-    async def at_once(_seconds: float) -> None:
-        await asyncio.sleep(0)
-
-    return PrefectApi(target(fake.url), transport=fake.transport, sleep=at_once)
-
-
-@functools.cache
-def _bundle() -> Bundle:
-    """The whole seeded environment, exported from a fake server."""
-    fake = FakePrefect()
-    api = Api(fake.url)
-    api._http.close()
-    api._http = httpx.Client(base_url=fake.url, transport=fake.transport)
-    with api:
-        environment = Environment(api, Canaries())
-        for plant in PLANTS:
-            plant(environment)
-
-    async def run() -> Bundle:
-        async with _api(fake) as source:
-            exported = await export_environment(source, created=CREATED)
-        buffer = io.BytesIO()
-        write_bundle(exported.header, exported.records, buffer)
-        return read_bundle(io.BytesIO(buffer.getvalue()))
-
-    return asyncio.run(run())
+HOWS = ("reset", "lost", "timeout", "busy", "too-many", "error", "gateway", "race")
 
 
 class ImportMachine(RuleBasedStateMachine):
@@ -66,16 +26,12 @@ class ImportMachine(RuleBasedStateMachine):
         self.has_deleted = False
 
     def _import(self) -> Result:
-        async def run() -> Result:
-            async with _api(self.fake) as api:
-                return await carry_out(await prepare(_bundle(), api), api, patience=PATIENCE)
-
-        return asyncio.run(run())
+        return import_into(self.fake, seeded())
 
     @initialize()
     def begin(self) -> None:
         """Make the bundle before the first rule is timed."""
-        _bundle()
+        seeded()
 
     @rule(failures=st.dictionaries(st.integers(0, 230), st.sampled_from(HOWS), max_size=12))
     def import_with_failures(self, failures: dict[int, Any]) -> None:
@@ -85,7 +41,7 @@ class ImportMachine(RuleBasedStateMachine):
             self.fake.fail(number, how)
         result = self._import()
         self.fake.reset()
-        assert len(result.outcomes) == len(_bundle().records)
+        assert len(result.outcomes) == len(seeded().records)
 
     @rule(index=st.integers(0, 1000), value=st.integers())
     def edit_a_variable(self, index: int, value: int) -> None:
@@ -112,7 +68,7 @@ class ImportMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_comes_twice(self) -> None:
         """There are never more automations of a name than the bundle has."""
-        wanted = Counter(each.record.body["name"] for each in _bundle().records if each.record.kind == "automation")
+        wanted = Counter(each.record.body["name"] for each in seeded().records if each.record.kind == "automation")
         names = Counter(row["name"].split(" deployment ")[0] for row in self.fake.rows("automations"))
         allowed = Counter(name.split(" deployment ")[0] for name in wanted.elements())
         assert names <= allowed

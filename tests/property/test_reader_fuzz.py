@@ -361,7 +361,8 @@ def check_bundle(data: bytes, found: Read) -> None:
 def assert_writable(manifest: Manifest, records: tuple[Placed, ...]) -> None:
     names = Header.__struct_fields__
     output = io.BytesIO()
-    written = write_bundle(Header(**{name: getattr(manifest, name) for name in names}), records, output)
+    known = {name: value for name in names if (value := getattr(manifest, name)) is not msgspec.UNSET}
+    written = write_bundle(Header(**known), records, output)
     again = read(output.getvalue())
     assert again is not None
     assert again[1] == records

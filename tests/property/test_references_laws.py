@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle.model import Reference
-from bundle.references import NIL_ID, cut, put_back
+from bundle.references import NIL_ID, cut, put_back, template_names
 
 KNOWN = tuple(str(uuid.UUID(int=number << 64 | 0x4000_8000_0000_0000)) for number in range(1, 5))
 KEYS = {identifier: f"flow:f{position}" for position, identifier in enumerate(KNOWN)}
@@ -79,3 +80,9 @@ def test_a_body_without_known_ids_is_untouched(body: dict[str, object]) -> None:
 
     assert done.body == body
     assert done.found == ()
+
+
+@pytest.mark.parametrize("text", ["{{ variables.a " * 70_000, "{{ variables." + "a" * 1_000_000])
+def test_templates_that_do_not_end_cost_no_more_than_their_length(text: str) -> None:
+    """A megabyte of templates that were never closed is read in one go, and names nothing."""
+    assert list(template_names({"text": text})) == []

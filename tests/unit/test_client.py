@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from bundle.client import PrefectApi, RetryPolicy, Sent
-from bundle.errors import AccessDenied, BundleError, ProfileError, RequestRejected, Unreachable
+from bundle.errors import AccessDenied, BundleError, PlanLimit, ProfileError, RequestRejected, Unreachable
 from bundle.model import Api
-from bundle.profiles import SecretText, Target
+from bundle.profiles import Retries, SecretText, Target
 from bundle.throttle import Throttle
 
 CANARY = "pnu_CANARY0123456789"
@@ -387,6 +387,47 @@ def test_told_waits_of_a_429_are_not_an_outage() -> None:
     assert len(down.requests) == 2
 
 
+def test_the_retries_of_a_profile() -> None:
+    """PREFECT_CLIENT_MAX_RETRIES means as long as Prefect would insist; 0 means one attempt, whatever the fault."""
+    for fault in (status(502), status(503), status(429, Retry_After="1"), LOST, REFUSED):
+        none = FakeServer(fault, retries=Retries(most=0))
+        none.fail(get)
+        assert len(none.requests) == 1
+    few, many = (FakeServer(status(502), retries=Retries(most=most)) for most in (2, 7))
+    few.fail(get)
+    many.fail(get)
+    assert 2 < few.now <= 6
+    assert 200 <= many.now <= 254
+    assert RetryPolicy.of(Target(name="dev", url=URL)) == RetryPolicy()
+
+
+def test_the_jitter_of_a_profile() -> None:
+    """PREFECT_CLIENT_RETRY_JITTER_FACTOR says how much the waits vary; 0 makes them exact."""
+    exact = FakeServer(*[status(502)] * 3, ok(), retries=Retries(jitter=0.0))
+    exact.run(get)
+    assert exact.waits == [0.1, 0.2, 0.4]
+    half = FakeServer(status(502), ok(), retries=Retries(jitter=0.5))
+    half.run(get)
+    assert half.waits == pytest.approx([0.075])
+
+
+def test_further_codes_of_a_profile() -> None:
+    """PREFECT_CLIENT_RETRY_EXTRA_CODES are tried again, but no write that the server may have carried out."""
+    extra = Retries(codes=frozenset({404, 423}))
+    for step in (get, put):
+        server = FakeServer(status(404), status(423), ok(), retries=extra)
+        server.run(step)
+        assert len(server.requests) == 3
+    once = FakeServer(status(423), ok(), retries=extra)
+    assert isinstance(once.fail(create), RequestRejected)
+    assert len(once.requests) == 1
+
+
+def test_the_timeout_of_a_profile_is_not_cut_short() -> None:
+    """A profile may wait for an answer longer than we would."""
+    assert RetryPolicy.of(Target(name="dev", url=URL, timeout_seconds=600.0)).deadline_seconds == 1200.0
+
+
 # -- CSRF -------------------------------------------------------------------------------------------------------------
 
 
@@ -470,14 +511,51 @@ def test_other_failures_of_the_token_are_the_answer() -> None:
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_redirects_are_not_followed(code: int) -> None:
-    """A redirect is an error that names the target, and not where it points."""
-    server = FakeServer(status(code, Location="http://evil.test/trap"))
+@pytest.mark.parametrize(
+    "there", ["http://evil.test/trap", "http://u:p@server.test:4200/x", "", "http://[/", "//evil/x"]
+)
+def test_redirects_to_elsewhere_are_not_followed(code: int, there: str) -> None:
+    """A redirect to another server is an error that names the target, and not where it points."""
+    server = FakeServer(status(code, Location=there))
     error = server.fail(get)
     assert len(server.requests) == 1
     assert "server.test:4200" in str(error)
     assert "evil" not in f"{error} {error.hint}"
     assert "final URL" in str(error.hint)
+
+
+@pytest.mark.parametrize("code", [307, 308])
+@pytest.mark.parametrize("there", ["/elsewhere/api/flows/count", "http://SERVER.test:4200/elsewhere/api/flows/count"])
+def test_redirects_on_the_same_server_are_followed(code: int, there: str) -> None:
+    """A redirect that keeps method and body and stays on the server is followed, and counted."""
+    server = FakeServer(status(code, Location=there), ok(7), auth="bearer", credentials=SecretText(CANARY))
+    assert server.run(read) == 7
+    first, second = server.requests
+    assert str(second.url) == "http://server.test:4200/elsewhere/api/flows/count"
+    assert (second.method, second.content) == (first.method, first.content)
+    assert second.headers["authorization"] == f"Bearer {CANARY}"
+    assert server.sent == Sent(reads=2)
+
+
+def test_redirects_end() -> None:
+    """A server that redirects in a circle is given up."""
+    server = FakeServer(status(307, Location="/prefix/api/health"))
+    assert "redirected" in str(server.fail(get))
+    assert len(server.requests) == 4
+
+
+@pytest.mark.parametrize("code", [301, 302, 307, 308])
+def test_a_redirect_to_https_says_what_to_set(code: int) -> None:
+    """The usual redirect, to https on the same host, is not followed, but the URL to set is said."""
+    server = FakeServer(status(code, Location="https://server.test/prefix/api/flows/count?x=1"))
+    assert server.fail(read).hint == "set PREFECT_API_URL to https://server.test/prefix/api"
+    assert len(server.requests) == 1
+
+
+def test_a_proxy_that_wants_a_password_is_named() -> None:
+    """A 407, and a refused tunnel, point at the variables of the proxy."""
+    assert "https_proxy" in str(FakeServer(status(407)).fail(get).hint)
+    assert "https_proxy" in str(FakeServer(httpx.ProxyError("407")).fail(get).hint)
 
 
 def test_large_answers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -617,13 +695,29 @@ def test_detail_never_repeats_what_was_sent(sent: Any, text: str, is_kept: bool)
 
 
 @pytest.mark.parametrize(
-    "text", ["You have reached the maximum number of deployments", "Your plan does not support hybrid work pools"]
+    ("text", "is_full"),
+    [
+        ("You have reached the maximum number of deployments", True),
+        ("Your plan does not support hybrid work pools", False),
+    ],
 )
-def test_tier_limits_are_refusals(text: str) -> None:
-    """A 403 about a limit of the plan concerns one object, not the access."""
+def test_limits_of_a_plan_are_told_from_denied_access(text: str, *, is_full: bool) -> None:
+    """A 403 about a limit of the plan concerns one kind of object, not the access."""
     error = FakeServer(status(403, {"detail": text})).fail(create)
-    assert type(error) is RequestRejected
-    assert (error.status, error.detail) == (403, text)
+    assert isinstance(error, PlanLimit)
+    assert (error.status, error.detail, error.is_full) == (403, text, is_full)
+    assert "choose a higher plan" in error.hint
+
+
+@pytest.mark.parametrize(
+    "answer", [{"detail": [{"msg": "Maximum Number"}]}, {"exception_message": "maximum number of x"}]
+)
+def test_limits_of_a_plan_are_known_in_any_form(answer: Any) -> None:
+    """The words count wherever they stand in the answer, and also where they repeat a value that was sent."""
+    server = FakeServer(status(403, answer))
+    error = server.fail(lambda api: api.write("POST", "/x/", {"description": "number of x"}, repeatable=True))
+    assert isinstance(error, PlanLimit)
+    assert error.detail == "the workspace holds as many of these as its plan allows"
 
 
 @pytest.mark.parametrize(
@@ -635,6 +729,40 @@ def test_denied_access_names_the_profile(credentials: SecretText | None, hint: s
     error = server.fail(get)
     assert isinstance(error, AccessDenied)
     assert hint in str(error.hint)
+
+
+CLOUD = Target(name="c", url=f"https://api.prefect.cloud/api/{WORKSPACE}")
+
+
+async def delete(api: PrefectApi) -> Any:
+    return await api.write("DELETE", "/flows/1", repeatable=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "step", "attempts"),
+    [(CLOUD, create, 8), (CLOUD, put, 8), (CLOUD, delete, 1), (CLOUD, get, 1), (CLOUD, read, 1), (None, create, 1)],
+)
+def test_cloud_may_not_find_yet_what_was_just_made(target: Target | None, step: Step, attempts: int) -> None:
+    """A write to Cloud that finds nothing is tried again for some seconds, a deletion, a read and a server are not."""
+    server = FakeServer(status(404), target=target)
+    error = server.fail(step)
+    assert isinstance(error, RequestRejected)
+    assert (error.status, len(server.requests)) == (404, attempts)
+    assert server.now < 10
+
+
+def test_what_cloud_finds_late_is_done_once() -> None:
+    """A creation that must not be repeated is repeated after a 404, since nothing was done."""
+    server = FakeServer(status(404), status(404), ok({"id": "1"}), target=CLOUD)
+    assert server.run(create) == {"id": "1"}
+    assert len(server.requests) == 3
+
+
+def test_a_request_that_is_too_large_is_called_so() -> None:
+    """A 413 says what is wrong and what to do."""
+    error = FakeServer(status(413)).fail(create)
+    assert "the request is too large, status 413" in str(error)
+    assert "smaller" in error.hint
 
 
 def _faults() -> Iterable[Answer]:
@@ -677,11 +805,11 @@ def test_accepted_fields() -> None:
     schema: dict[str, Any] = {"properties": {"name": {}}}
     document = {"paths": {"/flows/": {"post": {"requestBody": {"content": {"application/json": {"schema": schema}}}}}}}
 
-    async def step(api: PrefectApi) -> frozenset[str] | None:
+    async def step(api: PrefectApi) -> tuple[str, ...] | None:
         accepted = await api.accepted_fields()
-        return None if accepted is None else accepted.for_("POST", "/flows/")
+        return None if accepted is None else accepted.judge("POST", "/flows/", {"name": 1, "any": 1}).unknown
 
-    assert FakeServer(ok(document)).run(step) == {"name"}
+    assert FakeServer(ok(document)).run(step) == ("/any",)
     assert FakeServer(status(404)).run(step) is None
     cloud = FakeServer(ok(document), target=Target(name="c", url=f"https://api.prefect.cloud/api/{WORKSPACE}"))
     assert cloud.run(step) is None
@@ -785,9 +913,10 @@ def test_settings_that_cannot_work_are_refused_on_entering() -> None:
     target = Target(name="dev", url="https://server.test/api", ca_file="/nowhere/ca.pem")
     with pytest.raises(ProfileError, match=r'profile "dev": the CA file /nowhere/ca\.pem'):
         asyncio.run(enter(PrefectApi(target)))
-    with pytest.raises(ProfileError, match="the proxy is not a valid") as caught:
-        asyncio.run(enter(PrefectApi(Target(name="dev", url=URL), proxy=SecretText(f"gopher://u:{CANARY}@h"))))
-    assert CANARY not in "".join(traceback.format_exception(caught.value))
+    for proxy, message in (("gopher", "the proxy is not a valid"), ("socks5", "SOCKS proxy")):
+        with pytest.raises(ProfileError, match=message) as caught:
+            asyncio.run(enter(PrefectApi(Target(name="dev", url=URL), proxy=SecretText(f"{proxy}://u:{CANARY}@h"))))
+        assert CANARY not in "".join(traceback.format_exception(caught.value))
 
 
 def test_use_outside_the_context_is_a_bug() -> None:

@@ -33,13 +33,16 @@ from bundle.container import (
 from bundle.container.archive import pack
 from bundle.container.ledger import KeySet
 from bundle.container.manifest import decode_record
+from bundle.container.shelf import Shelf
 from bundle.errors import BundleError, Corrupt, OutputError, UnsupportedFormat
 from bundle.model import Count, Header, LeftOut, Manifest, Placed, Record, Reference, Secret
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "fixtures" / "golden" / "format-1.0.pxb"
+GOLDEN_EXTERNAL = ROOT / "fixtures" / "golden" / "format-1.1.pxb"
 GOLDEN_PLAIN = zstandard.ZstdDecompressor().decompressobj().decompress(GOLDEN.read_bytes())
 GOLDEN_DIGEST = "9b7846e6f13838d8161052b435b51989370b3893fa0d543996109b19be9e588f"
+GOLDEN_EXTERNAL_DIGEST = "b97bcb993e78ef2004d185b9313fca39ad2e07a07630142ec929606caa669080"
 
 Json = dict[str, Any]
 Change = Callable[[Json], object]
@@ -288,15 +291,46 @@ def test_golden_bundle_is_read() -> None:
     assert [slot.type for slot in bundle.manifest.secrets] == ["string", "string", "array"]
 
 
+def test_golden_bundle_with_external_resources_is_read() -> None:
+    """The golden bundle of format 1.1 reads as on the day it was made, and names what it does not hold."""
+    bundle = read_bundle(GOLDEN_EXTERNAL)
+
+    assert bundle.manifest.content_digest == GOLDEN_EXTERNAL_DIGEST
+    assert bundle.manifest.external == ("block:docker-container/base", "work-pool:k8s")
+    assert [each.version for each in bundle.manifest.requires] == ["1.0", "1.1"]
+
+
 def test_golden_script_does_not_overwrite() -> None:
     """The script that made the golden bundle refuses to make it again."""
-    before = GOLDEN.read_bytes()
+    before = GOLDEN_EXTERNAL.read_bytes()
     done = subprocess.run(
         [sys.executable, ROOT / "fixtures" / "make_golden.py"], capture_output=True, check=False, text=True
     )
 
-    assert (done.returncode, GOLDEN.read_bytes()) == (1, before)
+    assert (done.returncode, GOLDEN_EXTERNAL.read_bytes()) == (1, before)
     assert "already exists" in done.stderr
+
+
+def _referring(*external: str, target: str = "work-pool:k8s") -> bytes:
+    placed = [Placed(0, make_record("deployment:a/b", {"pool": ""}, [Reference("/pool", target)], []))]
+    output = io.BytesIO()
+    write_bundle(Header(census={"deployment": Count(1, 1, 0)}, external=external), placed, output)
+    return output.getvalue()
+
+
+def test_a_bundle_names_the_resources_that_it_does_not_hold() -> None:
+    """A reference may point outside, where the manifest says so; the format is then 1.1, else 1.0."""
+    manifest = read_bundle(io.BytesIO(_referring("work-pool:k8s"))).manifest
+
+    assert (manifest.format, manifest.external) == ("1.1", ("work-pool:k8s",))
+    assert read_bundle(io.BytesIO(bundle_of(*SAMPLE))).manifest.format == "1.0"
+
+
+@pytest.mark.parametrize("external", [(), ("work-pool:other",), ("work-pool:k8s", "work-pool:other")])
+def test_external_resources_are_exactly_those_referred_to(external: tuple[str, ...]) -> None:
+    """What the manifest calls external is what records refer to and do not find."""
+    with pytest.raises(ValueError, match="refer"):
+        _referring(*external)
 
 
 def test_reader_gives_records_once() -> None:
@@ -611,14 +645,16 @@ def test_bombs_are_refused_at_low_cost() -> None:
         (Limits(depth=3), "deeper than 3"),
         (Limits(depth=1), "deeper than 1"),
         (Limits(values=30), "more than 30"),
-        (Limits(open_references=0), "too many references"),
+        (Limits(inner_references=0), "too many references"),
     ],
 )
 def test_limits_hold(limits: Limits, why: str) -> None:
     """Each limit refuses a bundle beyond it."""
-    cycle = Placed(2, make_record("automation:a", {"x": "", "y": [[1]] * 40}, [Reference("/x", "automation:b")], []))
-    records = (*SAMPLE, cycle, Placed(2, make_record("automation:b", {}, [], [])))
-    refused(bundle_of(*records), why, limits)
+    cycle = (
+        make_record("automation:a", {"x": "", "y": [[1]] * 40}, [Reference("/x", "automation:b")], []),
+        make_record("automation:b", {"x": ""}, [Reference("/x", "automation:a")], []),
+    )
+    refused(bundle_of(*SAMPLE, *(Placed(2, each) for each in cycle)), why, limits)
 
 
 @pytest.mark.parametrize(
@@ -925,9 +961,10 @@ def test_installed_schemas_come_first(tmp_path: Path, monkeypatch: pytest.Monkey
     assert schema.load(schema.RECORD) == b"{}"
 
 
-def test_golden_manifest_fits_its_schema() -> None:
-    """The golden bundle's manifest and records fit the published schemas."""
-    members = unpacked(GOLDEN.read_bytes())
+@pytest.mark.parametrize("golden", [GOLDEN, GOLDEN_EXTERNAL])
+def test_golden_manifest_fits_its_schema(golden: Path) -> None:
+    """A golden bundle's manifest and records fit the published schemas."""
+    members = unpacked(golden.read_bytes())
     records = b"".join(data for name, data in members.items() if name.startswith("resources/")).splitlines()
 
     assert validator(schema.MANIFEST).is_valid(msgspec.json.decode(members["manifest.json"]))
@@ -937,12 +974,107 @@ def test_golden_manifest_fits_its_schema() -> None:
 def test_key_set_knows_what_was_added() -> None:
     """A key set grows, and knows exactly its members."""
     keys = KeySet()
-    added = [keys.add(f"flow:{number}") for number in range(5000)]
+    added = [keys.add(keys.number(f"flow:{number}")) for number in range(5000)]
 
     assert all(added)
-    assert not any(keys.add(f"flow:{number}") for number in range(5000))
+    assert not any(keys.add(keys.number(f"flow:{number}")) for number in range(5000))
     assert all(keys.number(f"flow:{number}") in keys for number in range(5000))
     assert not any(keys.number(f"block:{number}") in keys for number in range(5000))
+
+
+@pytest.mark.parametrize("sizes", [(3, 700), (700, 3), (0, 5), (5, 0)])
+def test_key_sets_can_be_joined(sizes: tuple[int, int]) -> None:
+    """Whichever of two sets is the larger, the joined one knows the members of both."""
+    one, other = KeySet(), KeySet()
+    numbers = [KeySet.number(f"flow:{number}") for number in range(sum(sizes))]
+    for number in numbers[: sizes[0]]:
+        one.add(number)
+    for number in numbers[sizes[0] :]:
+        other.add(number)
+
+    joined = one.joined(other)
+
+    assert sorted(joined) == sorted(numbers)
+    assert all(number in joined for number in numbers)
+
+
+def _inside(*references: tuple[str, str, str]) -> bytes:
+    """A bundle of automations a, b and c in one wave, with some references from one to another."""
+    records = []
+    for name in "abc":
+        own = [each for each in references if each[0] == name]
+        body = {target: "" for _, target, _ in own}
+        found = [Reference(f"/{target}", f"automation:{target}", form) for _, target, form in own]  # type: ignore[arg-type]
+        records.append(Placed(0, make_record(f"automation:{name}", body, found, [])))
+    return bundle_of(*records)
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        [("a", "b", "uuid"), ("b", "a", "uuid")],
+        [("a", "b", "uuid"), ("b", "c", "uuid"), ("c", "a", "uuid")],
+        [("a", "b", "uuid"), ("b", "c", "name"), ("c", "a", "name")],
+        [("a", "a", "uuid")],
+        [("a", "b", "name")],
+    ],
+)
+def test_a_cycle_may_stand_in_one_wave(references: list[tuple[str, str, str]]) -> None:
+    """Members of one cycle refer to each other in one wave, also where it goes by names."""
+    assert len(read_bundle(io.BytesIO(_inside(*references))).records) == 3
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        [("a", "b", "uuid")],
+        [("b", "a", "uuid")],
+        [("a", "b", "uuid"), ("b", "a", "uuid"), ("a", "c", "uuid")],
+        [("a", "b", "uuid"), ("b", "c", "name")],
+    ],
+)
+def test_what_is_in_no_cycle_does_not_stand_in_one_wave(references: list[tuple[str, str, str]]) -> None:
+    """A reference inside a wave that is in no cycle is refused: its target belongs into an earlier wave."""
+    with pytest.raises(ValueError, match="in no cycle"):
+        _inside(*references)
+
+
+LARGE = {"properties": {f"p{number}": {"title": f"p{number}", "type": "string"} for number in range(40)}}
+
+
+def test_equal_parts_of_records_are_kept_once() -> None:
+    """What repeats itself in a bundle takes memory once, also inside parts that differ otherwise."""
+    bodies = [{"name": str(number), "schema": {**LARGE, "title": str(number)}} for number in range(3)]
+    placed = [Placed(0, make_record(f"flow:{body['name']}", body, [], [])) for body in bodies]
+
+    records = [each.record for each in read_bundle(io.BytesIO(bundle_of(*placed))).records]
+
+    assert [record.body for record in records] == bodies
+    assert len({id(record.body["schema"]["properties"]) for record in records}) == 1
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        make_record("flow:a", {"x": [1.5] * 2000}, [], []),
+        make_record("flow:a", {"x": [{}] * 500}, [], []),
+        make_record("flow:a", {"x": "a" * 100_000}, [], []),
+        make_record("flow:a", {"x": ""}, [Reference("/x", "flow:a")] * 500, []),
+        make_record(
+            "flow:a", {str(n): None for n in range(300)}, [], [Secret(f"/{n}", "s", "string") for n in range(300)]
+        ),
+        make_record("flow:" + "a" * 50_000, {}, [], []),
+    ],
+    ids=["values", "objects", "text", "references", "secrets", "key"],
+)
+def test_records_in_memory_are_in_proportion_to_the_file(record: Record) -> None:
+    """Everything that takes memory counts, and more of it is taken the more was read."""
+    shelf = Shelf(Limits(memory_bytes=50_000, memory_ratio=10))
+    assert shelf.put(record, read_bytes=100_000) == record
+
+    shelf = Shelf(Limits(memory_bytes=50_000, memory_ratio=10))
+    with pytest.raises(ValueError, match="more memory"):
+        shelf.put(record, read_bytes=100)
 
 
 def test_reader_is_what_open_bundle_gives() -> None:

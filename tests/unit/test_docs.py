@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 import bundle
+from bundle.activation import SWITCH_REASONS
 from bundle.cli import COMMANDS
 from bundle.errors import ExitCode
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
 from bundle.plan import REASONS
+from bundle.profiles import CONNECTION_SETTINGS
 from bundle.rollback import ROLLBACK_REASONS
+from bundle.surface import SURFACE_CODES
 
 ROOT = Path(__file__).parents[2]
 CLI = (ROOT / "docs" / "cli.md").read_text()
@@ -32,6 +35,8 @@ def table(text: str, heading: str) -> dict[str, str]:
     [
         ("Reason codes", REASONS),
         ("Rollback", ROLLBACK_REASONS),
+        ("Cutover", SWITCH_REASONS),
+        ("What it would run", SURFACE_CODES),
         ("Findings", FINDING_CODES),
         ("Left out", LEFT_OUT_REASONS),
     ],
@@ -70,3 +75,9 @@ def test_python_interface_is_there() -> None:
     assert all(callable(getattr(bundle, name)) and name in dir(bundle) for name in names)
     with pytest.raises(AttributeError, match="nonsense"):
         _ = bundle.nonsense
+
+
+def test_settings_are_documented() -> None:
+    """docs/profiles.md lists exactly the connection settings that are read."""
+    page = (ROOT / "docs" / "profiles.md").read_text()
+    assert table(page, "Settings").keys() == set(CONNECTION_SETTINGS)

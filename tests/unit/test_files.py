@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,23 @@ import pytest
 
 from bundle.errors import OutputError
 from bundle.files import atomic, check_target
+
+
+@pytest.fixture(autouse=True, params=["nameless", "named"])
+def draft(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test holds for systems that have files without a name, and for others."""
+    if request.param == "named":
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    return str(request.param)
+
+
+def has_nameless_files(directory: Path) -> bool:
+    """Whether the system of this test run has files without a name in this directory."""
+    try:
+        os.close(os.open(directory, os.O_TMPFILE | os.O_WRONLY))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def test_a_file_appears_whole_and_private(tmp_path: Path) -> None:
@@ -137,6 +156,7 @@ def test_a_file_system_without_links_is_served(
     def refuse(*_: Any) -> None:
         raise OSError(code, "refused")
 
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     monkeypatch.setattr(os, "link", refuse)
     if works:
         with atomic(tmp_path / "x", force=False) as file:
@@ -146,3 +166,33 @@ def test_a_file_system_without_links_is_served(
             pass
 
     assert [path.name for path in tmp_path.iterdir()] == (["x"] if works else [])
+
+
+WRITE = """
+import sys, time
+from pathlib import Path
+from bundle.files import atomic
+with atomic(Path(sys.argv[1]), force=len(sys.argv) > 2) as file:
+    file.write(b"half of it")
+    file.flush()
+    print("written", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("draft", ["nameless"], indirect=True)
+@pytest.mark.parametrize("force", [False, True])
+def test_a_killed_process_leaves_nothing(tmp_path: Path, *, force: bool) -> None:
+    """After kill -9 in the middle of writing, the directory is as it was."""
+    if not has_nameless_files(tmp_path):
+        pytest.skip("here a file has a name, which stays")
+    if force:
+        (tmp_path / "x").write_bytes(b"old")
+    before = list(tmp_path.iterdir())
+    command = [sys.executable, "-c", WRITE, str(tmp_path / "x"), *(["force"] if force else [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"written\n"
+        process.kill()
+
+    assert list(tmp_path.iterdir()) == before

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bundle.openapi import Accepted, parse_openapi
+from bundle.openapi import Accepted, Verdict, parse_openapi
 
 
 def _body(schema: Any) -> dict[str, Any]:
@@ -17,10 +17,15 @@ def _reference(name: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def _constant(value: str, **more: Any) -> dict[str, Any]:
+    return {"properties": {"type": {"const": value}, **more}, "type": "object"}
+
+
 DOCUMENT: dict[str, Any] = {
     "servers": [{"url": "/api"}],
     "paths": {
         "/deployments/": {"post": _body(_reference("DeploymentCreate"))},
+        "/automations/": {"post": _body(_reference("AutomationCreate"))},
         "/work_pools/{name}": {"patch": _body(_reference("PoolUpdate")), "get": {}},
         "/flow_runs/{id}/labels": {"patch": _body({"type": "object", "additionalProperties": True})},
         "/logs/": {"post": _body({"type": "array", "items": _reference("Options")})},
@@ -33,15 +38,31 @@ DOCUMENT: dict[str, Any] = {
                     "name": {"type": "string"},
                     "concurrency_options": {"anyOf": [_reference("Options"), {"type": "null"}]},
                     "schedules": {"type": "array", "items": _reference("Schedule")},
-                }
+                    "parameters": {"type": "object"},
+                    "labels": {"properties": {"owner": {}}, "additionalProperties": {}},
+                },
+                "required": ["name", "flow_id"],
             },
-            "Options": {"properties": {"collision_strategy": {"type": "string"}}},
+            "Options": {
+                "properties": {"collision_strategy": {"type": "string", "enum": ["ENQUEUE"]}},
+                "required": ["collision_strategy"],
+            },
             "Schedule": {"properties": {"schedule": {"anyOf": [_reference("Cron"), _reference("Interval")]}}},
-            "Cron": {"properties": {"cron": {}, "timezone": {}}},
-            "Interval": {"properties": {"interval": {}, "timezone": {}}},
+            "Cron": {"properties": {"cron": {}, "timezone": {}}, "required": ["cron"]},
+            "Interval": {"properties": {"interval": {"type": "number"}, "timezone": {}}, "required": ["interval"]},
             "Base": {"properties": {"description": {}}},
             "PoolUpdate": {"allOf": [_reference("Base"), {"properties": {"is_paused": {}}}]},
             "Loop": {"anyOf": [_reference("Loop"), {"properties": {"end": {}}}]},
+            "AutomationCreate": {
+                "properties": {
+                    "actions": {"type": "array", "items": {"anyOf": [_reference("Run"), _reference("Nothing")]}},
+                    "trigger": {"oneOf": [_reference("Event"), _reference("Compound")]},
+                }
+            },
+            "Run": _constant("run", deployment_id={}),
+            "Nothing": _constant("nothing"),
+            "Event": _constant("event", match={"type": "object"}),
+            "Compound": _constant("compound", triggers={"type": "array", "items": _reference("Event")}),
         }
     },
 }
@@ -52,19 +73,48 @@ def accepted() -> Accepted:
     return parse_openapi(DOCUMENT)
 
 
-def test_names_the_properties_of_a_body(accepted: Accepted) -> None:
-    """A body given by reference yields the property names of its model."""
-    assert accepted.for_("POST", "/deployments/") == frozenset({"name", "concurrency_options", "schedules"})
+@pytest.mark.parametrize(
+    ("body", "unknown"),
+    [
+        ({"name": "x"}, ()),
+        ({"name": "x", "slug~/": 1}, ("/slug~0~1",)),
+        ({"concurrency_options": {"collision_strategy": "ENQUEUE", "grace": 1}}, ("/concurrency_options/grace",)),
+        ({"concurrency_options": None}, ()),
+        ({"schedules": [{}, {"slug": "s", "schedule": {"cron": "x"}}]}, ("/schedules/1/slug",)),
+        ({"schedules": [{"schedule": {"interval": 1, "day_or": True}}]}, ("/schedules/0/schedule/day_or",)),
+        ({"parameters": {"anything": {"goes": 1}}, "labels": {"owner": 1, "any": 2}}, ()),
+    ],
+)
+def test_fields_without_a_place_are_named(accepted: Accepted, body: Any, unknown: tuple[str, ...]) -> None:
+    """Unknown fields are found at any depth: in lists, in unions, not in free-form objects."""
+    found = accepted.judge("POST", "/deployments/", body)
+    assert (found.unknown, found.refused) == (unknown, ())
 
 
-def test_unites_what_a_model_is_made_of(accepted: Accepted) -> None:
-    """Parts joined by allOf count as one model, and the method's case does not matter."""
-    assert accepted.for_("patch", "/work_pools/{name}") == frozenset({"description", "is_paused"})
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        ({"concurrency_options": {"collision_strategy": "CANCEL_OLD"}}, ("/concurrency_options",)),
+        ({"schedules": {"a": 1}}, ("/schedules",)),
+        ({"schedules": [{"schedule": {"rrule": "x"}}]}, ("/schedules/0/schedule",)),
+        ({"name": ["x"], "parameters": "text"}, ("/name", "/parameters")),
+    ],
+)
+def test_values_of_no_known_shape_are_named(accepted: Accepted, body: Any, refused: tuple[str, ...]) -> None:
+    """A value that no alternative takes is refused where it stands."""
+    assert accepted.judge("POST", "/deployments/", body).refused == refused
 
 
-def test_parameter_names_do_not_matter(accepted: Accepted) -> None:
-    """Routes are compared by where their parameters stand, not by what those are called."""
-    assert accepted.for_("PATCH", "/work_pools/{work_pool_name}") == frozenset({"description", "is_paused"})
+def test_alternatives_are_told_apart_by_their_constants(accepted: Accepted) -> None:
+    """A field is judged by the model that its object names, and an object of no model is refused."""
+    event = {"type": "event", "match": {"a": "b"}}
+    body = {
+        "trigger": {"type": "compound", "triggers": [event, {"type": "metric"}], "match": {}},
+        "actions": [{"type": "nothing", "deployment_id": "x"}, {"type": "run", "deployment_id": "x"}, {"type": "new"}],
+    }
+    found = accepted.judge("POST", "/automations/", body)
+    assert found.unknown == ("/trigger/match", "/actions/0/deployment_id")
+    assert found.refused == ("/trigger/triggers/1", "/actions/2")
 
 
 @pytest.mark.parametrize(
@@ -73,22 +123,27 @@ def test_parameter_names_do_not_matter(accepted: Accepted) -> None:
         (("concurrency_options",), {"collision_strategy"}),
         (("schedules",), {"schedule"}),
         (("schedules", "schedule"), {"cron", "interval", "timezone"}),
-        (("name",), None),
-        (("nowhere",), None),
-        (("nowhere", "deeper"), None),
+        (("name",), set()),
+        (("nowhere", "deeper"), set()),
     ],
 )
-def test_nested_models(accepted: Accepted, steps: tuple[str, ...], expected: set[str] | None) -> None:
+def test_names_of_nested_models(accepted: Accepted, steps: tuple[str, ...], expected: set[str]) -> None:
     """Nested models are reached through null alternatives, lists and unions."""
-    assert accepted.nested("POST", "/deployments/", *steps) == expected
+    assert accepted.names("POST", "/deployments/", *steps) == expected
+
+
+def test_parts_joined_by_all_of_are_one_model(accepted: Accepted) -> None:
+    """Neither the method's case nor what a parameter of the path is called matters."""
+    body = {"description": "", "is_paused": True, "type": "x"}
+    assert accepted.judge("patch", "/work_pools/{any}", body) == Verdict(unknown=("/type",))
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/nowhere/"), ("GET", "/work_pools/{name}"), ("PATCH", "/flow_runs/{id}/labels")]
 )
-def test_unknown_is_none(accepted: Accepted, method: str, path: str) -> None:
-    """Unknown routes, routes without a body and free-form bodies all say: not known."""
-    assert accepted.for_(method, path) is None
+def test_what_is_not_told_fits(accepted: Accepted, method: str, path: str) -> None:
+    """Unknown routes, routes without a body and free-form bodies find no fault."""
+    assert accepted.judge(method, path, {"any": {"thing": [1]}}) == Verdict()
 
 
 def test_offers_tells_routes_apart_from_bodies(accepted: Accepted) -> None:
@@ -97,14 +152,15 @@ def test_offers_tells_routes_apart_from_bodies(accepted: Accepted) -> None:
     assert not accepted.offers("DELETE", "/work_pools/{x}")
 
 
-def test_list_bodies_count_as_their_items(accepted: Accepted) -> None:
-    """A body that is a list of models yields the properties of one item."""
-    assert accepted.for_("POST", "/logs/") == frozenset({"collision_strategy"})
+def test_list_bodies_are_judged_item_by_item(accepted: Accepted) -> None:
+    """A body that is a list of models is judged like a list inside a body."""
+    body = [{"collision_strategy": "ENQUEUE"}, {"collision_strategy": "ENQUEUE", "new": 1}]
+    assert accepted.judge("POST", "/logs/", body) == Verdict(unknown=("/1/new",))
 
 
 def test_circular_models_end(accepted: Accepted) -> None:
-    """A model that contains itself is read once."""
-    assert accepted.for_("POST", "/loop/") == frozenset({"end"})
+    """A model that is an alternative of itself is read once."""
+    assert accepted.judge("POST", "/loop/", {"end": 1, "start": 2}) == Verdict(unknown=("/start",))
 
 
 def test_prefix_before_every_path_is_understood() -> None:
@@ -128,4 +184,4 @@ def test_prefix_before_every_path_is_understood() -> None:
 )
 def test_wrong_shapes_mean_not_known(document: Any) -> None:
     """A document of the wrong shape raises nothing and says nothing."""
-    assert parse_openapi(document).for_("POST", "/x/") is None
+    assert parse_openapi(document).judge("POST", "/x/", {"a": [1], "b": {}}) == Verdict()

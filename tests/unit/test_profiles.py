@@ -9,19 +9,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from bundle.addresses import url_hint
+from bundle.embedded import hide
 from bundle.errors import ProfileError
 from bundle.paths import segment
 from bundle.profiles import (
+    Embedded,
     Profiles,
+    Retries,
     SecretText,
     Target,
-    environment_proxy,
     ignored_environment,
     load_profiles,
     resolve,
     same_server,
-    url_hint,
 )
+from bundle.proxies import environment_proxy
 
 CANARY = "pnu_CANARY0123456789"
 A, W = "11111111-2222-3333-4444-555555555555", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
@@ -195,12 +198,102 @@ def test_a_password_in_a_name_is_not_shown(name: str) -> None:
 
 
 def test_profile_without_a_url() -> None:
-    """A profile without a URL is refused with how to set it; an ephemeral one with how to serve it."""
-    empty, ephemeral = _refusal(PREFECT_API_URL=""), _refusal(PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED=1)
-    assert "config set PREFECT_API_URL" in str(empty.hint)
-    assert "prefect server start" in str(ephemeral.hint)
-    alias = _refusal(PREFECT_API_URL=None, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE="true")
-    assert alias.hint == ephemeral.hint
+    """A profile without a URL is refused with how to set it."""
+    assert "config set PREFECT_API_URL" in str(_refusal(PREFECT_API_URL="").hint)
+    off = _refusal(PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED="false")
+    assert "config set PREFECT_API_URL" in str(off.hint)
+
+
+# -- Without a server -------------------------------------------------------------------------------------------------
+
+
+def _started(**settings: Any) -> dict[str, str]:
+    """The variables that the server of a profile is started with."""
+    found = _target(PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED=True, **settings).embedded
+    assert found is not None
+    return {name: value.reveal() for name, value in found.variables}
+
+
+@pytest.mark.parametrize("name", ["PREFECT_SERVER_EPHEMERAL_ENABLED", "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"])
+def test_ephemeral_mode_means_the_data_of_the_profile(home: Path, name: str) -> None:
+    """A profile without a URL and with ephemeral mode on stands for the database in its own Prefect home."""
+    (home / ".prefect" / "profiles.toml").write_text(f'[profiles.a]\n{name} = "true"\nPREFECT_HOME = "~/other"\n')
+    profiles = _load(home)
+    own, usual = resolve(profiles, "a", {}), resolve(profiles, "ephemeral", {})
+    assert own.url == f"sqlite:///{home}/other/prefect.db"
+    assert usual.url == f"sqlite:///{home}/.prefect/prefect.db"
+    assert usual.embedded == Embedded((("PREFECT_HOME", SecretText(f"{home}/.prefect")),), 120.0)
+    elsewhere = resolve(_load(home, {"PREFECT_HOME": str(home / "third")}), "ephemeral", {})
+    assert elsewhere.url == f"sqlite:///{home}/third/prefect.db"
+    assert not same_server(own, usual)
+    assert same_server(usual, usual)
+
+
+def test_a_url_wins_over_ephemeral_mode() -> None:
+    """A profile with a URL uses it, whatever its ephemeral mode."""
+    assert _target(PREFECT_SERVER_EPHEMERAL_ENABLED=True).embedded is None
+
+
+def test_a_started_server_gets_the_settings_of_its_profile() -> None:
+    """Settings of the server go along, and no credentials for other servers, nor what would move or wake it."""
+    database = "postgresql+asyncpg://me:pw@db.test/prefect"
+    assert _started(
+        PREFECT_API_DATABASE_CONNECTION_URL=database,
+        PREFECT_SERVER_API_AUTH_STRING="u:p",
+        PREFECT_SERVER_API_PORT=4200,
+        PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED=True,
+        PREFECT_API_KEY=CANARY,
+        PREFECT_CLIENT_CUSTOM_HEADERS={"X": CANARY},
+        OTHER="x",
+    ) == {
+        "PREFECT_SERVER_API_AUTH_STRING": "u:p",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database,
+        "PREFECT_API_DATABASE_CONNECTION_URL": database,
+        "PREFECT_HOME": ".prefect",
+    }
+
+
+def test_a_relative_database_is_where_the_user_is(home: Path) -> None:
+    """The server runs elsewhere, so a database beside the user is named in full; absolute ones stay."""
+    text = '[profiles.a]\nPREFECT_SERVER_ALLOW_EPHEMERAL_MODE = 1\nPREFECT_SERVER_DATABASE_CONNECTION_URL = "{}"\n'
+    for url, place in (
+        ("sqlite+aiosqlite:///here.db", f"sqlite:///{home}/cwd/here.db"),
+        ("sqlite+aiosqlite:////srv/there.db?timeout=60", "sqlite:////srv/there.db"),
+        ("postgresql+asyncpg://me:p@ss/w@db.test:5433/prefect", "postgresql://db.test:5433/prefect"),
+    ):
+        (home / ".prefect" / "profiles.toml").write_text(text.format(url))
+        assert resolve(_load(home), "a", {}).url == place
+
+
+def test_a_database_in_parts() -> None:
+    """Host, port and name of a PostgreSQL database may be set one by one."""
+    parts = {"DRIVER": "postgresql+asyncpg", "HOST": "db.test", "NAME": "prefect", "PASSWORD": CANARY}
+    settings: dict[str, Any] = {f"PREFECT_SERVER_DATABASE_{name}": value for name, value in parts.items()}
+    target = _target(PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED=True, **settings)
+    assert target.url == "postgresql://db.test:5432/prefect"
+    assert CANARY not in repr(target)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite+aiosqlite:///:memory:", "sqlite+aiosqlite:///file::memory:?cache=shared", "sqlite+aiosqlite://"]
+)
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    """What is written into a database in memory is lost with the command, so such a profile is no place to go."""
+    error = _refusal(
+        PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED=True, PREFECT_SERVER_DATABASE_CONNECTION_URL=url
+    )
+    assert "in memory" in str(error)
+
+
+def test_what_a_started_server_says_is_shown_without_its_secrets() -> None:
+    """Passwords of the database and other secrets do not come back in the text of a failure."""
+    server = _started(
+        PREFECT_SERVER_DATABASE_CONNECTION_URL=f"postgresql+asyncpg://me:{CANARY}@db.test/prefect",
+        PREFECT_SERVER_API_AUTH_STRING="u:other secret",
+        PREFECT_LOGGING_LEVEL="INFO",
+    )
+    text = f"INFO: cannot reach postgresql://me:{CANARY}@db.test with u:other secret"
+    assert hide(text, server) == "INFO: cannot reach postgresql://me:***@db.test with ***"
 
 
 # -- Settings ---------------------------------------------------------------------------------------------------------
@@ -215,6 +308,9 @@ def test_every_connection_setting() -> None:
         PREFECT_API_SSL_CERT_FILE="/ca.pem",
         PREFECT_API_ENABLE_HTTP2="yes",
         PREFECT_API_REQUEST_TIMEOUT=7,
+        PREFECT_CLIENT_MAX_RETRIES="2",
+        PREFECT_CLIENT_RETRY_JITTER_FACTOR=0.5,
+        PREFECT_CLIENT_RETRY_EXTRA_CODES="404, 423",
         PREFECT_CLIENT_CSRF_SUPPORT_ENABLED="false",
         PREFECT_CLIENT_CUSTOM_HEADERS={"X-One": "1"},
     )
@@ -228,9 +324,11 @@ def test_every_connection_setting() -> None:
         ca_file="/ca.pem",
         http2=True,
         timeout_seconds=7.0,
+        retries=Retries(2, 0.5, frozenset({404, 423})),
         csrf=False,
     )
     assert target == expected
+    assert _target(PREFECT_CLIENT_RETRY_EXTRA_CODES=[404, 423]).retries.codes == {404, 423}
     assert _target(PREFECT_CLIENT_CUSTOM_HEADERS='{"X-One": "1"}').headers == expected.headers
 
 
@@ -265,6 +363,12 @@ def test_malformed_credentials_are_refused_unquoted(name: str, value: str) -> No
         ("PREFECT_API_REQUEST_TIMEOUT", CANARY),
         ("PREFECT_API_REQUEST_TIMEOUT", "0"),
         ("PREFECT_API_REQUEST_TIMEOUT", "nan"),
+        ("PREFECT_CLIENT_MAX_RETRIES", "-1"),
+        ("PREFECT_CLIENT_MAX_RETRIES", "1.5"),
+        ("PREFECT_CLIENT_MAX_RETRIES", "inf"),
+        ("PREFECT_CLIENT_RETRY_JITTER_FACTOR", CANARY),
+        ("PREFECT_CLIENT_RETRY_JITTER_FACTOR", "-0.1"),
+        ("PREFECT_CLIENT_RETRY_EXTRA_CODES", f"404,{CANARY}"),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", f"{{{CANARY}"),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", [CANARY]),
         ("PREFECT_CLIENT_CUSTOM_HEADERS", {"X": 1}),
@@ -285,7 +389,11 @@ def test_wrong_values_are_refused_unquoted(name: str, value: Any) -> None:
 @pytest.mark.parametrize(
     "url",
     [
+        f"https://app.prefect.cloud/account/{A}/workspace/{W}",
         f"https://app.prefect.cloud/account/{A}/workspace/{W}/dashboard",
+        f"https://app.prefect.cloud/account/{A}/workspace/{W}/runs?tab=all#top",
+        f"http://api.prefect.cloud/api/accounts/{A}/workspaces/{W}",
+        f"https://api.prefect.cloud/api/accounts/{A}/workspaces/{W}/flows/filter",
         f"https://api.prefect.cloud/api/account/{A}/workspace/{W}",
         f"https://api.prefect.cloud/accounts/{A}/workspaces/{W}",
         f"https://user:{CANARY}@api.prefect.cloud/accounts/{A}/workspaces/{W}",
@@ -307,6 +415,27 @@ def test_other_url_mistakes() -> None:
     assert own.hint == f"set PREFECT_API_URL to https://prefect.corp.test/api/accounts/{A}/workspaces/{W}"
     for url in ("http://", "http://h:port/api", "http://h/api?x=1", "http://h/a b", "http://[::1/api", "ftp://h/api"):
         assert "PREFECT_API_URL" in str(_refusal(PREFECT_API_URL=url))
+
+
+@pytest.mark.parametrize(
+    ("url", "right"),
+    [
+        ("https://app.private.prefect.cloud/account/{}/workspace/{}", "https://api.private.prefect.cloud/api"),
+        ("https://app.stg.prefect.dev/account/{}/workspace/{}/runs", "https://api.stg.prefect.dev/api"),
+        ("https://corp.test/api/accounts/{}/workspaces/{}/dashboard", "https://corp.test/api"),
+        ("https://corp.test:8443/gate/api/account/{}/workspace/{}", "https://corp.test:8443/gate/api"),
+    ],
+)
+def test_workspaces_elsewhere_are_corrected_too(url: str, right: str) -> None:
+    """Private and customer-managed Cloud have hosts of their own; the mistakes are the same."""
+    error = _refusal(PREFECT_API_URL=url.format(A, W))
+    assert error.hint == f"set PREFECT_API_URL to {right}/accounts/{A}/workspaces/{W}"
+
+
+@pytest.mark.parametrize("end", ["", "/", "///"])
+def test_a_slash_at_the_end_is_no_mistake(end: str) -> None:
+    """Slashes at the end of a URL mean nothing."""
+    assert _target(PREFECT_API_URL=CLOUD + end).url == CLOUD
 
 
 def test_cloud_is_recognised_by_its_path_on_any_host() -> None:
@@ -339,17 +468,23 @@ def test_url_hint_suggests_the_suffix() -> None:
     """Only a URL that does not look like an API's gets a hint."""
     assert "http://h:4200/api" in str(url_hint("http://h:4200/dashboard"))
     assert url_hint("http://h/prefix/api") is None
+    bare = f"https://corp.test/accounts/{A}/workspaces/{W}"
+    assert f"set PREFECT_API_URL to https://corp.test/api/accounts/{A}/workspaces/{W}" in str(url_hint(bare))
     assert url_hint(CLOUD) is None
 
 
 @pytest.mark.parametrize(
     ("environ", "expected"),
     [
-        ({"http_proxy": "http://p:1"}, "http://p:1"),
-        ({"HTTP_PROXY": "http://p:1"}, None),
+        ({"http_proxy": "http://p:1", "HTTP_PROXY": "http://p:2"}, "http://p:1"),
+        ({"HTTP_PROXY": "p:1"}, "http://p:1"),
+        ({"HTTP_PROXY": "http://p:1", "REQUEST_METHOD": "GET"}, None),
+        ({"https_proxy": "http://p:1"}, None),
         ({"ALL_PROXY": "http://p:2"}, "http://p:2"),
         ({"http_proxy": "http://p:1", "no_proxy": "other, .test"}, None),
         ({"http_proxy": "http://p:1", "NO_PROXY": "*"}, None),
+        ({"http_proxy": "http://p:1", "no_proxy": "server.test:4200"}, None),
+        ({"http_proxy": "http://p:1", "no_proxy": "server.test:4201"}, "http://p:1"),
         ({"http_proxy": "http://p:1", "no_proxy": "rver.test"}, "http://p:1"),
     ],
 )
@@ -357,6 +492,15 @@ def test_environment_proxy(environ: dict[str, str], expected: str | None) -> Non
     """The standard variables are read as other programs read them."""
     found = environment_proxy(environ, URL)
     assert (found.reveal() if found else None) == expected
+
+
+@pytest.mark.parametrize("pattern", ["10.1.0.0/16", "10.1.2.3", "10.1.2.3:4200", "fd00::/8", "[fd00::1]"])
+def test_networks_without_a_proxy(pattern: str) -> None:
+    """no_proxy may name addresses and networks, as many companies do."""
+    environ = {"http_proxy": "http://p:1", "no_proxy": f"elsewhere,{pattern}"}
+    host = "[fd00::1]" if "fd00" in pattern else "10.1.2.3"
+    assert environment_proxy(environ, f"http://{host}:4200/api") is None
+    assert environment_proxy(environ, "http://10.2.2.3:4200/api") is not None
 
 
 # -- Secrets ----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from bundle.report import account, schema, screen, text
 from bundle.report import json as as_json
 from bundle.report.account import Run
 from bundle.report.model import Report, Side
+from bundle.surface import Surface, Surfaces
 
 ROOT = Path(__file__).parents[2]
 DESTINATION = Side("prod", "http://prod.test/api")
@@ -117,6 +119,38 @@ def test_exit_code_of_an_import(states: list[tuple[str, str]], code: int) -> Non
     assert report.exit_code == code
 
 
+def test_failures_can_be_forgiven() -> None:
+    """With ``--on-error ignore`` a failure costs no exit code, but a server that is not there does; both are told."""
+    for reason, code in (("rejected", 0), ("unreachable", 5)):
+        outcomes = [outcome("flow:a", "failed", reason)]
+        plan = Plan((action("flow:a"),))
+        run = Run("import", manifest("flow:a"), "env.pxb", DESTINATION)
+        report = account.imported(run, plan, outcomes, forgives=True)
+        assert (report.exit_code, report.ok, report.summary["failed"]) == (code, False, 1)
+        assert reason in text.render(report)
+
+
+def test_an_update_says_what_became_of_secrets() -> None:
+    """A secret that was not supplied is kept, one that was is supplied, and one still marked is outstanding."""
+    slots = [SecretSlot(f"block:s/a#/data/{name}", "block:s/a", f"/data/{name}", "string") for name in "abc"]
+    done = outcome("block:s/a", "succeeded", "updated", missing_secrets=(slots[2].slot,))
+    run = Run("import", manifest("block:s/a", secrets=tuple(slots)), None, DESTINATION, {slots[1].slot})
+    report = account.imported(run, Plan((action("block:s/a", "update", "updated"),)), [done])
+    assert [each.state for each in report.secrets] == ["kept", "supplied", "outstanding"]
+
+
+def test_a_plan_names_what_cannot_be_changed() -> None:
+    """The places that an update leaves are marked, and the import names them alone."""
+    found = (Difference("/labels/team", "a", "b"), Difference("/tags", ["x"], []))
+    planned = action("flow:a", "update", "updated-partly", differences=found, unchangeable=("/labels/team",))
+    run = Run("import", manifest("flow:a"), None, DESTINATION)
+    plan = text.render(account.planned(run, Plan((planned,))))
+    done = text.render(account.imported(run, Plan((planned,)), [outcome("flow:a", "succeeded", "updated-partly")]))
+    assert "/labels/team  (cannot be changed)\n" in plan
+    assert "/tags\n" in plan
+    assert "flow:a: /labels/team\n" in done
+
+
 def test_interrupted_import_keeps_its_account() -> None:
     """An interrupted run is exit code 130, with everything counted."""
     report = account.interrupted(imported(outcome("flow:a", "failed", "not-tried")))
@@ -139,6 +173,19 @@ def test_blocked_stands_under_its_root() -> None:
         "      deployment:etl/a\n"
     )
     assert lines in text.render(report)
+
+
+def test_a_plan_tells_what_is_blocked_under_what_it_waits_for() -> None:
+    """In a plan, too, what cannot be stands once, under its cause; a cause outside the bundle is named."""
+    needs_pool = action("deployment:etl/a", "blocked", "waits-for", waits_for=("work-pool:push",))
+    needs_flow = action("deployment:etl/b", "blocked", "waits-for", waits_for=("flow:elsewhere",))
+    actions = (action("work-pool:push", "unsupported", "push-pool"), needs_pool, needs_flow)
+    stored = manifest(*(each.key for each in actions))
+    shown = text.render(account.planned(Run("plan", stored, "env.pxb", DESTINATION), Plan(actions)))
+
+    assert "! work-pool:push  (push-pool)\n    blocked by it (1):\n      deployment:etl/a\n" in shown
+    assert "! waiting for flow:elsewhere, which is not there\n    blocked by it (1):\n      deployment:etl/b\n" in shown
+    assert shown.count("deployment:etl/a") == 1
 
 
 def test_blocked_in_a_circle_is_still_shown() -> None:
@@ -304,3 +351,17 @@ def test_report_of_an_error() -> None:
 def test_published_schema_is_current() -> None:
     """The file in schemas/ is what the structs say."""
     assert (ROOT / "schemas" / schema.REPORT).read_bytes() == schema.generate()
+
+
+def test_what_would_be_run_is_grouped() -> None:
+    """Equal texts stand once with their number, few of each code; -v has every place, escaped."""
+    entries = [Surface(f"deployment:etl/{number}", "/job_variables/image", "image", "reg/x") for number in range(9)]
+    entries += [Surface("work-pool:k8s", "/x", "command", f"run \x1b {number}") for number in range(5)]
+    found = Surfaces({"image": 9, "command": 5}, tuple(entries))
+    report = msgspec.structs.replace(account.described("inspect", manifest(), "env.pxb"), surface=found)
+    short, whole = text.render(report), text.render(report, is_whole=True)
+    assert "    reg/x  (deployment:etl/0 and 8 more)\n" in short
+    assert "  command (5): a command or script\n    run \\x1b 0  (work-pool:k8s)\n" in short
+    assert "    … and 2 more (-v shows all)" in short
+    assert whole.count(" at /job_variables/image\n") == 9
+    assert "\x1b" not in short + whole

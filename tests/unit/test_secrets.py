@@ -154,3 +154,11 @@ def test_names_that_hold_secrets(name: str) -> None:
 def test_ordinary_values_are_left_alone(body: dict[str, object]) -> None:
     """Templates, paths, images, plain URLs and checksums are not taken for secrets."""
     assert list(suspects(body)) == []
+
+
+@pytest.mark.parametrize(
+    "unit", ["x", "0a", "a+", "eyJ", "a://", "a://b:", "-----BEGIN ", "ghp_", "a://bcdefghijklmno"]
+)
+def test_a_long_text_costs_no_more_than_its_length(unit: str) -> None:
+    """A megabyte of what looks like the beginning of a secret, over and over, is read in one go."""
+    assert list(suspects({"text": unit * (1_000_000 // len(unit))})) in ([], ["/text"])

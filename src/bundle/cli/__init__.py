@@ -13,6 +13,7 @@ Rules:
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -32,14 +33,24 @@ COMMANDS = {
     "inspect": ("bundle.cli.inspect", "Show what is inside a bundle."),
     "verify": ("bundle.cli.verify", "Check that a bundle is whole, and that a server holds it."),
     "diff": ("bundle.cli.diff", "Show what changed between two bundles or servers."),
+    "activate": ("bundle.cli.activate", "Switch on what a bundle has on, with the next runs."),
+    "deactivate": ("bundle.cli.deactivate", "Switch off what starts by itself, reversibly."),
     "rollback": ("bundle.cli.rollback", "Take an import back by its receipt."),
+    "check": ("bundle.cli.check", "Check before a transfer that both servers can be used."),
+    "profiles": ("bundle.cli.profiles", "List the profiles, and what each would connect to."),
     "secrets": ("bundle.cli.secrets", "Prepare the secrets that a bundle does not hold."),
     "demo": ("bundle.cli.demo", "Try everything with two throwaway servers."),
 }
 
 
 @click.group(
-    cls=LazyGroup, lazy=COMMANDS, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=options.examples(
+        "xfer export --from dev -o env.pxb", "xfer plan env.pxb --to prod", "xfer import env.pxb --to prod", "xfer demo"
+    ),
 )
 @click.version_option(__version__, message="xfer %(version)s")
 @options.output
@@ -78,4 +89,12 @@ def main() -> None:
         # None where the caller closed it.
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the process ends
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(run(sys.argv[1:]))
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    """Do as Ctrl-C does, where nothing gentler is in place; the next such signal ends the process."""
+    signal.signal(number, signal.SIG_DFL)
+    raise KeyboardInterrupt

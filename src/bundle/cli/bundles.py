@@ -14,6 +14,7 @@ from bundle.errors import BundleRejected, UsageError
 from bundle.exporter import Exported
 from bundle.files import check_target
 from bundle.model import Bundle, Manifest
+from bundle.surface import Surfaces, surfaces
 
 STANDARD = "-"
 
@@ -65,6 +66,13 @@ def verify(name: str) -> tuple[Manifest, tuple[str, ...]]:
         for _ in reader.records():
             pass
         return reader.manifest, tuple(reader.warnings)
+
+
+def survey(name: str) -> tuple[Manifest, tuple[str, ...], Surfaces]:
+    """The same, and what the bundle would run; raises as ``read``."""
+    with _opened(name) as reader:
+        found = surfaces(placed.record for placed in reader.records())
+        return reader.manifest, tuple(reader.warnings), found
 
 
 @contextlib.contextmanager

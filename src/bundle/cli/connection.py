@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bundle import profiles
 from bundle.cli.console import Console
+from bundle.cli.embedded import running
 from bundle.client import PrefectApi
 from bundle.errors import UsageError
-from bundle.profiles import SecretText, Target
+from bundle.profiles import Profiles, SecretText, Target
+from bundle.proxies import environment_proxy
 from bundle.report.model import Side
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+def load() -> Profiles:
+    """The profiles of whoever runs this."""
+    return profiles.load_profiles(os.environ, Path.home(), Path.cwd())
+
+
 def find_targets(console: Console, *names: str) -> list[Target]:
-    """The servers that names stand for; says which variables of the environment have no effect.
+    """The servers that names stand for; warns of variables without effect and of TLS that is not verified.
 
     Raises:
         ProfileError: a profile is unknown or incomplete.
     """
-    environ = os.environ
-    known = profiles.load_profiles(environ, Path.home(), Path.cwd())
-    targets = [profiles.resolve(known, name, environ) for name in names]
-    ignored = profiles.ignored_environment(environ)
+    known = load()
+    targets = [profiles.resolve(known, name, os.environ) for name in names]
+    warn_of_ignored(console, *names)
+    for target in targets:
+        if target.url.startswith("https:") and not target.verify:
+            console.warn(f"{target.name}: its certificate is not verified (PREFECT_API_TLS_INSECURE_SKIP_VERIFY)")
+    return targets
+
+
+def warn_of_ignored(console: Console, *names: str) -> None:
+    """Say which variables have no effect, since servers were named."""
+    ignored = profiles.ignored_environment(os.environ)
     if ignored and profiles.ENVIRONMENT not in names:
         console.warn(f"{', '.join(ignored)} in the environment: not used, since a profile was named")
-    return targets
 
 
 def refuse_same(source: Target, destination: Target) -> None:
@@ -44,9 +61,18 @@ def refuse_same(source: Target, destination: Target) -> None:
         )
 
 
-def connect(target: Target) -> PrefectApi:
-    """A client for a server, through the proxy that the environment names for it."""
-    return PrefectApi(target, proxy=_proxy(target))
+@asynccontextmanager
+async def connect(target: Target) -> AsyncIterator[PrefectApi]:
+    """A client for a server, through the proxy that the environment names for it.
+
+    An embedded server runs for as long as the context.
+
+    Raises:
+        Unreachable: an embedded server cannot be started.
+        ProfileError: a setting in the profile or the proxy cannot be used.
+    """
+    async with running(target) as reached, PrefectApi(reached, proxy=_proxy(reached)) as api:
+        yield api
 
 
 def side(target: Target) -> Side:
@@ -56,14 +82,25 @@ def side(target: Target) -> Side:
 
 def announce(console: Console, verb: str, target: Target) -> None:
     """Say at once which server is about to be used."""
-    proxy = _proxy(target)
-    through = f" through the proxy {urlsplit(proxy.reveal()).hostname}" if proxy else ""
+    proxy = proxy_host(target)
+    through = f" through the proxy {proxy}" if proxy else ""
+    through = through if target.embedded is None else " with a Prefect server that runs as long as this command"
     console.say(
         f"{verb} {target.name} ({target.url}){through}" if target.name != target.url else f"{verb} {target.url}"
     )
 
 
+def proxy_host(target: Target) -> str | None:
+    """Host and port of the proxy on the way to a server, without its credentials; None where there is none."""
+    proxy = _proxy(target)
+    return re.sub(r"^[^/]*//|.*@|/.*$", "", proxy.reveal(), flags=re.DOTALL) if proxy else None
+
+
+def is_local(target: Target) -> bool:
+    """Whether a server runs on this machine."""
+    return target.embedded is not None or urlsplit(target.url).hostname in _LOOPBACK
+
+
 def _proxy(target: Target) -> SecretText | None:
     # What listens on this machine is not reachable through any other.
-    is_local = urlsplit(target.url).hostname in _LOOPBACK
-    return None if is_local else profiles.environment_proxy(os.environ, target.url)
+    return None if is_local(target) else environment_proxy(os.environ, target.url)

@@ -52,12 +52,11 @@ class Console:
         """One line that somebody should read."""
         click.echo(f"xfer: warning: {screen.escape(text)}", err=True)
 
-    def error(self, message: str, hint: str | None) -> None:
+    def error(self, message: str, hint: str) -> None:
         """Why the command failed, and what to do."""
         label = click.style("error:", fg="red", bold=True) if _has_colors() else "error:"
         click.echo(f"xfer: {label} {screen.escape_lines(message)}", err=True)
-        if hint:
-            click.echo(f"hint: {screen.escape_lines(hint)}", err=True)
+        click.echo(f"hint: {screen.escape_lines(hint)}", err=True)
 
     def result(self, text: str) -> None:
         """The text that was asked for; the caller has escaped what is foreign in it."""

@@ -19,21 +19,21 @@ from bundle.cli import connection, options
 from bundle.cli.console import Console
 from bundle.client import PrefectApi
 from bundle.container import read_bundle, verify_bundle, write_file
-from bundle.demo import Check, Trip, checks, fill
-from bundle.errors import ExitCode, UsageError
+from bundle.demo import Trip, checks, fill
+from bundle.errors import UsageError
 from bundle.exporter import export_environment
 from bundle.importer import Prepared, Result, carry_out, prepare
 from bundle.model import Bundle, Manifest
 from bundle.profiles import Target
-from bundle.report import account, text
-from bundle.report.model import Side
+from bundle.report import account, demo, text
+from bundle.report.model import Report, Side
 
 
-@click.command("demo")
+@click.command("demo", epilog=options.examples("xfer demo", "xfer demo --keep demo-output"))
 @click.option("--keep", metavar="DIRECTORY", type=click.Path(path_type=Path), help="Leave the bundle here.")
-@options.output
+@options.result
 @click.pass_obj
-def command(console: Console, keep: Path | None) -> int:
+def command(console: Console, keep: Path | None) -> Report:
     """Start two Prefect servers, fill one, move everything to the other, twice.
 
     They listen on this machine only, live in a temporary directory, and are
@@ -49,7 +49,7 @@ def command(console: Console, keep: Path | None) -> int:
             a, b = (stack.enter_context(server) for server in started)
         tour = _Tour(console, file or root / "env.pxb")
         trip = asyncio.run(tour.run(Target(name="a", url=a.url), Target(name="b", url=b.url)))
-    return _verdict(console, checks(trip), file)
+    return demo.shown(checks(trip), trip.bundle.manifest, str(file) if file is not None else None)
 
 
 def _place(keep: Path | None) -> Path | None:
@@ -111,7 +111,7 @@ class _Tour:
         return _step(self._console, words)
 
     def _show(self, block: str) -> None:
-        self._console.result("\n".join(f"    {line}".rstrip() for line in block.split("\n")) + "\n")
+        _tell(self._console, "\n".join(f"    {line}".rstrip() for line in block.split("\n")) + "\n")
 
 
 def _run(prepared: Prepared, file: Path, b: PrefectApi) -> account.Run:
@@ -125,15 +125,16 @@ async def _write(api: PrefectApi, file: Path) -> Manifest:
 
 @contextlib.contextmanager
 def _step(console: Console, words: str) -> Iterator[None]:
-    console.result(f"* {words}")
+    _tell(console, f"* {words}")
     started = time.monotonic()
     yield
-    console.result(f"  {time.monotonic() - started:.1f} s\n")
+    _tell(console, f"  {time.monotonic() - started:.1f} s\n")
 
 
-def _verdict(console: Console, results: tuple[Check, ...], file: Path | None) -> int:
-    for check in results:
-        console.result(f"{'held  ' if check.holds else 'FAILED'}  {check.statement}")
-    if file is not None:
-        console.result(f"the bundle: {file}")
-    return int(ExitCode.DONE if all(check.holds for check in results) else ExitCode.FAILED)
+def _tell(console: Console, text: str) -> None:
+    """A part of the story: the result itself, unless that is to be one document."""
+    if not console.is_json:
+        console.result(text)
+        return
+    for line in text.splitlines():
+        console.say(line)

@@ -17,7 +17,10 @@ from bundle.report import account
 from bundle.report.model import Report, Side
 
 
-@click.command("diff")
+@click.command(
+    "diff",
+    epilog=options.examples("xfer diff monday.pxb friday.pxb", "xfer diff env.pxb prod", "xfer diff dev prod --json"),
+)
 @click.argument("older", metavar="OLDER")
 @click.argument("newer", metavar="NEWER")
 @options.result
@@ -27,10 +30,6 @@ def command(console: Console, older: str, newer: str) -> Report:
 
     Each is a bundle (a file, or - for stdin) or a server (profile, URL, or
     env). Exit code 2 if anything differs.
-    \b
-    Examples:
-      xfer diff monday.pxb friday.pxb
-      xfer diff env.pxb prod
     """
     if older == newer:
         raise UsageError("both sides are the same", hint="name two bundles, two profiles, or one of each")

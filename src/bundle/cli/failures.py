@@ -24,7 +24,8 @@ def handle(error: BaseException, console: Console) -> int:
     if isinstance(error, click.ClickException):
         return _misused(error, console)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return _tell(console, ExitCode.INTERRUPTED, "Interrupted", "interrupted", None)
+        hint = "run the same command again: an import goes on where this one ended"
+        return _tell(console, ExitCode.INTERRUPTED, "Interrupted", "interrupted", hint)
     return _bug(error, console)
 
 
@@ -41,7 +42,7 @@ def _is_broken_pipe(error: BaseException | None) -> bool:
     return isinstance(error, BrokenPipeError) or (error is not None and isinstance(error.__cause__, BrokenPipeError))
 
 
-def _tell(console: Console, code: int, name: str, message: str, hint: str | None) -> int:
+def _tell(console: Console, code: int, name: str, message: str, hint: str) -> int:
     console.error(message, hint)
     if console.is_json:
         # Not at the top: neither --help nor --version needs msgspec.
@@ -60,7 +61,8 @@ def _misused(error: click.ClickException, console: Console) -> int:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None and not message.strip():
         message = "a command is missing"
-    hint = f"`{context.command_path} --help` shows how it is used" if context else None
+    path = context.command_path if context is not None else "xfer"
+    hint = f"`{path} --help` shows how it is used"
     return _tell(console, ExitCode.USAGE, "UsageError", message[:1].lower() + message[1:].removesuffix("."), hint)
 
 

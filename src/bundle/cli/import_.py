@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Literal
 
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, options, receipts, supplied
+from bundle import saved_plan
+from bundle.cli import bundles, connection, options, policies, receipts, supplied, wanted
 from bundle.cli.console import Console
 from bundle.cli.interruption import stopping
+from bundle.cli.policies import OnError, Wishes
 from bundle.cli.progress import progress
 from bundle.client import PrefectApi
-from bundle.importer import Prepared, Result, carry_out, prepare
+from bundle.importer import Prepared, Result, carry_out, prepare, surface_of
 from bundle.model import Bundle, Json
+from bundle.overlay import Overlay
 from bundle.plan import Secrets
 from bundle.profiles import Target
 from bundle.report import account
 from bundle.report.model import Report
+from bundle.saved_plan import SavedPlan
+from bundle.selection import EVERYTHING, Selection
 from bundle.snapshot import OnEvent
-
-Missing = Literal["placeholder", "skip", "fail"]
-OnConflict = Literal["skip", "fail"]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -33,22 +34,37 @@ class Job(msgspec.Struct, frozen=True):
     bundle: Bundle
     file: str | None
     target: Target
+    wishes: Wishes
     secrets: Secrets
+    overlay: Overlay
+    selection: Selection = EVERYTHING
     receipt: Path | None = None
-    on_conflict: OnConflict = "skip"
+    on_error: OnError = "fail"
+    plan: SavedPlan | None = None
 
-    @property
-    def run(self) -> account.Run:
+    def run(self, prepared: Prepared) -> account.Run:
         """The same as the report needs it."""
-        side = connection.side(self.target)
-        return account.Run(self.command, self.bundle.manifest, self.file, side, frozenset(self.secrets.supplied))
+        side, supplied = connection.side(self.target), frozenset(self.secrets.supplied)
+        return account.Run(
+            self.command, self.bundle.manifest, self.file, side, supplied, prepared.keys, self.wishes.inert
+        )
 
 
-@click.command("import")
+@click.command(
+    "import",
+    epilog=options.examples(
+        "xfer import env.pxb --to prod --dry-run",
+        "xfer import env.pxb --to prod --secrets secrets.toml",
+        "xfer import env.pxb --to prod --inert",
+        "xfer import env.pxb --to prod --on-conflict update",
+    ),
+)
 @options.bundle
 @options.destination
-@options.secrets
-@options.on_conflict
+@policies.wishes
+@policies.on_error
+@wanted.selection
+@click.option("--plan", "plan_file", metavar="PLAN", help="Do what this saved plan says, or nothing.")
 @options.dry_run
 @options.receipt
 @options.result
@@ -57,9 +73,10 @@ def command(
     console: Console,
     bundle: str,
     destination: str,
-    secrets_file: str | None,
-    missing_secrets: Missing,
-    on_conflict: OnConflict,
+    wishes: Wishes,
+    selection: Selection,
+    on_error: OnError,
+    plan_file: str | None,
     receipt_file: str | None,
     *,
     dry_run: bool,
@@ -71,41 +88,49 @@ def command(
     an interruption goes on where it ended. The whole bundle is verified before
     the first request.
     """
+    plan = saved_plan.read(Path(plan_file)) if plan_file is not None else None
     (target,) = connection.find_targets(console, destination)
-    values = supplied.read_file(console, secrets_file)
+    values = policies.check(console, wishes, target)
     path = receipts.place(bundle, receipt_file, is_wanted=not no_receipt)
-    job = make_job(console, "import", bundle, target, values, missing_secrets, receipt=path)
-    job = msgspec.structs.replace(job, on_conflict=on_conflict)
-    return asyncio.run(show(console, job) if dry_run else replay(console, job))
+    job = make_job(console, "import", bundle, target, wishes, values)
+    job = msgspec.structs.replace(job, selection=selection, receipt=path, on_error=on_error, plan=plan)
+    return asyncio.run(show(console, job))[1] if dry_run else asyncio.run(replay(console, job))
 
 
 def make_job(
-    console: Console,
-    command_name: str,
-    file: str,
-    target: Target,
-    values: dict[str, Json],
-    missing: Missing,
-    *,
-    receipt: Path | None = None,
+    console: Console, command_name: str, file: str, target: Target, wishes: Wishes, values: dict[str, Json]
 ) -> Job:
-    """Read and verify the bundle, and match the supplied secrets with its slots; sends no request."""
+    """Read and verify the bundle, and match secrets and overlay with it; sends no request."""
     stored = bundles.read(console, file)
-    secrets = Secrets(supplied=supplied.gather(stored, values), missing=missing)
-    return Job(command_name, stored, file, target, secrets, receipt)
+    secrets = Secrets(supplied=supplied.gather(stored, values), missing=wishes.missing_secrets)
+    return Job(command_name, stored, file, target, wishes, secrets, wanted.gather(wishes.overlay, stored))
 
 
-async def show(console: Console, job: Job) -> Report:
-    """The plan; nothing is written."""
+async def show(console: Console, job: Job) -> tuple[Prepared, Report]:
+    """The plan, and its report; nothing is written."""
     connection.announce(console, "reading", job.target)
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
             prepared = await _prepared(job, api, on_event)
-    return account.planned(job.run, prepared.plan)
+    report = account.planned(job.run(prepared), prepared.plan)
+    return prepared, msgspec.structs.replace(report, surface=surface_of(prepared))
 
 
 async def _prepared(job: Job, api: PrefectApi, on_event: OnEvent) -> Prepared:
-    return await prepare(job.bundle, api, secrets=job.secrets, on_conflict=job.on_conflict, on_event=on_event)
+    prepared = await prepare(
+        job.bundle,
+        api,
+        secrets=job.secrets,
+        on_conflict=job.wishes.conflicts,
+        selection=job.selection,
+        overlay=job.overlay,
+        inert=job.wishes.inert,
+        tier=job.wishes.tier,
+        on_event=on_event,
+    )
+    if job.plan is not None:
+        saved_plan.check(job.plan, prepared, api.url)
+    return prepared
 
 
 async def replay(console: Console, job: Job) -> Report:
@@ -113,7 +138,7 @@ async def replay(console: Console, job: Job) -> Report:
     stop = asyncio.Event()
     connection.announce(console, "importing into", job.target)
     prepared, result = await _carry(console, job, stop)
-    report = account.imported(job.run, prepared.plan, result.outcomes)
+    report = account.imported(job.run(prepared), prepared.plan, result.outcomes, forgives=job.on_error == "ignore")
     return account.interrupted(report) if stop.is_set() else report
 
 
@@ -125,4 +150,12 @@ async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepa
                 receipts.written(console, job.receipt, prepared, api.url) as on_made,
                 stopping(stop, console),
             ):
-                return prepared, await carry_out(prepared, api, on_event=on_event, on_made=on_made, stop=stop)
+                result = await carry_out(
+                    prepared,
+                    api,
+                    on_event=on_event,
+                    on_made=on_made,
+                    stop=stop,
+                    stops_at_failure=job.on_error == "abort",
+                )
+                return prepared, result

@@ -1,4 +1,4 @@
-"""The first Ctrl-C asks a run to end well; the second one ends it."""
+"""The first Ctrl-C, or SIGTERM, asks a run to end well; the second one ends it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from collections.abc import Iterator
 
 from bundle.cli.console import Console
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextlib.contextmanager
 def stopping(stop: asyncio.Event, console: Console) -> Iterator[None]:
-    """Set ``stop`` on the first interrupt while the block runs; to be used in a running event loop."""
+    """Set ``stop`` on the first signal while the block runs; to be used in a running event loop."""
     loop = asyncio.get_running_loop()
 
     def first() -> None:
-        console.say("stopping: requests in flight are awaited; press Ctrl-C again to end at once")
         stop.set()
-        loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        # Last: who reads this may send the next one.
+        console.say("stopping: requests in flight are awaited; press Ctrl-C again to end at once")
 
-    before = signal.getsignal(signal.SIGINT)
-    loop.add_signal_handler(signal.SIGINT, first)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, first)
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)

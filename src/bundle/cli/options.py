@@ -12,6 +12,11 @@ from bundle.cli.console import Console
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def examples(*lines: str) -> str:
+    """The end of a command's help: commands as they can be typed."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 def _set_verbose(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
     console = ctx.find_object(Console)
     if value and console is not None:
@@ -55,15 +60,8 @@ source = click.option("--from", "source", metavar="SOURCE", required=True, help=
 destination = click.option("--to", "destination", metavar="DESTINATION", required=True, help="Profile, URL, or env.")
 force = click.option("--force", is_flag=True, help="Replace the file if it exists.")
 redact = click.option("--redact", is_flag=True, help="Leave out values that only look like secrets, too.")
+inert = click.option("--inert", is_flag=True, help="Make everything switched off, until `xfer activate`.")
 dry_run = click.option("--dry-run", is_flag=True, help="Only show what would be done, as `xfer plan` does.")
-
-on_conflict = click.option(
-    "--on-conflict",
-    type=click.Choice(["skip", "fail"]),
-    default="skip",
-    show_default=True,
-    help="Where DESTINATION has a resource with other content: leave it, or stop before any write.",
-)
 
 
 def secrets(function: F) -> F:

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import click
 import msgspec
 
-from bundle.cli import connection, options, supplied
+from bundle import saved_plan
+from bundle.cli import connection, options, policies, wanted
 from bundle.cli.console import Console
-from bundle.cli.import_ import Missing, make_job, show
+from bundle.cli.import_ import make_job, show
+from bundle.cli.policies import Wishes
 from bundle.errors import ExitCode
+from bundle.files import check_target
 from bundle.report.account import has_differences
 from bundle.report.model import Report
+from bundle.selection import Selection
 
 
-@click.command("plan")
+@click.command(
+    "plan",
+    epilog=options.examples(
+        "xfer plan env.pxb --to prod",
+        "xfer plan env.pxb --to prod --exit-code --json",
+        "xfer plan env.pxb --to prod -o reviewed.json",
+    ),
+)
 @options.bundle
 @options.destination
-@options.secrets
+@policies.wishes
+@wanted.selection
+@click.option("-o", "--output", "file", metavar="PLAN", help="Also save the plan, for `xfer import --plan`.")
+@options.force
 @click.option("--exit-code", "wants_code", is_flag=True, help="Exit with 2 if anything differs.")
 @options.result
 @click.pass_obj
@@ -26,9 +41,11 @@ def command(
     console: Console,
     bundle: str,
     destination: str,
-    secrets_file: str | None,
-    missing_secrets: Missing,
+    wishes: Wishes,
+    selection: Selection,
+    file: str | None,
     *,
+    force: bool,
     wants_code: bool,
 ) -> Report:
     """Show what importing the bundle FILE (- for stdin) into DESTINATION would do.
@@ -36,9 +53,14 @@ def command(
     Nothing is written. Where both have a resource, each field that differs is
     shown: - as DESTINATION has it, + as the bundle has it.
     """
+    if file is not None:
+        check_target(Path(file), force)
     (target,) = connection.find_targets(console, destination)
-    values = supplied.read_file(console, secrets_file)
-    report = asyncio.run(show(console, make_job(console, "plan", bundle, target, values, missing_secrets)))
+    job = make_job(console, "plan", bundle, target, wishes, policies.check(console, wishes, target))
+    job = msgspec.structs.replace(job, selection=selection)
+    prepared, report = asyncio.run(show(console, job))
+    if file is not None:
+        saved_plan.write(saved_plan.made_from(prepared, target.url), Path(file), force=force)
     if wants_code and report.ok and has_differences(report):
         # Differences are an answer, not a failure: the report stays ok.
         return msgspec.structs.replace(report, exit_code=ExitCode.DIFFERENCES)

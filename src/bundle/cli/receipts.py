@@ -15,7 +15,7 @@ from bundle.errors import UsageError
 from bundle.importer import Prepared
 from bundle.model import Key
 
-OnMade = Callable[[Key, str], None]
+OnMade = Callable[[Key, str | None], None]
 
 
 def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | None:

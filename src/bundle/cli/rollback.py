@@ -18,22 +18,25 @@ from bundle.report.model import Report
 from bundle.rollback import roll_back
 
 
-@click.command("rollback")
+@click.command(
+    "rollback",
+    epilog=options.examples(
+        "xfer rollback env.pxb.20261122T101500Z.receipt --to prod --dry-run",
+        "xfer rollback env.pxb.20261122T101500Z.receipt --to prod",
+    ),
+)
 @click.argument("receipt_file", metavar="RECEIPT")
 @options.destination
-@click.option("--force", is_flag=True, help="Delete also what was edited since the import.")
+@click.option("--force", is_flag=True, help="Delete, and change back, also what was edited since the import.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @options.result
 @click.pass_obj
 def command(console: Console, receipt_file: str, destination: str, *, force: bool, dry_run: bool) -> Report:
-    r"""Delete from DESTINATION what the import of RECEIPT made.
+    r"""Delete from DESTINATION what the import of RECEIPT made, and give back what it changed.
 
     \b
     Kept, and said so: what was edited since (unless --force), what something
     else refers to by now, and secrets that the import filled in.
-    \b
-    Example:
-      xfer rollback env.pxb.20261122T101500Z.receipt --to prod --dry-run
     """
     taken = receipt.read(Path(receipt_file))
     (target,) = connection.find_targets(console, destination)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import stat
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from bundle.cli import documents
 from bundle.cli.console import Console
 from bundle.errors import UsageError
 from bundle.importer import supplied_secrets
@@ -32,17 +32,12 @@ def read_file(console: Console, name: str | None) -> dict[str, Json]:
     if name is None:
         return {}
     path = Path(name)
-    try:
-        text = path.read_text(encoding="utf-8")
-        is_open = bool(path.stat().st_mode & _OTHERS)
-    except OSError as error:
-        raise UsageError(f"{name}: cannot be read: {(error.strerror or 'input error').lower()}") from error
-    except UnicodeDecodeError:
-        # Without the cause, which holds the bytes of the file.
-        raise UsageError(f"{name}: not UTF-8 text") from None
-    if is_open:
+    document = documents.parsed(
+        path, what="a file of secrets", form="`xfer secrets template` writes the form to fill in"
+    )
+    if path.stat().st_mode & _OTHERS:
         console.warn(f"{name}: others on this machine can read it; `chmod 600` keeps it to you")
-    return {slot: value for slot, value in _parsed(text, name).items() if value != ""}
+    return {slot: value for slot, value in document.items() if value != ""}
 
 
 def gather(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
@@ -56,31 +51,6 @@ def gather(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
     return {slot: _typed(slot, value, types.get(slot)) for slot, value in values.items()}
 
 
-def _parsed(text: str, name: str) -> dict[str, Json]:
-    return _json(text, name) if text.lstrip().startswith("{") else _toml(text, name)
-
-
-def _json(text: str, name: str) -> dict[str, Json]:
-    try:
-        return msgspec.json.decode(text, type=dict[str, Json])
-    except (ValueError, RecursionError):
-        # Without the cause: it may quote the document.
-        raise UsageError(f"{name}: not a valid JSON object", hint='write {"SLOT": value, …}') from None
-
-
-def _toml(text: str, name: str) -> dict[str, Json]:
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        # Without the cause: it may quote the document.
-        raise UsageError(f"{name}: not valid TOML", hint="`xfer secrets template` writes the form to fill in") from None
-    try:
-        msgspec.json.encode(document)
-    except (ValueError, RecursionError):
-        raise UsageError(f"{name}: it holds a value that JSON does not have") from None
-    return document
-
-
 def _typed(slot: str, value: Json, wanted: str | None) -> Json:
     # The type of a string slot may be a guess: what the server masks is a string, whatever it was.
     if wanted in {None, "string"}:
@@ -88,7 +58,9 @@ def _typed(slot: str, value: Json, wanted: str | None) -> Json:
     if isinstance(value, str):
         value = _decoded(slot, value, wanted)
     if value is None or json_type(value) != wanted:
-        raise UsageError(f"the value for the secret {slot} is not of type {wanted}")
+        raise UsageError(
+            f"the value for the secret {slot} is not of type {wanted}", hint=f"give a JSON value of type {wanted}"
+        )
     return value
 
 
@@ -97,4 +69,6 @@ def _decoded(slot: str, text: str, wanted: str | None) -> Json:
         return msgspec.json.decode(text)
     except (ValueError, RecursionError):
         # Without the cause: it may quote the text.
-        raise UsageError(f"the value for the secret {slot} must be JSON: it is of type {wanted}") from None
+        raise UsageError(
+            f"the value for the secret {slot} must be JSON: it is of type {wanted}", hint="quote texts inside it"
+        ) from None

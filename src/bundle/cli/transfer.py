@@ -11,23 +11,37 @@ from pathlib import Path
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, options, receipts, supplied
+from bundle.activity import firing_schedules
+from bundle.cli import bundles, connection, options, policies, receipts, wanted
 from bundle.cli.console import Console
 from bundle.cli.export import read_environment
-from bundle.cli.import_ import Missing, OnConflict, make_job, replay, show
+from bundle.cli.import_ import make_job, replay, show
+from bundle.cli.policies import OnError, Wishes
 from bundle.errors import UsageError
+from bundle.exporter import Exported
+from bundle.profiles import Target
 from bundle.report import account
 from bundle.report.model import Report
+from bundle.selection import Selection
+from bundle.snapshot import check
 
 
-@click.command("transfer")
+@click.command(
+    "transfer",
+    epilog=options.examples(
+        "xfer transfer --from dev --to prod --dry-run",
+        "xfer transfer --from dev --to prod -o env.pxb",
+        "xfer transfer --from dev --to prod --inert",
+    ),
+)
 @options.source
 @options.destination
 @click.option("-o", "--output", "file", metavar="FILE", help="Keep the bundle here.")
 @options.force
 @options.redact
-@options.secrets
-@options.on_conflict
+@policies.wishes
+@policies.on_error
+@wanted.selection
 @options.dry_run
 @options.receipt
 @options.result
@@ -37,9 +51,9 @@ def command(
     source: str,
     destination: str,
     file: str | None,
-    secrets_file: str | None,
-    missing_secrets: Missing,
-    on_conflict: OnConflict,
+    wishes: Wishes,
+    selection: Selection,
+    on_error: OnError,
     receipt_file: str | None,
     *,
     force: bool,
@@ -54,15 +68,37 @@ def command(
         bundles.check_output(console, file, force=force)
     origin, target = connection.find_targets(console, source, destination)
     connection.refuse_same(origin, target)
-    values = supplied.read_file(console, secrets_file)
+    values = policies.check(console, wishes, target)
+    asyncio.run(_check_both(origin, target))
     with _place(file) as path:
-        exported = asyncio.run(read_environment(console, origin, redact=redact))
+        exported = asyncio.run(read_environment(console, origin, selection, redact=redact))
         bundles.write(exported, path, force=force)
         receipt = receipts.place(file, receipt_file, is_wanted=not no_receipt)
-        job = make_job(console, "transfer", path, target, values, missing_secrets, receipt=receipt)
-        job = msgspec.structs.replace(job, file=file, on_conflict=on_conflict)
-        report = asyncio.run(show(console, job) if dry_run else replay(console, job))
-    return account.transferred(report, connection.side(origin), exported.torn)
+        job = make_job(console, "transfer", path, target, wishes, values)
+        job = msgspec.structs.replace(job, file=file, receipt=receipt, on_error=on_error)
+        warnings = () if wishes.inert else tuple(_twice(exported, origin, target))
+        for warning in warnings:
+            console.warn(warning)
+        report = asyncio.run(show(console, job))[1] if dry_run else asyncio.run(replay(console, job))
+    return account.transferred(report, connection.side(origin), exported.torn, warnings)
+
+
+async def _check_both(*targets: Target) -> None:
+    """Before anything is read: both servers can be used. One that runs with this command alone is started later."""
+    for target in targets:
+        if target.embedded is None:
+            async with connection.connect(target) as api:
+                await check(api)
+
+
+def _twice(exported: Exported, origin: Target, target: Target) -> Iterator[str]:
+    """What would happen at both servers after a transfer that leaves the source as it is."""
+    count = firing_schedules(placed.record for placed in exported.records)
+    if count:
+        yield (
+            f"{count} schedules start runs at {origin.name}, and would at {target.name} too: transfer with --inert, "
+            f"or stop {origin.name} with `xfer deactivate --from {origin.name} -o FILE`"
+        )
 
 
 @contextlib.contextmanager

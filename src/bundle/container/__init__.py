@@ -15,14 +15,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from bundle.canonical import encode, sha256_hex
 from bundle.container import manifest as manifests
 from bundle.container.archive import ArchiveReader, ArchiveWriter, pack
 from bundle.container.ledger import Ledger
 from bundle.container.limits import MIB, Limits
+from bundle.container.shelf import Shelf
 from bundle.errors import BundleError, Corrupt
 from bundle.files import atomic, output_errors
-from bundle.model import FORMAT_VERSION, Bundle, Header, Manifest, Member, Placed, SecretSlot
+from bundle.model import Bundle, Header, Manifest, Member, Placed, Requirement, SecretSlot
 
 __all__ = ["BundleReader", "Limits", "open_bundle", "read_bundle", "verify_bundle", "write_bundle", "write_file"]
 
@@ -93,7 +96,17 @@ def read_bundle(source: Path | BinaryIO) -> Bundle:
     """
     with _opened(source) as stream:
         reader = open_bundle(stream)
-        return Bundle(reader.manifest, tuple(reader.records()))
+        return Bundle(reader.manifest, tuple(_shelved(reader)))
+
+
+def _shelved(reader: BundleReader) -> Iterator[Placed]:
+    """All records, so that they can be held together."""
+    shelf = Shelf(Limits())
+    for placed in reader.records():
+        try:
+            yield Placed(placed.wave, shelf.put(placed.record, read_bytes=reader.read_bytes))
+        except ValueError as error:
+            raise _corrupt(manifests.shown(placed.record.key), str(error)) from error
 
 
 def verify_bundle(source: Path | BinaryIO) -> Manifest:
@@ -120,12 +133,17 @@ class BundleReader:
     def __init__(self, stream: BinaryIO, limits: Limits) -> None:
         self._archive = ArchiveReader(stream, limits)
         self._limits = limits
-        self._ledger = Ledger(limits)
         self.manifest_bytes = bytes(self._archive.first(manifests.NAME, limits.manifest_bytes))
         self.manifest, self.warnings = manifests.decode_manifest(self.manifest_bytes, limits)
+        self._ledger = Ledger(limits, self.manifest.external or ())
         self._newer = manifests.is_newer(self.manifest.format)
         self._expected_secrets = iter(self.manifest.secrets)
         self._started = False
+
+    @property
+    def read_bytes(self) -> int:
+        """How much of the file has been read so far."""
+        return self._archive.offset
 
     def records(self) -> Iterator[Placed]:
         """The records in bundle order, once; the bundle is verified when the iterator ends.
@@ -182,7 +200,7 @@ class BundleReader:
 
 
 def _spool_parts(header: Header, records: Iterable[Placed], spool: tempfile.SpooledTemporaryFile[bytes]) -> Manifest:
-    ledger = Ledger(Limits())
+    ledger = Ledger(Limits(), header.external)
     secrets: list[SecretSlot] = []
     members: list[Member] = []
     place: tuple[int, str] | None = None
@@ -221,7 +239,10 @@ def _line(placed: Placed, ledger: Ledger, secrets: list[SecretSlot], limits: Lim
     line = encode(placed.record)
     problem = manifests.record_problem(placed.record, line, limits)
     if problem:
-        raise BundleError(f"{manifests.shown(placed.record.key)} does not fit into a bundle: {problem}")
+        raise BundleError(
+            f"{manifests.shown(placed.record.key)} does not fit into a bundle: {problem}",
+            hint="make it smaller at the source, or delete it there, then export again",
+        )
     if sha256_hex(manifests.undigested(line)) != placed.record.digest:
         raise ValueError(f"{manifests.shown(placed.record.key)}: its digest differs from its content")
     try:
@@ -233,8 +254,8 @@ def _line(placed: Placed, ledger: Ledger, secrets: list[SecretSlot], limits: Lim
 
 def _manifest(header: Header, members: list[Member], secrets: list[SecretSlot], content_digest: str) -> Manifest:
     return Manifest(
-        format=FORMAT_VERSION,
-        requires=header.requires,
+        format=manifests.EXTERNAL_SINCE if header.external else manifests.OLDEST_VERSION,
+        requires=_requirements(header),
         content_digest=content_digest,
         census=header.census,
         members=tuple(members),
@@ -244,7 +265,13 @@ def _manifest(header: Header, members: list[Member], secrets: list[SecretSlot], 
         findings=header.findings,
         selection=header.selection,
         provenance=header.provenance,
+        external=header.external or msgspec.UNSET,
     )
+
+
+def _requirements(header: Header) -> tuple[Requirement, ...]:
+    is_needed = header.external and manifests.EXTERNAL not in header.requires
+    return (*header.requires, manifests.EXTERNAL) if is_needed else header.requires
 
 
 def _sums(manifest: bytes, members: Iterable[Member]) -> bytes:

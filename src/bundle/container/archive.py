@@ -98,12 +98,12 @@ def _header(name: str, size: int) -> bytes:
 
 
 class ArchiveReader:
-    """Takes an archive from a stream, which need not be seekable, member by member."""
+    """Takes an archive from a stream, which need not be seekable, member by member; ``offset`` bytes up to now."""
 
     def __init__(self, stream: BinaryIO, limits: Limits) -> None:
         self._stream = stream
         self._limits = limits
-        self._offset = 0
+        self.offset = 0
         self._plain_bytes = 0
         self._digest = hashlib.sha256()
 
@@ -152,7 +152,7 @@ class ArchiveReader:
         return plain
 
     def _frame(self, name: str, least: int, most: int) -> bytearray:
-        start = self._offset
+        start = self.offset
         header = self._frame_header(name)
         size = zstandard.get_frame_parameters(header).content_size
         if not least <= size <= most:
@@ -190,7 +190,7 @@ class ArchiveReader:
             last, length = self._block_length(name, int.from_bytes(start, "little"))
             plain += self._feed(decoder, name, start + self._read(name, length + 4 * last))
             left -= 1
-            if len(plain) > size or self._offset > longest or left < 0:
+            if len(plain) > size or self.offset > longest or left < 0:
                 self._refuse(name, "the zstd frame is longer than it states, or cut into too many blocks")
         if len(plain) != size or not decoder.eof or decoder.unused_data:
             self._refuse(name, "the zstd frame does not end where it should")
@@ -212,7 +212,7 @@ class ArchiveReader:
         limits, plain = self._limits, self._plain_bytes
         if plain > limits.total_bytes:
             self._refuse(name, f"the bundle unpacks to more than {limits.total_bytes} bytes")
-        if plain > limits.ratio_from_bytes and plain > limits.ratio * self._offset:
+        if plain > limits.ratio_from_bytes and plain > limits.ratio * self.offset:
             self._refuse(name, f"the bundle unpacks to more than {limits.ratio} times its size")
 
     def _read(self, name: str, size: int) -> bytes:
@@ -230,13 +230,14 @@ class ArchiveReader:
         try:
             data = self._stream.read(size)
         except OSError as error:
-            raise Corrupt(f"the bundle cannot be read: {(error.strerror or 'input error').lower()}") from error
-        self._offset += len(data)
+            reason = (error.strerror or "input error").lower()
+            raise Corrupt(f"the bundle cannot be read: {reason}", hint="check the name of the bundle") from error
+        self.offset += len(data)
         self._digest.update(data)
         return data
 
     def _refuse(self, name: str, why: str, cause: Exception | None = None) -> NoReturn:
-        raise Corrupt(f"{name}, before byte {self._offset} of the file: {why}", hint=_HINT) from cause
+        raise Corrupt(f"{name}, before byte {self.offset} of the file: {why}", hint=_HINT) from cause
 
 
 def _padded(size: int) -> int:

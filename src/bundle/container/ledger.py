@@ -1,8 +1,9 @@
 """The rules that hold between the records of a bundle, checked as they pass.
 
 Rules: records come in ascending order of wave, kind and key; no key comes twice; references and
-secrets of a record are in order; a reference points at a string and to a record of an earlier wave
-or of the same one; a secret points at null. Writer and reader keep the same ledger, so what one writes the other takes.
+secrets of a record are in order; a reference points at a string and to a record of an earlier wave, or
+of the same one inside a cycle, or to what the manifest calls external; a secret points at null. Writer
+and reader keep the same ledger, so what one writes the other takes.
 """
 
 from __future__ import annotations
@@ -10,28 +11,34 @@ from __future__ import annotations
 import hashlib
 import itertools
 from array import array
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 from bundle.canonical import resolve, split
 from bundle.container.limits import Limits
 from bundle.container.manifest import is_key, shown
+from bundle.graph import components
 from bundle.model import Key, Placed, Pointer, Record, Reference, SecretSlot
 
 _MASK = (1 << 64) - 1
 _TABLES = 256
 _SMALL = 1024
 _NAMED = 100
+_EMPTY = array("Q", bytes(8 * 16))
 
 
 class Ledger:
     """Keeps account of a sequence of records."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, external: Iterable[Key] = ()) -> None:
         self._limits = limits
+        self._external = frozenset(external)
+        self._unused = set(self._external)
         self._last: tuple[int, str, Key] = (-1, "", "")
-        self._keys = KeySet()
-        # Targets not seen yet, by number, and the beginnings of the two keys to name if they do not come.
-        self._open: dict[int, tuple[Key, Key]] = {}
+        self._earlier, self._wave = KeySet(), KeySet()
+        # From whom to whom inside this wave, by number, with the beginnings of the two keys; and the same by name.
+        self._inner: dict[tuple[int, int], tuple[Key, Key]] = {}
+        self._by_name = array("Q")
         self._content = hashlib.sha256()
 
     def add(self, placed: Placed) -> Sequence[SecretSlot]:
@@ -47,7 +54,8 @@ class Ledger:
         if placed.wave != self._last[0]:
             self._close_wave()
         self._last = place
-        if not self._keys.add(record.key):
+        number = KeySet.number(record.key)
+        if number in self._earlier or not self._wave.add(number) or record.key in self._external:
             raise ValueError("its key comes twice")
         self._content.update(f"{record.digest}\n".encode())
         if len(record.references) > 1 and not _in_order(record.references):
@@ -60,32 +68,58 @@ class Ledger:
         """End the account; the answer is the content digest.
 
         Raises:
-            ValueError: a reference of the last wave points at nothing.
+            ValueError: a reference of the last wave points at nothing, or nothing to what is external.
         """
         self._close_wave()
+        if self._unused:
+            raise ValueError(f"nothing refers to {shown(min(self._unused))}, which the manifest calls external")
         return self._content.hexdigest()
 
     def _enter(self, record: Record, reference: Reference) -> None:
         value = _at(record, reference.pointer)
         if not is_key(reference.target) or reference.offset < 0:
             raise ValueError("it has a malformed reference")
-        if reference.form == "name":
-            return
-        if not _fits(reference, value):
+        self._unused.discard(reference.target)
+        if reference.form != "name" and not _fits(reference, value):
             raise ValueError(f"its reference at {shown(reference.pointer)} does not fit what stands there")
-        number = self._keys.number(reference.target)
-        if number not in self._keys:
-            self._open[number] = (record.key[:_NAMED], reference.target[:_NAMED])
-        if len(self._open) > self._limits.open_references:
-            raise ValueError("too many references point ahead inside one wave")
+        edge = (KeySet.number(record.key), KeySet.number(reference.target))
+        if edge[1] in self._earlier or edge[0] == edge[1] or reference.target in self._external:
+            return
+        if reference.form != "name":
+            self._inner[edge] = (record.key[:_NAMED], reference.target[:_NAMED])
+        elif len(self._by_name) < 2 * self._limits.inner_references:
+            self._by_name.extend(edge)
+        if len(self._inner) > self._limits.inner_references:
+            raise ValueError("too many references stay inside one wave")
 
     def _close_wave(self) -> None:
-        for number, (key, target) in self._open.items():
-            if number not in self._keys:
+        if self._inner:
+            self._check_cycles()
+        self._inner.clear()
+        del self._by_name[:]
+        self._earlier, self._wave = self._earlier.joined(self._wave), KeySet()
+
+    def _check_cycles(self) -> None:
+        for (_, target), (key, name) in self._inner.items():
+            if target not in self._wave:
                 raise ValueError(
-                    f"{shown(key)} refers to {shown(target)}, which is in no earlier wave nor in the same one"
+                    f"{shown(key)} refers to {shown(name)}, which is in no earlier wave nor in the same one"
                 )
-        self._open.clear()
+        if len(self._by_name) >= 2 * self._limits.inner_references:
+            return  # a cycle may go by names that were not kept
+        circle = self._circles()
+        for (number, target), (key, name) in self._inner.items():
+            if circle[number] != circle[target]:
+                raise ValueError(f"{shown(key)} refers to {shown(name)} in the same wave, and they are in no cycle")
+
+    def _circles(self) -> dict[int, int]:
+        """The number of the cycle of each record that refers to another one of this wave, or is referred to."""
+        needs: dict[int, list[int]] = defaultdict(list)
+        named = zip(self._by_name[::2], self._by_name[1::2], strict=True)
+        for number, target in itertools.chain(self._inner, (edge for edge in named if edge[1] in self._wave)):
+            needs[number].append(target)
+        needs |= {target: [] for targets in list(needs.values()) for target in targets if target not in needs}
+        return {number: place for place, circle in enumerate(components(needs)) for number in circle}
 
 
 class KeySet:
@@ -97,27 +131,40 @@ class KeySet:
 
     def __init__(self) -> None:
         # Many small tables, so that growing one never needs much memory for the old and the new together.
-        self._tables = [array("Q", bytes(8 * 16)) for _ in range(_TABLES)]
+        self._tables = [_EMPTY] * _TABLES
         self._used = [0] * _TABLES
+        self._count = 0
 
     @staticmethod
     def number(text: str) -> int:
         """What stands for a text here; never 0."""
         return hash(text) & _MASK or 1
 
-    def add(self, text: str) -> bool:
-        """Add a text; the answer is whether it is new."""
-        number = self.number(text)
+    def add(self, number: int) -> bool:
+        """Add the number of a text; the answer is whether it is new."""
         which = number % _TABLES
         table = self._tables[which]
         index = _find(table, number)
         if table[index]:
             return False
+        if table is _EMPTY:
+            table = self._tables[which] = array("Q", _EMPTY)
         table[index] = number
+        self._count += 1
         self._used[which] += 1
         if 4 * self._used[which] > 3 * len(table):
             self._tables[which] = _grown(table)
         return True
+
+    def joined(self, other: KeySet) -> KeySet:
+        """Both in one of them; neither of the two is to be used any more."""
+        less, more = (self, other) if self._count < other._count else (other, self)
+        for number in less:
+            more.add(number)
+        return more
+
+    def __iter__(self) -> Iterator[int]:
+        return (number for table in self._tables if table is not _EMPTY for number in table if number)
 
     def __contains__(self, number: int) -> bool:
         table = self._tables[number % _TABLES]

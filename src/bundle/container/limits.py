@@ -13,7 +13,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     ``*_bytes`` count uncompressed bytes. ``ratio`` is uncompressed to compressed and applies once
     ``ratio_from_bytes`` have been unpacked: the digest alone keeps honest records of up to 128 KiB
     below it. ``values`` bounds the JSON values in one document, ``depth`` their nesting.
-    ``open_references`` are those inside one wave whose target has not been seen yet.
+    ``inner_references`` are those between two records of one wave, however many there are between the two;
+    of references by name, no more than these are followed. Records that are held all together may take
+    ``memory_bytes``, and ``memory_ratio`` times what was read of the file.
     """
 
     total_bytes: int = 8192 * MIB
@@ -28,4 +30,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 64
     values: int = 1_000_000
     key_length: int = 65_536
-    open_references: int = 65_536
+    inner_references: int = 65_536
+    memory_bytes: int = 256 * MIB
+    memory_ratio: int = 128

@@ -22,6 +22,9 @@ from bundle.errors import Corrupt, UnsupportedFormat
 from bundle.model import FORMAT_VERSION, Count, Key, LeftOut, Manifest, Member, Record, Requirement, Wave
 
 NAME = "manifest.json"
+OLDEST_VERSION = "1.0"
+EXTERNAL_SINCE = "1.1"
+EXTERNAL = Requirement(EXTERNAL_SINCE, "it refers to resources that it does not hold")
 _HINT = "the file is damaged or was not written by xfer; get a fresh copy, or export again"
 _VERSION = re.compile(r"([1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 _KEY = re.compile(r"[a-z][a-z-]*:.", re.DOTALL)
@@ -88,11 +91,15 @@ def decode_manifest(data: bytes, limits: Limits) -> tuple[Manifest, tuple[str, .
     warnings = _check_version(data)
     value = _plain(data, limits)
     manifest = _converted(value)
-    if not warnings and encode(manifest) != data:
+    has_unknown = manifest.external is not msgspec.UNSET and manifest.format == OLDEST_VERSION
+    if not warnings and (has_unknown or encode(manifest) != data):
         raise _corrupt(f"it has fields that format {manifest.format} does not have")
     if len(encode([manifest.provenance, manifest.selection])) > limits.provenance_bytes:
         raise _corrupt(f"its provenance and selection are larger than {limits.provenance_bytes} bytes")
     _check_members(manifest, limits)
+    named = manifest.external or ()
+    if any(first >= second for first, second in itertools.pairwise(named)):
+        raise _corrupt("its external resources are out of order")
     problem = account_problem(manifest.census, manifest.left_out, manifest.members)
     if problem:
         raise _corrupt(problem)

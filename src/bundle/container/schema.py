@@ -42,7 +42,12 @@ _CONSTRAINTS: Mapping[str, Mapping[str, Any]] = {
     "Record": {"key": _KEY, "digest": _SHA256},
     "Reference": {"pointer": _POINTER, "target": _KEY, "offset": _NATURAL},
     "Secret": {"pointer": _POINTER, "slot": _TEXT},
-    "Manifest": {"format": _VERSION, "content_digest": _SHA256, "census": dict[_KIND, Count]},
+    "Manifest": {
+        "format": _VERSION,
+        "content_digest": _SHA256,
+        "census": dict[_KIND, Count],
+        "external": tuple[_KEY, ...] | msgspec.UnsetType,
+    },
     "Requirement": {"version": _VERSION},
     "Count": {"seen": _NATURAL, "exported": _NATURAL, "left_out": _NATURAL},
     "Member": {

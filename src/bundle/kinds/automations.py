@@ -2,6 +2,7 @@
 
 Each is made disabled and marked, and gets its last content, enabled, at the
 very end; so ids of automations that do not exist yet can be filled in then.
+The mark stands in the description: tags came with 3.4.7 only.
 ``PUT`` keeps the owner, which only ``POST`` can set and which is never
 answered; it is found by asking what is related to each deployment.
 """
@@ -10,17 +11,25 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from bundle.canonical import walk
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
+from bundle.canonical import split, walk
+from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.notification_policies import PATH as POLICIES
+from bundle.kinds.notification_policies import as_automation
 from bundle.model import Body, Json, Key, Pointer
-from bundle.references import names_a_run, template_names
+from bundle.references import is_foreign_label, template_names
 
 _ACTION_LISTS = ("actions", "actions_on_trigger", "actions_on_resolve")
 _SETS = ("after", "expect", "for_each")
+# Fields that came with 3.6 and later, with what servers before them do.
+_ACTION_DEFAULTS = {"schedule_after": 0.0, "force": False}
 _AMBIGUOUS = "_ambiguous_owner"
 _DEPLOYMENTS = ("/deployments/filter", {"sort": "CREATED_DESC"})
+# docs.prefect.io, concepts/automations, "Actions"; for the two about schedules the Terraform provider's constants.
+_CLOUD_ACTIONS = frozenset({
+    "send-email-notification", "declare-incident", "pause-schedule-for-flow-run", "resume-schedule-for-flow-run",
+})  # fmt: skip
 _SDK_NAME = re.compile(r"^Automation for deployment |__automation_\d+$")
 
 
@@ -28,7 +37,7 @@ class Automation(Kind):
     name = "automation"
     path = "/automations"
     fields = frozenset({"name", "description", "enabled", "tags", "trigger", *_ACTION_LISTS, "owner_resource"})
-    ignored = frozenset({"account", "workspace", _AMBIGUOUS})
+    ignored = frozenset({_AMBIGUOUS})
     required = frozenset({"name", "trigger", "actions"})
     defaults = {"description": "", "enabled": True, "tags": [], "actions_on_trigger": [], "actions_on_resolve": []}
     deep_fields = frozenset({"owner_resource"})
@@ -37,18 +46,28 @@ class Automation(Kind):
     counted = True
     unique_names = False
     rank = 70
+    activity = {"enabled": True}
+    fixed = frozenset({"owner_resource"})
 
     async def read(self, reader: Reader) -> list[Raw]:
         """2.x servers answer 404 while automations are switched off."""
         rows = await super().read(reader)
-        return await _with_owners(rows, reader) if rows and reader.is_deep else rows
+        if not reader.is_deep:
+            return rows
+        return [*(await _with_owners(rows, reader) if rows else rows), *map(as_automation, await _policies(reader))]
+
+    async def count(self, reader: Reader) -> int | None:
+        count = await super().count(reader)
+        return None if count is None else count + len(await _policies(reader))
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         """A tilde is doubled, so that a name never ends like the suffix that tells equal names apart."""
         return str(raw["name"]).replace("~", "~~")
 
     def portable(self, raw: Raw, look: Look) -> Body:
-        return self.trim(super().portable(raw, look) | {"trigger": _trigger(raw["trigger"])})
+        body = super().portable(raw, look)
+        lists = {name: [_action(each) for each in body.get(name) or ()] for name in _ACTION_LISTS}
+        return self.trim(body | lists | {"trigger": _trigger(raw["trigger"])})
 
     def names(self, body: Body) -> Iterable[tuple[Pointer, Key]]:
         for field in _ACTION_LISTS:
@@ -58,22 +77,52 @@ class Automation(Kind):
         if raw.get(_AMBIGUOUS):
             yield "ambiguous-owner", "", ""
         for pointer, value in walk(raw["trigger"]):
-            if isinstance(value, str) and names_a_run(value):
+            if isinstance(value, str) and is_foreign_label(value):
                 yield "not-portable", f"/trigger{pointer}", ""
+        for field in _ACTION_LISTS:
+            for position, action in enumerate(raw.get(field) or ()):
+                if action.get("schedule_id"):
+                    yield "not-portable", f"/{field}/{position}/schedule_id", ""
+
+    def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
+        return "cloud-only" if not is_cloud and _needs_cloud(body) else None
 
     def pending(self, body: Body, mark: str) -> Body:
-        return body | {"enabled": False, "tags": [*body.get("tags", ()), mark]}
+        return body | {"enabled": False, "description": f"{body.get('description') or ''} {mark}".lstrip()}
+
+    def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
+        return mark in (raw.get("description") or "")
 
     async def create(self, to: Destination, body: Body) -> Made:
         """Each ``POST /automations/`` makes another one, so it is never repeated blindly."""
         raw = await to.post("/automations/", body, repeatable=False)
         return Made(str(raw["id"]), raw)
 
+    def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
+        name = split(place)[0]
+        return name not in self.fixed and at.takes("PUT", "/automations/{id}", name)
+
+    def late(self, body: Body, names: Collection[str], raw: Raw) -> Collection[str]:
+        return names
+
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PUT`` the whole; fields that are not sent are kept, so defaults go along."""
         whole = {**self.defaults, **body}
         whole.pop("owner_resource", None)
         await to.put("/automations/{id}", whole, id=made.id)
+
+
+def _action(action: Body) -> Body:
+    """An action without fields that say what servers do anyway."""
+    return {name: value for name, value in action.items() if value is not None and _ACTION_DEFAULTS.get(name) != value}
+
+
+def _needs_cloud(body: Body) -> bool:
+    """Whether an action or a trigger is one that only Cloud has; a body from a bundle may have any shape."""
+    actions = [action for field in _ACTION_LISTS for action in body.get(field) or () if isinstance(action, dict)]
+    return any(action.get("type") in _CLOUD_ACTIONS for action in actions) or any(
+        isinstance(part, dict) and part.get("type") == "metric" for _, part in walk(body.get("trigger"))
+    )
 
 
 def _trigger(trigger: Body) -> Body:
@@ -83,6 +132,10 @@ def _trigger(trigger: Body) -> Body:
     if isinstance(kept.get("triggers"), list):
         kept["triggers"] = [_trigger(each) for each in kept["triggers"]]
     return kept
+
+
+async def _policies(reader: Reader) -> list[Raw]:
+    return await reader.rows(f"{POLICIES}/filter")
 
 
 async def _with_owners(rows: list[Raw], reader: Reader) -> list[Raw]:

@@ -13,11 +13,17 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
-from bundle.canonical import encode
+from bundle.canonical import encode, split
 from bundle.model import Body, Json, JsonType, Key, Pointer
 from bundle.references import blank_ids
 
 Raw = Body
+
+# The second line is Cloud's: where a resource lives and who touched it. Webhooks say account and workspace.
+SERVER_OWNED = frozenset({
+    "id", "created", "updated",
+    "account", "account_id", "workspace", "workspace_id", "created_by", "updated_by",
+})  # fmt: skip
 
 
 class Reader(Protocol):
@@ -57,10 +63,34 @@ class Look(Protocol):
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What a write left at the destination: the id, and the server's view where it answered one."""
+    """What stands at the destination: the id, and the server's view where there is one.
+
+    ``hidden`` are the places of live secrets that the server does not show.
+    """
 
     id: str
     raw: Raw = {}
+    hidden: tuple[Pointer, ...] = ()
+
+
+class Offer(Protocol):
+    """What a destination's version offers, and what it holds."""
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The numbers of its version; none where it does not tell."""
+        ...
+
+    def takes(self, method: str, template: str, name: str) -> bool:
+        """Whether a route takes a field; True where that is not known."""
+        ...
+
+    @property
+    def keeps_tag_limits_as_global(self) -> bool: ...
+
+    def raw(self, identifier: str) -> Raw | None:
+        """What the destination holds under an id."""
+        ...
 
 
 class Destination(Protocol):
@@ -73,7 +103,11 @@ class Destination(Protocol):
     @property
     def is_cloud(self) -> bool: ...
 
-    async def post(self, template: str, body: Body, *, repeatable: bool = True, **segments: str) -> Raw: ...
+    async def post(self, template: str, body: Json, *, repeatable: bool = True, **segments: str) -> Raw: ...
+
+    async def get(self, template: str, **segments: str) -> Json:
+        """What the destination answers now."""
+        ...
 
     async def put(self, template: str, body: Body, **segments: str) -> Raw: ...
 
@@ -85,6 +119,16 @@ class Destination(Protocol):
 
     @property
     def keeps_tag_limits_as_global(self) -> bool: ...
+
+    @property
+    def mark(self) -> str:
+        """The mark of the record that is being made (``Kind.pending``)."""
+        ...
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Of the server, empty where it does not tell."""
+        ...
 
     def raw(self, identifier: str) -> Raw | None:
         """What the destination holds under an id, as read, or as answered when it was made."""
@@ -103,13 +147,21 @@ class Kind:
     fields: ClassVar[frozenset[str]]
     """Fields that travel. Those equal to their default are left out of the body."""
     ignored: ClassVar[frozenset[str]] = frozenset()
-    """Fields that the server owns, besides id, created and updated."""
+    """Fields that the server owns, besides those that every kind has."""
     defaults: ClassVar[Mapping[str, Json]] = {}
     required: ClassVar[frozenset[str]] = frozenset({"name"})
     sort: ClassVar[str | None] = None
     is_sorted_by_update: ClassVar[bool] = False
     """Whether ``/filter`` offers the order ``UPDATED_DESC``."""
+    forgotten: ClassVar[frozenset[str]] = frozenset()
+    """Fields that every server but Cloud takes and does not keep."""
     counted: ClassVar[bool] = False
+    cloud_only: ClassVar[bool] = False
+    """Whether only Prefect Cloud has this kind; other servers are not asked for it."""
+    name_field: ClassVar[str | None] = "name"
+    """The field with the last part of the natural name; None where a name cannot be chosen freely."""
+    parent_kind: ClassVar[str | None] = None
+    """The kind whose natural name comes first in this one's, before a slash."""
     unique_names: ClassVar[bool] = True
     """Whether the server keeps natural names unique; if not, keys may end in ``~<content hash>``."""
     rank: ClassVar[int] = 50
@@ -141,6 +193,10 @@ class Kind:
         """Why this resource is not exported unless an exported one refers to it."""
         return None
 
+    def comes_along(self, body: Body) -> bool:
+        """Whether it goes with whatever refers to it, even where dependencies are not wanted."""
+        return False
+
     # The portable form
 
     def portable(self, raw: Raw, look: Look) -> Body:
@@ -149,7 +205,7 @@ class Kind:
 
     @property
     def _dropped(self) -> frozenset[str]:
-        return self.ignored | {"id", "created", "updated"}
+        return self.ignored | SERVER_OWNED
 
     def trim(self, body: Body) -> Body:
         """The body without nulls and defaults, which every server fills in by itself."""
@@ -182,7 +238,18 @@ class Kind:
 
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
         """Why this resource cannot be at such a destination (a reason code)."""
-        return None
+        return "not-offered" if self.cloud_only and not is_cloud else None
+
+    unsent: ClassVar[frozenset[str]] = frozenset()
+    """Fields that reach the server, but not under their own name in the creating request."""
+
+    def route(self, to: Offer) -> tuple[str, str]:
+        """The request that makes one, as the API documents it: method and path."""
+        return "POST", f"{self.path}/"
+
+    def too_new(self, body: Body, version: tuple[int, ...]) -> Iterable[Pointer]:
+        """Places whose value servers of a version refuse without saying so in their OpenAPI document."""
+        return ()
 
     deep_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that only a deep read knows."""
@@ -217,6 +284,14 @@ class Kind:
         """
         return mark in (raw.get("tags") or ())
 
+    def continues(self, body: Body, found: Body) -> bool:
+        """Whether what an earlier run began under this name is what ``body`` describes."""
+        return True
+
+    def made_up_name(self, body: Body, mark: str) -> str | None:
+        """The name under which a resource without one is made, lest it is made twice; None where it has one."""
+        return None
+
     async def create(self, to: Destination, body: Body) -> Made:
         """Make the resource."""
         raw = await to.post(f"{self.path}/", body)
@@ -228,9 +303,66 @@ class Kind:
         if changed:
             await self.update(to, made, body, changed)
 
+    # Changing one that is there
+
+    fixed: ClassVar[frozenset[str]] = frozenset({"name"})
+    """Fields that no request changes once the resource stands."""
+
+    def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
+        """Whether any request can change what ``raw`` has at a place; ``is_removal``: nothing is to stand there."""
+        name = split(place)[0]
+        return name not in self.fixed and at.takes("PATCH", self.path + "/{id}", name)
+
+    unordered: ClassVar[frozenset[str]] = frozenset()
+    """Lists whose order means nothing; an update writes them whole."""
+
+    together: ClassVar[frozenset[str]] = frozenset()
+    """Fields of which none means anything without the others; an update writes all of them or none."""
+
+    def wanted(self, body: Body, found: Body, gone: Body | None = None) -> Body:
+        """``body``, and with it what only the destination's ``found`` has and keeps.
+
+        Plan, import and verify compare with this, so what is kept is no difference; an update writes it.
+        What ``gone`` holds besides ``body`` is not kept.
+        """
+        return body
+
+    def late(self, body: Body, names: Collection[str], raw: Raw) -> Collection[str]:
+        """Those of ``names`` that an update of ``raw`` to ``body`` writes at the very end: what switches it on."""
+        switches = self.switches(body)
+        return {name for name in names if switches.get(name)}
+
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """Write the named fields of ``body`` over those of an existing resource."""
-        await to.patch(self.path + "/{id}", {name: body.get(name) for name in names}, id=made.id)
+        await to.patch(self.path + "/{id}", self.changes(body, names), id=made.id)
+
+    def changes(self, body: Body, names: Collection[str]) -> Body:
+        """The named fields as they are to be sent: one that ``body`` lacks is set to its default, or to null."""
+        return {name: body.get(name, self.defaults.get(name)) for name in sorted(names)}
+
+    # What runs by itself
+
+    activity: ClassVar[Mapping[str, bool]] = {}
+    """Fields that decide whether it runs by itself, each with the value that means on."""
+
+    def switches(self, body: Body) -> Mapping[str, bool]:
+        """Every switch of a resource by a name of its own, and whether it is on."""
+        return {name: body.get(name, self.defaults[name]) == on for name, on in self.activity.items()}
+
+    def switched(self, body: Body, switches: Mapping[str, bool]) -> Body:
+        """The body with these switches set; nothing else changes, and no pointer into it moves."""
+        values = {name: switches[name] == on for name, on in self.activity.items() if name in switches}
+        kept = {name: value for name, value in body.items() if name not in values}
+        return kept | {name: value for name, value in values.items() if value != self.defaults[name]}
+
+    async def switch(self, to: Destination, made: Made, switches: Mapping[str, bool]) -> None:
+        """Set these switches of an existing resource, and nothing else."""
+        values = {name: switches[name] == on for name, on in self.activity.items() if name in switches}
+        await to.patch(self.path + "/{id}", values, id=made.id)
+
+    def firing(self, body: Body) -> Iterable[Body]:
+        """The schedules by which such a resource starts runs, as it stands."""
+        return ()
 
     # Taking one back
 
@@ -239,15 +371,19 @@ class Kind:
         await to.delete(self.path + "/{id}", id=made.id)
 
 
+SYSTEM_LABELS = "prefect."
+
+
 def without_system_labels(body: Body) -> Body:
     """The body without labels that the server sets by itself (``prefect.*``)."""
-    labels = {name: value for name, value in (body.get("labels") or {}).items() if not name.startswith("prefect.")}
+    labels = {name: value for name, value in (body.get("labels") or {}).items() if not name.startswith(SYSTEM_LABELS)}
     return body | {"labels": labels}
 
 
-def stable_order(items: Iterable[Json]) -> list[Json]:
-    """Items of a set in an order that does not depend on any id inside them."""
-    return sorted(items, key=lambda item: (blank_ids(text := encode(item).decode()), text))
+def stable_place(item: Body, *, last: str) -> tuple[str, str, bytes]:
+    """What to sort the items of a set by: no id in them counts, and the member ``last`` only between equals."""
+    text = encode({name: value for name, value in item.items() if name != last}).decode()
+    return blank_ids(text), text, encode(item.get(last))
 
 
 class _Nothing:

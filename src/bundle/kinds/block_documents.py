@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from bundle.canonical import split
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
 from bundle.model import Body, JsonType, Pointer
 from bundle.secrets import secret_places
@@ -18,6 +19,7 @@ _EVERY = {"block_documents": {"is_anonymous": None}, "include_secrets": False}
 class BlockDocument(Kind):
     name = "block"
     path = "/block_documents"
+    parent_kind = "block-type"
     fields = frozenset({"name", "data", "block_schema_id", "block_type_id", "is_anonymous"})
     ignored = frozenset({"block_document_references", "block_schema", "block_type", "block_type_name"})
     unique_names = False
@@ -39,6 +41,9 @@ class BlockDocument(Kind):
     def is_content_named(self, raw: Raw) -> bool:
         return bool(raw.get("is_anonymous"))
 
+    def comes_along(self, body: Body) -> bool:
+        return bool(body.get("is_anonymous"))
+
     def optional(self, raw: Raw, look: Look) -> str | None:
         return "unreferenced-anonymous" if raw.get("is_anonymous") else None
 
@@ -57,15 +62,33 @@ class BlockDocument(Kind):
         own = {name: value for name, value in body["data"].items() if name not in _nested(raw)}
         return {"/data" + pointer: kind for pointer, kind in secret_places(own, schema.get("fields") or {}).items()}
 
+    def made_up_name(self, body: Body, mark: str) -> str | None:
+        """In the server's own style, which would be ``anonymous-<uuid>``; names are unique inside a type."""
+        return f"anonymous-{mark.rpartition(':')[2]}" if body.get("is_anonymous") else None
+
     async def create(self, to: Destination, body: Body) -> Made:
-        """``POST /block_documents/``; a second anonymous document would be a new one."""
-        raw = await to.post("/block_documents/", body, repeatable=not body.get("is_anonymous"))
+        """``POST /block_documents/``, which refuses a second one of a name."""
+        name = self.made_up_name(body, to.mark)
+        raw = await to.post("/block_documents/", body if name is None else body | {"name": name})
         return Made(str(raw["id"]), raw)
 
+    fixed = frozenset({"name", "is_anonymous", "block_type_id"})
+
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
-        """``PATCH`` drops every nested reference that is not sent again, so the whole data go."""
-        changes = {name: body[name] for name in names} | {"data": body["data"], "merge_existing_data": False}
+        """``PATCH`` drops every nested reference that is not sent again, so the whole data go.
+
+        Where secrets are hidden from us, the rest is merged around them.
+        """
+        data = {"data": _around(made, body["data"])} if made.hidden else {"data": body["data"]}
+        changes = {name: body[name] for name in names} | data | {"merge_existing_data": bool(made.hidden)}
         await to.patch("/block_documents/{id}", changes, id=made.id)
+
+
+def _around(made: Made, data: Body) -> Body:
+    """The data without members that hold hidden secrets; null where a member is to go."""
+    hidden = {split(place)[1] for place in made.hidden}
+    gone = dict.fromkeys((made.raw.get("data") or {}).keys() - data.keys())
+    return {name: value for name, value in (gone | data).items() if name not in hidden}
 
 
 def _nested(raw: Raw) -> frozenset[str]:

@@ -24,16 +24,21 @@ _HASH_DIGITS = 12
 class BlockSchema(Kind):
     name = "block-schema"
     path = "/block_schemas"
+    name_field = None
     fields = frozenset({"fields", "block_type_id", "capabilities", "version"})
     ignored = frozenset({"checksum", "block_type"})
     unique_names = False
     holds_values = False
     required = frozenset({"fields", "block_type_id"})
     defaults = {"capabilities": []}
+    fixed = fields
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         body = _with_checksums(_reduced(raw["fields"]), lambda slug, checksum: _child_name(look, slug, checksum))
         return f"{look.name(raw['block_type_id'])}@{sha256_hex(encode(body))[:_HASH_DIGITS]}"
+
+    def comes_along(self, body: Body) -> bool:
+        return True
 
     def optional(self, raw: Raw, look: Look) -> str | None:
         block_type = look.raw(raw["block_type_id"]) or {}
@@ -43,6 +48,10 @@ class BlockSchema(Kind):
         body = super().portable(raw, look)
         fields = _with_checksums(_unions_in_order(body["fields"]), lambda slug, sum_: _child_id(look, slug, sum_))
         return self.trim(body | {"fields": fields, "capabilities": sorted(body.get("capabilities") or ())})
+
+    def comparable(self, body: Body) -> Body:
+        """Of a built-in type each version registers its own; what makes a schema another one is in its name."""
+        return {} if body["fields"].get("block_type_slug") in BUILT_IN else body
 
     async def create(self, to: Destination, body: Body) -> Made:
         """``POST /block_schemas/`` answers 200 where the schema stands already."""

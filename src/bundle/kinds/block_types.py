@@ -13,7 +13,8 @@ from collections.abc import Callable
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw
 from bundle.model import Body
 
-# Registered at start by some server from 3.0.0 to 3.9.1 (POST /block_types/filter of a fresh one).
+# Registered at start by some server from 2.20 to 3.9.1 (POST /block_types/filter of a fresh one); the last two
+# lines by those before 3.0 only.
 BUILT_IN = frozenset(
     """
     aws-credentials aws-secret azure-blob-storage-container azure-blob-storage-credentials
@@ -27,6 +28,8 @@ BUILT_IN = frozenset(
     mattermost-webhook minio-credentials ms-teams-webhook opsgenie-webhook pager-duty-webhook
     remote-file-system s3-bucket secret sendgrid-email shell-operation slack-credentials slack-webhook smb
     snowflake-connector snowflake-credentials sqlalchemy-connector string twilio-sms webhook
+    azure azure-container-instance-job cloud-run-job docker-container docker-registry ecs-task gcs github
+    kubernetes-job process s3 vertex-ai-custom-training-job
     """.split()
 )
 _ESCAPED = ("description", "code_example")
@@ -35,19 +38,25 @@ _ESCAPED = ("description", "code_example")
 class BlockType(Kind):
     name = "block-type"
     path = "/block_types"
+    name_field = None
     fields = frozenset({"name", "slug", "logo_url", "documentation_url", "description", "code_example"})
     ignored = frozenset({"is_protected"})
     required = frozenset({"name", "slug"})
     holds_values = False
+    fixed = frozenset({"name", "slug"})
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["slug"])
+
+    def comes_along(self, body: Body) -> bool:
+        return True
 
     def optional(self, raw: Raw, look: Look) -> str | None:
         return "built-in" if raw["slug"] in BUILT_IN else None
 
     def comparable(self, body: Body) -> Body:
-        return body | _plain(body)
+        """Servers renew the texts and pictures of built-in types by themselves, each version its own."""
+        return {"slug": body["slug"]} if body["slug"] in BUILT_IN else body | _plain(body)
 
     def pending(self, body: Body, mark: str) -> Body:
         """Without the two texts, where escaping them would not give what was stored."""

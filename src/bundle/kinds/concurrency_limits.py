@@ -6,7 +6,9 @@ Since 3.0.3 a deployment's own limit is a row named ``deployment:<id>``, since
 
 from __future__ import annotations
 
-from bundle.kinds.base import Kind, Look, Raw, Reader
+from bundle.canonical import split
+from bundle.kinds.base import Kind, Look, Offer, Raw, Reader
+from bundle.model import Pointer
 from bundle.references import is_id
 
 TAG_PREFIX = "tag:"
@@ -28,6 +30,10 @@ class ConcurrencyLimit(Kind):
     ignored = frozenset({"active_slots", "denied_slots", "avg_slot_occupancy_seconds"})
     required = frozenset({"name", "limit"})
     defaults = {"active": True, "slot_decay_per_second": 0.0}
+
+    def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
+        name = split(place)[0]
+        return name not in self.fixed and at.takes("PATCH", PATH + "/{id_or_name}", name)
 
     async def read(self, reader: Reader) -> list[Raw]:
         return [row for row in await reader.rows(f"{PATH}/filter") if not str(row["name"]).startswith(TAG_PREFIX)]

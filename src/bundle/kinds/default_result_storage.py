@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
-from bundle.model import Body
+from collections.abc import Collection
+
+from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.model import Body, Pointer
 
 _PATH = "/admin/storage"
 _FIELD = "default_result_storage_block_id"
@@ -12,8 +14,10 @@ _FIELD = "default_result_storage_block_id"
 class DefaultResultStorage(Kind):
     name = "default-result-storage"
     path = _PATH
+    name_field = None
     fields = frozenset({_FIELD})
     required = frozenset({_FIELD})
+    fixed = frozenset[str]()
 
     async def read(self, reader: Reader) -> list[Raw]:
         found = None if reader.is_cloud else await reader.get(_PATH)
@@ -25,10 +29,20 @@ class DefaultResultStorage(Kind):
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
         return "not-offered" if is_cloud else None
 
+    def route(self, to: Offer) -> tuple[str, str]:
+        return "PUT", _PATH
+
     async def create(self, to: Destination, body: Body) -> Made:
         """``PUT /admin/storage``; the block's schema needs the capability ``write-path``."""
         await to.put(_PATH, body)
         return Made(self.name)
+
+    def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
+        return True
+
+    async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
+        """``PUT /admin/storage`` replaces the pointer."""
+        await self.create(to, body)
 
     async def delete(self, to: Destination, made: Made) -> None:
         """``DELETE /admin/storage`` leaves the place empty."""

@@ -15,6 +15,7 @@ class Flow(Kind):
     is_sorted_by_update = True
     counted = True
     rank = 10
+    fixed = frozenset({"name", "labels"})
 
     def portable(self, raw: Raw, look: Look) -> Body:
         return self.trim(without_system_labels(super().portable(raw, look)))

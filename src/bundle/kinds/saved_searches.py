@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from bundle.kinds.base import Destination, Kind, Made
-from bundle.model import Body
+from collections.abc import Collection
+
+from bundle.kinds.base import Destination, Kind, Made, Offer, Raw
+from bundle.model import Body, Pointer
 
 
 class SavedSearch(Kind):
@@ -12,10 +14,20 @@ class SavedSearch(Kind):
     fields = frozenset({"name", "filters"})
     defaults = {"filters": []}
 
+    def route(self, to: Offer) -> tuple[str, str]:
+        return "PUT", "/saved_searches/"
+
     async def create(self, to: Destination, body: Body) -> Made:
         """``PUT /saved_searches/`` makes or replaces by name."""
         raw = await to.put("/saved_searches/", body)
         return Made(str(raw["id"]), raw)
+
+    def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
+        return True
+
+    async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
+        """``PUT /saved_searches/`` the whole; there is no other way."""
+        await self.create(to, {**self.defaults, **body})
 
 
 KIND = SavedSearch()

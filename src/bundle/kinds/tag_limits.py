@@ -7,12 +7,13 @@ the older route has them. Both are read and merged by tag.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
+from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
 from bundle.kinds.concurrency_limits import PATH as GLOBAL_LIMITS
 from bundle.kinds.concurrency_limits import TAG_PREFIX
-from bundle.model import Body
+from bundle.model import Body, Pointer
 
 _OLD = "/concurrency_limits"
 
@@ -20,9 +21,11 @@ _OLD = "/concurrency_limits"
 class TagLimit(Kind):
     name = "tag-limit"
     path = _OLD
+    name_field = "tag"
     fields = frozenset({"tag", "limit", "active", "slot_decay_per_second"})
     required = frozenset({"tag", "limit"})
     ignored = frozenset({"name", "active_slots", "denied_slots", "avg_slot_occupancy_seconds", "concurrency_limit"})
+    unsent = frozenset({"tag", "limit"})
     defaults = {"active": True, "slot_decay_per_second": 0.0}
 
     async def read(self, reader: Reader) -> list[Raw]:
@@ -35,6 +38,9 @@ class TagLimit(Kind):
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["tag"])
 
+    def route(self, to: Offer) -> tuple[str, str]:
+        return "POST", f"{GLOBAL_LIMITS}/" if to.keeps_tag_limits_as_global else f"{_OLD}/"
+
     async def create(self, to: Destination, body: Body) -> Made:
         """One atomic row where the server keeps tag limits as global ones, else the older upsert."""
         if to.keeps_tag_limits_as_global:
@@ -42,6 +48,18 @@ class TagLimit(Kind):
         else:
             raw = await to.post(f"{_OLD}/", {"tag": body["tag"], "concurrency_limit": body["limit"]})
         return Made(str(raw["id"]), raw)
+
+    def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
+        """A server before 3.4.19 has nothing but the number."""
+        return place == "/limit" or (place != "/tag" and at.keeps_tag_limits_as_global)
+
+    async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
+        """``PATCH`` of the global limit, where tag limits are such; else the older upsert."""
+        if to.keeps_tag_limits_as_global:
+            changes = self.changes(body, names)
+            await to.patch(GLOBAL_LIMITS + "/{id_or_name}", changes, id_or_name=TAG_PREFIX + body["tag"])
+        else:
+            await self.create(to, body)
 
     async def delete(self, to: Destination, made: Made) -> None:
         """``DELETE`` by tag, which every version offers."""

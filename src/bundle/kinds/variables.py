@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from bundle.kinds.base import Kind
+from bundle.model import Body, Pointer
 
 
 class Variable(Kind):
@@ -15,6 +18,10 @@ class Variable(Kind):
     is_sorted_by_update = True
     counted = True
     rank = 10
+
+    def too_new(self, body: Body, version: tuple[int, ...]) -> Iterable[Pointer]:
+        """Names with dashes, before 3.4.1."""
+        return ("/name",) if () < version < (3, 4, 1) and "-" in body["name"] else ()
 
 
 KIND = Variable()

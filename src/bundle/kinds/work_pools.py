@@ -8,7 +8,7 @@ completed at the very end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw
 from bundle.model import Body, Json, Key, Pointer
@@ -33,6 +33,7 @@ class WorkPool(Kind):
     defaults = {"is_paused": False, "base_job_template": {}, "storage_configuration": {}}
     counted = True
     rank = 30
+    activity = {"is_paused": False}
 
     def portable(self, raw: Raw, look: Look) -> Body:
         body = super().portable(raw, look)
@@ -40,6 +41,10 @@ class WorkPool(Kind):
             name: value for name, value in (body.get("storage_configuration") or {}).items() if value is not None
         }
         return self.trim(body | {"storage_configuration": storage})
+
+    def findings(self, raw: Raw) -> Iterable[tuple[str, Pointer, str]]:
+        if raw.get("type") == "prefect-agent":
+            yield "no-runtime", "/type", ""
 
     def names(self, body: Body) -> Iterable[tuple[Pointer, Key]]:
         yield from template_names(body)
@@ -51,9 +56,9 @@ class WorkPool(Kind):
                         yield f"/storage_configuration/{step}/{place}/{field}", f"block:{slug}/{inputs[field]}"
 
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
-        if str(body["type"]).endswith(":managed"):
+        if str(body.get("type")).endswith(":managed"):
             return "managed-pool"
-        return "push-pool" if str(body["type"]).endswith(":push") and not is_cloud else None
+        return "push-pool" if str(body.get("type")).endswith(":push") and not is_cloud else None
 
     def pending(self, body: Body, mark: str) -> Body:
         marked = body | {"description": f"{body.get('description') or ''} {mark}".lstrip()}
@@ -64,9 +69,15 @@ class WorkPool(Kind):
     def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         return mark in (raw.get("description") or "")
 
+    fixed = frozenset({"name", "type"})
+
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PATCH`` by name; it does not check block references, so a dangling one is kept."""
-        await to.patch("/work_pools/{name}", {name: body.get(name) for name in names}, name=body["name"])
+        await to.patch("/work_pools/{name}", self.changes(body, names), name=body["name"])
+
+    async def switch(self, to: Destination, made: Made, switches: Mapping[str, bool]) -> None:
+        """``PATCH`` by name, also of those pools whose other fields the server protects."""
+        await to.patch("/work_pools/{name}", {"is_paused": not switches["is_paused"]}, name=str(made.raw["name"]))
 
     async def delete(self, to: Destination, made: Made) -> None:
         """``DELETE`` by name; the pool's queues go with it."""

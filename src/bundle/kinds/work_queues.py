@@ -2,16 +2,17 @@
 
 Every pool gets its default queue from the server, under the name ``default``;
 users may rename it. It is known by the pool's ``default_queue_id`` and marked
-in the body by ``is_default``. Priorities are unique inside a pool and a new
-queue pushes others down, so the queues of a pool are made one by one, the
-default queue first, then by ascending priority.
+in the body by ``is_default``. A queue that is posted with a priority pushes
+others down. So the queues of a new pool are made one by one, the default queue
+first, then by ascending priority; in a pool that was there before, a queue gets
+its priority by ``PATCH``, which leaves the others where they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
+from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
 from bundle.model import Body, Json
 
 _FRESH = {"name": "default", "description": "The work pool's default queue.", "priority": 1}
@@ -20,12 +21,14 @@ _FRESH = {"name": "default", "description": "The work pool's default queue.", "p
 class WorkQueue(Kind):
     name = "work-queue"
     path = "/work_queues"
+    parent_kind = "work-pool"
     fields = frozenset(
         {"name", "work_pool_id", "description", "is_paused", "concurrency_limit", "priority", "filter", "is_default"}
     )
     ignored = frozenset({"last_polled", "work_pool_name", "status", "active_slots"})
     required = frozenset({"name", "priority"})
     defaults = {"is_paused": False, "description": "", "is_default": False}
+    unsent = frozenset({"work_pool_id", "is_default"})
     rank = 40
 
     async def read(self, reader: Reader) -> list[Raw]:
@@ -38,6 +41,9 @@ class WorkQueue(Kind):
         pool = look.raw(raw.get("work_pool_id")) or {}
         return self.trim(super().portable(raw, look) | {"is_default": pool.get("default_queue_id") == raw["id"]})
 
+    def route(self, to: Offer) -> tuple[str, str]:
+        return "POST", "/work_pools/{work_pool_name}/queues"
+
     has_lanes = True
 
     def lane(self, body: Body) -> str:
@@ -49,6 +55,10 @@ class WorkQueue(Kind):
     def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         return is_new(str(raw.get("work_pool_id")))
 
+    def continues(self, body: Body, found: Body) -> bool:
+        """A new pool's default queue is called ``default`` until it is set up; another queue may be called so then."""
+        return bool(body.get("is_default")) == bool(found.get("is_default"))
+
     async def create(self, to: Destination, body: Body) -> Made:
         """Adopt the default queue of a pool that is new, else ``POST`` a queue."""
         pool = to.raw(body["work_pool_id"]) or {}
@@ -58,13 +68,23 @@ class WorkQueue(Kind):
                 to, made, body, _FRESH | {name: body.get(name) for name in ("work_pool_id", "is_default")}
             )
             return made
-        raw = await to.post("/work_pools/{work_pool_name}/queues", _writable(body), work_pool_name=str(pool["name"]))
-        return Made(str(raw["id"]), raw)
+        is_alone = to.is_new(body["work_pool_id"])
+        first = {name: value for name, value in _writable(body).items() if name != "priority" or is_alone}
+        raw = await to.post("/work_pools/{work_pool_name}/queues", first, work_pool_name=str(pool["name"]))
+        made = Made(str(raw["id"]), raw)
+        if raw.get("priority", body["priority"]) != body["priority"]:
+            await self.update(to, made, body, {"priority"})
+        return made
+
+    fixed = frozenset({"name", "work_pool_id", "is_default"})
+
+    def late(self, body: Body, names: Collection[str], raw: Raw) -> Collection[str]:
+        """A queue that goes on again hands out runs."""
+        return () if body.get("is_paused") else {"is_paused"} & set(names)
 
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
-        empty = {"is_paused": False, "description": ""}
-        changes = {name: body.get(name, empty.get(name)) for name in names}
-        await to.patch("/work_queues/{id}", _writable(changes), id=made.id)
+        """``PATCH`` by id, which leaves the priorities of other queues alone."""
+        await to.patch("/work_queues/{id}", _writable(self.changes(body, names)), id=made.id)
 
     async def delete(self, to: Destination, made: Made) -> None:
         """A default queue cannot be deleted; it goes with its pool."""
@@ -74,7 +94,7 @@ class WorkQueue(Kind):
 
 
 def _writable(body: Body) -> Body:
-    return {name: value for name, value in body.items() if name not in {"work_pool_id", "is_default"}}
+    return {name: value for name, value in body.items() if name not in WorkQueue.unsent}
 
 
 KIND = WorkQueue()

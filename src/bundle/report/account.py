@@ -11,26 +11,41 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
+from bundle.activation import Switched
 from bundle.apply import Outcome
 from bundle.audit import Change
 from bundle.canonical import split
 from bundle.errors import BundleError, ExitCode
-from bundle.model import Json, Key, Manifest, SecretSlot
+from bundle.model import Json, Key, Manifest, Pointer, SecretSlot
 from bundle.plan import Action, Difference, Plan
-from bundle.report.model import Contents, FieldDifference, Problem, Report, Resource, Side, Slot, SlotState, Verb
+from bundle.report.model import (
+    Contents,
+    FieldDifference,
+    NextRuns,
+    Problem,
+    Report,
+    Resource,
+    Side,
+    Slot,
+    SlotState,
+    Verb,
+)
 from bundle.rollback import Undone
 from bundle.secrets import suspects, variable_name
 
 STATES = ("succeeded", "skipped", "failed", "blocked")
-PLANNED = ("create", "update", "unchanged", "different", "unsupported", "blocked")
-VERIFIED = ("same", "different", "missing")
+PLANNED = ("create", "update", "unchanged", "different", "unsupported", "blocked", "not_selected")
+VERIFIED = ("same", "different", "missing", "not_selected")
 CHANGES = ("added", "removed", "changed", "unchanged")
 FATES = ("exported", "left_out")
+
+NOT_SELECTED = "not-selected"
 
 _PLANNED_AS: Mapping[str, str] = {
     "create": "create",
     "complete": "update",
     "fill": "update",
+    "update": "update",
     "unsupported": "unsupported",
     "blocked": "blocked",
 }
@@ -78,13 +93,18 @@ def exported(manifest: Manifest, file: str | None, source: Side, torn: Sequence[
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What a plan or an import was about: the command, the bundle, the destination, the secrets supplied."""
+    """What a plan or an import was about: the command, the bundle, the destination, the secrets supplied.
+
+    ``keys`` has the new key of each resource that an overlay mapped. ``inert``: what is made is made switched off.
+    """
 
     command: str
     manifest: Manifest
     file: str | None
     destination: Side
     supplied: Collection[str] = ()
+    keys: Mapping[Key, Key] = {}
+    inert: bool = False
 
 
 def planned(run: Run, plan: Plan) -> Report:
@@ -93,13 +113,14 @@ def planned(run: Run, plan: Plan) -> Report:
     return _carried(run, resources, count=_plan_category, names=PLANNED)
 
 
-def imported(run: Run, plan: Plan, outcomes: Sequence[Outcome]) -> Report:
-    """The report of an import that ran to its end, whatever it met."""
+def imported(run: Run, plan: Plan, outcomes: Sequence[Outcome], *, forgives: bool = False) -> Report:
+    """The report of an import that ran to its end, whatever it met; ``forgives``: failures cost no exit code."""
     actions = {action.key: action for action in plan.actions}
     resources = tuple(_ended(outcome, actions[outcome.key]) for outcome in outcomes)
     report = _carried(run, resources, count=_state, names=STATES)
-    code = max(report.exit_code, _import_exit_code(outcomes))
-    return msgspec.structs.replace(report, exit_code=code, ok=code == ExitCode.DONE)
+    found = _import_exit_code(outcomes)
+    code = max(report.exit_code, ExitCode.DONE if forgives and found == ExitCode.INCOMPLETE else found)
+    return msgspec.structs.replace(report, exit_code=code, ok=report.ok and found == ExitCode.DONE)
 
 
 def interrupted(report: Report) -> Report:
@@ -110,10 +131,12 @@ def interrupted(report: Report) -> Report:
     return msgspec.structs.replace(report, exit_code=ExitCode.INTERRUPTED, ok=False, error=problem)
 
 
-def transferred(report: Report, source: Side, torn: Sequence[str]) -> Report:
+def transferred(report: Report, source: Side, torn: Sequence[str], warnings: Sequence[str] = ()) -> Report:
     """The report of an import as that of a transfer."""
-    report = msgspec.structs.replace(report, source=source, changed_while_read=tuple(torn))
-    return _marked_incomplete(report) if torn and report.ok else report
+    report = msgspec.structs.replace(
+        report, source=source, changed_while_read=tuple(torn), warnings=(*report.warnings, *warnings)
+    )
+    return _marked_incomplete(report) if torn and report.exit_code == ExitCode.DONE else report
 
 
 def verified(run: Run, plan: Plan) -> Report:
@@ -124,6 +147,8 @@ def verified(run: Run, plan: Plan) -> Report:
 
 
 def _verified_as(resource: Resource) -> str:
+    if resource.reason == NOT_SELECTED:
+        return "not_selected"
     if resource.action not in {"skip", "complete"}:
         return "missing"
     return "same" if resource.reason == "exists-same" else "different"
@@ -131,11 +156,7 @@ def _verified_as(resource: Resource) -> str:
 
 def changed(found: Sequence[Change], older: Side, newer: Side) -> Report:
     """The report of a comparison of two environments: exit code 2 unless they are the same."""
-    kinds: dict[str, dict[str, int]] = {}
-    for each in found:
-        counts = kinds.setdefault(each.kind, dict.fromkeys(("total", *CHANGES), 0))
-        counts["total"] += 1
-        counts[each.fate] += 1
+    kinds = _tally(((each.kind, each.fate) for each in found), CHANGES)
     report = Report(
         command="diff",
         exit_code=ExitCode.DONE,
@@ -172,18 +193,14 @@ def _differing(report: Report) -> Report:
 def rolled_back(undone: Sequence[Undone], destination: Side, *, dry_run: bool) -> Report:
     """The report of a rollback; incomplete where something was kept that the import had made."""
     names = STATES[:3]
-    kinds: dict[str, dict[str, int]] = {}
-    for each in undone:
-        counts = kinds.setdefault(each.kind, dict.fromkeys(("total", *names), 0))
-        counts["total"] += 1
-        counts[each.state] += 1
+    kinds = _tally(((each.kind, each.state) for each in undone), names)
     code = ExitCode.INCOMPLETE if any(each.state == "failed" for each in undone) else ExitCode.DONE
     return Report(
         command="rollback",
         exit_code=code,
         ok=code == ExitCode.DONE,
         summary=_sums(kinds, names),
-        kinds=dict(sorted(kinds.items())),
+        kinds=kinds,
         destination=destination,
         resources=tuple(_undone(each, dry_run=dry_run) for each in undone),
     )
@@ -193,7 +210,7 @@ def _undone(each: Undone, *, dry_run: bool) -> Resource:
     return Resource(
         key=each.key,
         kind=each.kind,
-        action="delete",
+        action=each.action,
         state=None if dry_run else each.state,
         reason=each.reason,
         detail=each.detail,
@@ -201,9 +218,57 @@ def _undone(each: Undone, *, dry_run: bool) -> Resource:
     )
 
 
+def switched(run: Run, results: Sequence[Switched], next_runs: Sequence[NextRuns], *, dry_run: bool) -> Report:
+    """The report of what was switched on or off; each resource of the bundle that has switches is counted."""
+    code = _import_exit_code(results)
+    kinds = _tally(((each.kind, each.state) for each in results), STATES)
+    return Report(
+        command=run.command,
+        exit_code=code,
+        ok=code == ExitCode.DONE,
+        summary=_sums(kinds, STATES),
+        kinds=kinds,
+        destination=run.destination,
+        bundle=contents(run.manifest, run.file),
+        resources=tuple(_switched(each, dry_run=dry_run) for each in results),
+        next_runs=tuple(next_runs),
+    )
+
+
+def stopped(report: Report, torn: Sequence[str]) -> Report:
+    """The report of what was switched off, at the server whose state was written before."""
+    report = msgspec.structs.replace(
+        report, source=report.destination, destination=None, changed_while_read=tuple(torn)
+    )
+    return _marked_incomplete(report) if torn and report.ok else report
+
+
+def _switched(each: Switched, *, dry_run: bool) -> Resource:
+    return Resource(
+        key=each.key,
+        kind=each.kind,
+        action="switch" if each.switches else "blocked" if each.state in {"failed", "blocked"} else "skip",
+        state=None if dry_run else each.state,
+        reason=each.reason,
+        detail=each.detail,
+        waits_for=each.waits_for,
+        differences=tuple(map(_difference, each.differences)),
+    )
+
+
+def _tally(found: Iterable[tuple[str, str]], names: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many of each kind ended under each name."""
+    kinds: dict[str, dict[str, int]] = {}
+    for kind, name in found:
+        counts = kinds.setdefault(kind, dict.fromkeys(("total", *names), 0))
+        counts["total"] += 1
+        counts[name] += 1
+    return dict(sorted(kinds.items()))
+
+
 def has_differences(report: Report) -> bool:
     """Whether a plan found anything that is not at the destination as the bundle has it."""
-    return any(each.reason != "exists-same" for each in report.resources)
+    return any(each.reason not in {"exists-same", NOT_SELECTED} for each in report.resources)
 
 
 def contents(manifest: Manifest, file: str | None) -> Contents:
@@ -233,9 +298,10 @@ def _carried(
         destination=run.destination,
         bundle=contents(manifest, run.file),
         resources=resources,
-        secrets=tuple(_slots(manifest, resources, run.supplied)),
+        secrets=tuple(_slots(run, resources)),
         findings=manifest.findings,
         left_out=manifest.left_out,
+        inert=run.inert,
     )
 
 
@@ -262,7 +328,7 @@ def _records(manifest: Manifest) -> int:
     return _records_by_kind(manifest).total()
 
 
-def _import_exit_code(outcomes: Iterable[Outcome]) -> ExitCode:
+def _import_exit_code(outcomes: Sequence[Outcome | Switched]) -> ExitCode:
     states = {outcome.state for outcome in outcomes}
     reasons = {outcome.reason for outcome in outcomes if outcome.state == "failed"}
     if not states & {"failed", "blocked"}:
@@ -281,6 +347,8 @@ def _state(resource: Resource) -> str:
 
 
 def _plan_category(resource: Resource) -> str:
+    if resource.reason == NOT_SELECTED:
+        return "not_selected"
     if resource.action == "skip":
         return "unchanged" if resource.reason == "exists-same" else "different"
     return _PLANNED_AS[resource.action]
@@ -293,9 +361,12 @@ def _planned(action: Action) -> Resource:
         action=action.verb,
         state=None,
         reason=action.reason,
+        detail=action.detail,
         waits_for=action.waits_for,
         missing_secrets=action.missing_secrets,
+        dropped_fields=action.dropped,
         differences=tuple(map(_difference, action.differences)),
+        unchangeable=tuple(_plain_pointer(each) for each in action.unchangeable),
     )
 
 
@@ -312,9 +383,16 @@ def _ended(outcome: Outcome, action: Action) -> Resource:
 
 
 def _difference(found: Difference) -> FieldDifference:
-    if _may_be_secret(found.pointer, found.bundle) or _may_be_secret(found.pointer, found.destination):
-        return FieldDifference(found.pointer, None, None, is_hidden=True)
-    return FieldDifference(found.pointer, found.bundle, found.destination)
+    pointer = _plain_pointer(found.pointer)
+    is_hidden = found.is_secret or any(_may_be_secret(pointer, each) for each in (found.bundle, found.destination))
+    if is_hidden:
+        return FieldDifference(pointer, None, None, is_hidden=True)
+    return FieldDifference(pointer, found.bundle, found.destination)
+
+
+def _plain_pointer(place: Pointer) -> Pointer:
+    """A place without the marks around keys that stand for ids."""
+    return place.replace("\x00", "")
 
 
 def _may_be_secret(pointer: str, value: Json) -> bool:
@@ -326,15 +404,18 @@ def _slot(secret: SecretSlot, state: SlotState) -> Slot:
     return Slot(secret.slot, secret.resource, secret.type, variable_name(secret.slot), state)
 
 
-def _slots(manifest: Manifest, resources: Iterable[Resource], supplied: Collection[str]) -> Iterable[Slot]:
+def _slots(run: Run, resources: Iterable[Resource]) -> Iterable[Slot]:
     by_key: dict[Key, Resource] = {each.key: each for each in resources}
-    for secret in manifest.secrets:
-        yield _slot(secret, _slot_state(secret, by_key.get(secret.resource), supplied))
+    for secret in run.manifest.secrets:
+        resource = by_key.get(run.keys.get(secret.resource, secret.resource))
+        yield _slot(secret, _slot_state(secret, resource, run.supplied))
 
 
 def _slot_state(secret: SecretSlot, resource: Resource | None, supplied: Collection[str]) -> SlotState:
+    if resource is not None and resource.reason == NOT_SELECTED:
+        return "placeholder"
     if resource is None or secret.slot in resource.missing_secrets or resource.state in {"failed", "blocked"}:
         return "outstanding"
-    if resource.action == "skip":
+    if resource.action == "skip" or (resource.action == "update" and secret.slot not in supplied):
         return "kept"
     return "supplied" if secret.slot in supplied else "outstanding"

@@ -11,23 +11,39 @@ from typing import Literal
 
 import msgspec
 
+from bundle.checklist import Check
 from bundle.model import Finding, Json, Key, LeftOut, Pointer, Wave
+from bundle.surface import Surfaces
+from bundle.survey import Estimate
 
 REPORT_VERSION = "1.0"
 
 Verb = Literal[
-    "create", "complete", "fill", "skip", "unsupported", "blocked", "delete", "add", "remove", "change", "keep"
+    "create",
+    "complete",
+    "fill",
+    "update",
+    "skip",
+    "unsupported",
+    "blocked",
+    "delete",
+    "restore",
+    "add",
+    "remove",
+    "change",
+    "keep",
+    "switch",
 ]
 State = Literal["succeeded", "skipped", "failed", "blocked"]
 SlotState = Literal["placeholder", "supplied", "outstanding", "kept"]
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Why a command did not do what was asked; ``code`` names the kind of error."""
+    """Why a command did not do what was asked; ``code`` names the kind of error, ``hint`` says what to do next."""
 
     code: str
     message: str
-    hint: str | None = None
+    hint: str
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -49,7 +65,10 @@ class Contents(msgspec.Struct, frozen=True):
 
 
 class FieldDifference(msgspec.Struct, frozen=True):
-    """One place where bundle and destination differ; ``is_hidden``: a value looks like a secret and is left out."""
+    """One place where bundle and destination differ; ``is_hidden``: a value looks like a secret and is left out.
+
+    Of something that is switched, ``bundle`` is the value that is set and ``destination`` the one before.
+    """
 
     pointer: Pointer
     bundle: Json
@@ -58,7 +77,10 @@ class FieldDifference(msgspec.Struct, frozen=True):
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of a bundle: what is planned (``action``), how it ended (``state``), and why (``reason``)."""
+    """One record of a bundle: what is planned (``action``), how it ended (``state``), and why (``reason``).
+
+    ``unchangeable`` are those of the differences that no update can write.
+    """
 
     key: Key
     kind: str
@@ -70,6 +92,15 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     missing_secrets: tuple[str, ...] = ()
     dropped_fields: tuple[str, ...] = ()
     differences: tuple[FieldDifference, ...] = ()
+    unchangeable: tuple[Pointer, ...] = ()
+
+
+class NextRuns(msgspec.Struct, frozen=True):
+    """When a schedule of a deployment fires next: ISO 8601 in its own time zone; null where that cannot be told."""
+
+    key: Key
+    schedule: str
+    times: tuple[str, ...] | None
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -87,11 +118,35 @@ class Slot(msgspec.Struct, frozen=True):
     state: SlotState
 
 
+class Connection(msgspec.Struct, frozen=True, kw_only=True):
+    """What a profile would connect to, without any secret.
+
+    ``url`` is the API URL; of a profile whose server is ``started`` for each command, where its data
+    is; null where the profile names no server, and ``problem`` says why. ``headers`` are the names
+    of its custom headers, ``proxy`` is the host of the proxy on the way.
+    """
+
+    name: str
+    is_active: bool
+    defined_in: str
+    url: str | None
+    server: Literal["self-hosted", "cloud", "started", "none"]
+    auth: Literal["none", "bearer", "basic"]
+    tls: Literal["none", "verified", "unverified"]
+    ca_file: str | None = None
+    headers: tuple[str, ...] = ()
+    proxy: str | None = None
+    problem: Problem | None = None
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What one command did.
 
     ``summary`` counts resources: always ``total`` and ``accounted_for``, and one member for each
     state, action or fate that the command knows. ``kinds`` has the same counts for each kind.
+    ``inert``: what was made was made switched off. ``next_runs``: of what is switched on.
+    ``surface``: what the bundle would run and read, for a plan what its writes would; null elsewhere.
+    For ``check``, ``kinds`` has what each server holds of each kind.
     """
 
     command: str
@@ -110,3 +165,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     left_out: tuple[LeftOut, ...] = ()
     changed_while_read: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    inert: bool = False
+    next_runs: tuple[NextRuns, ...] = ()
+    surface: Surfaces | None = None
+    connections: tuple[Connection, ...] = ()
+    checks: tuple[Check, ...] = ()
+    estimates: tuple[Estimate, ...] = ()

@@ -13,12 +13,15 @@ from typing import TypeVar
 
 import msgspec
 
+from bundle.activation import SWITCH_REASONS
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, LeftOut
 from bundle.plan import REASONS
-from bundle.report.account import CHANGES, FATES, PLANNED, STATES, VERIFIED
-from bundle.report.model import FieldDifference, Report, Resource
+from bundle.report import checks, connections, demo
+from bundle.report.account import CHANGES, FATES, NOT_SELECTED, PLANNED, STATES, VERIFIED
+from bundle.report.model import FieldDifference, NextRuns, Report, Resource
 from bundle.report.screen import escape
 from bundle.rollback import ROLLBACK_REASONS
+from bundle.surface import SURFACE_CODES, Surface
 
 SHOWN = 10
 SHOWN_AGAIN = 3
@@ -28,14 +31,28 @@ _VALUE_CHARACTERS = 120
 _KIND_CHARACTERS = 32
 
 # Nothing to do about these.
-_AS_WANTED = frozenset({"created", "created-without-secret", "completed", "secret-filled", "exists-same", "waits-for"})
+_AS_WANTED = frozenset(
+    {
+        "created",
+        "created-without-secret",
+        "completed",
+        "secret-filled",
+        "updated",
+        "exists-same",
+        "waits-for",
+        NOT_SELECTED,
+    }
+)
 _UNDONE = STATES[:3]
+# Not worth a word where there are none.
+_RARE = frozenset({"blocked", "not_selected"})
 # The glyph says it.
 _PLAIN = frozenset({"created", "exists-same", "created-without-secret", "added", "removed", "changed"})
 _GLYPHS: Mapping[str, str] = {
     "create": "+",
     "complete": "+",
     "fill": "+",
+    "update": "~",
     "unsupported": "!",
     "blocked": "!",
     "skip": "=",
@@ -43,7 +60,7 @@ _GLYPHS: Mapping[str, str] = {
     "remove": "-",
     "change": "~",
 }
-_LEGEND = "+ create or complete   ~ differs, left as it is   = the same   ! cannot be   ? a secret is needed"
+_LEGEND = "+ create or complete   ~ differs (updated or left)   = the same   ! cannot be   ? a secret is needed"
 
 Lines = Iterable[str]
 T = TypeVar("T")
@@ -61,7 +78,7 @@ def render(report: Report, *, is_whole: bool = False) -> str:
 
 def count_line(counts: Mapping[str, int], names: Sequence[str]) -> str:
     """``25 succeeded, 0 skipped, 0 failed (25 of 25 accounted for)``; blocked ones only where there are any."""
-    parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts[name] or name != "blocked"]
+    parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts[name] or name not in _RARE]
     return f"{', '.join(parts)} ({counts['accounted_for']} of {counts['total']} accounted for)"
 
 
@@ -82,6 +99,7 @@ def _result(report: Report, limit: int | None) -> Iterator[Lines]:
     yield _attention(report.resources, limit)
     yield _dropped(report.resources, limit)
     yield _outstanding(report, limit)
+    yield _inert(report)
     yield [count_line(report.summary, STATES)]
 
 
@@ -90,7 +108,10 @@ def _plan(report: Report, limit: int | None) -> Iterator[Lines]:
     yield from _notes(report, _least(limit), has_slots=False)
     yield [_LEGEND]
     yield _actions(report.resources, limit)
+    yield _dropped(report.resources, limit)
+    yield _surface(report, limit)
     yield _outstanding(report, limit)
+    yield _inert(report)
     yield [_plan_line(report.summary)]
 
 
@@ -98,6 +119,7 @@ def _inspect(report: Report, limit: int | None) -> Iterator[Lines]:
     yield from _bundle(report)
     yield _table(report.kinds, ("total", *FATES))
     yield _waves(report)
+    yield _surface(report, limit)
     yield from _notes(report, limit)
     yield [count_line(report.summary, FATES)]
 
@@ -106,6 +128,7 @@ def _verify(report: Report, limit: int | None) -> Iterator[Lines]:
     yield from _bundle(report)
     if report.destination is not None:
         yield _drifted(report.resources, limit)
+        yield _dropped(report.resources, limit)
         yield [count_line(report.summary, VERIFIED)]
         return
     yield [f"intact: {count_line(report.summary, FATES)}"]
@@ -115,10 +138,7 @@ def _rollback(report: Report, limit: int | None) -> Iterator[Lines]:
     is_trial = any(each.state is None for each in report.resources)
     yield [_title(report, "Would take back" if is_trial else "Took back", "in")]
     yield _table(report.kinds, ("total", *_UNDONE))
-    reasons: dict[str, list[Resource]] = defaultdict(list)
-    for each in report.resources:
-        reasons[each.reason].append(each)
-    for reason, found in sorted(reasons.items()):
+    for reason, found in _by_reason(report.resources):
         yield [
             *_heading(reason, len(found), ROLLBACK_REASONS[reason]),
             *(f"  {escape(each.key)}{_needed_by(each)}" for each in _cut(found, limit)),
@@ -127,12 +147,55 @@ def _rollback(report: Report, limit: int | None) -> Iterator[Lines]:
     yield [count_line(report.summary, _UNDONE)]
 
 
+def _switch(report: Report, limit: int | None) -> Iterator[Lines]:
+    is_trial = any(each.state is None for each in report.resources)
+    yield [_switch_title(report, is_trial=is_trial)]
+    yield _table(report.kinds, ("total", *STATES))
+    for reason, found in _by_reason(report.resources):
+        shown = [] if reason == "already" and limit is not None else _cut(found, limit)
+        yield [
+            *_heading(reason, len(found), SWITCH_REASONS[reason]),
+            *(f"  {escape(each.key)}{_because(each)}{_needed_by(each)}" for each in shown),
+            *(_rest(found, limit) if shown else ()),
+        ]
+    yield _next_runs(report.next_runs, limit)
+    yield _notes_of_reading(report)
+    yield [count_line(report.summary, STATES)]
+
+
+def _switch_title(report: Report, *, is_trial: bool) -> str:
+    verb, side = "Would switch" if is_trial else "Switched", report.destination or report.source
+    subject = f"{escape(side.name)} ({escape(side.url)})" if side else ""
+    file = _file_name(report.bundle.file) if report.bundle else ""
+    if report.command == "activate":
+        return f"{verb} on in {subject} what {file} has on"
+    kept = report.bundle is not None and report.bundle.file is not None and side is not None
+    back = f"; to switch it on again: xfer activate {file} --to {escape(side.name)}" if kept and side else ""
+    return f"{verb} off in {subject}{back}"
+
+
+def _by_reason(resources: Iterable[Resource]) -> list[tuple[str, list[Resource]]]:
+    reasons: dict[str, list[Resource]] = defaultdict(list)
+    for each in resources:
+        reasons[each.reason].append(each)
+    return sorted(reasons.items())
+
+
+def _next_runs(runs: Sequence[NextRuns], limit: int | None) -> Lines:
+    if runs:
+        yield f"next runs, by schedule ({len(runs)}):"
+    for each in _cut(runs, limit):
+        yield f"  {escape(each.key)}  {escape(each.schedule)}"
+        yield f"      {', '.join(each.times) or 'none: it has ended'}" if each.times is not None else "      not told"
+    yield from _rest(runs, limit)
+
+
 def _drifted(resources: Sequence[Resource], limit: int | None) -> Lines:
     """What the destination lacks, and where it differs."""
     for resource in resources:
         if resource.action not in {"skip", "complete"}:
             yield f"! {escape(resource.key)}  (missing)"
-        elif resource.reason != "exists-same":
+        elif resource.reason not in {"exists-same", NOT_SELECTED}:
             yield from _action(resource, limit)
 
 
@@ -156,6 +219,11 @@ _LAYOUTS: Mapping[str, Layout] = {
     "verify": _verify,
     "diff": _diff,
     "rollback": _rollback,
+    "activate": _switch,
+    "deactivate": _switch,
+    "profiles": connections.layout,
+    "check": checks.layout,
+    "demo": demo.layout,
 }
 
 
@@ -226,16 +294,20 @@ def _attention(resources: Sequence[Resource], limit: int | None) -> Lines:
             yield f"  {escape(resource.key)}{_because(resource)}"
             yield from _blocked(waiting.get(resource.key, ()), limit)
         yield from _rest(group, limit)
-    known = {resource.key for group in groups.values() for resource in group}
-    for root in sorted(waiting.keys() - known):
-        yield f"waiting for {escape(root)}:"
+    yield from _waiting_elsewhere(waiting, [each for group in groups.values() for each in group], limit)
+
+
+def _waiting_elsewhere(waiting: Mapping[str, Sequence[str]], told: Iterable[Resource], limit: int | None) -> Lines:
+    """What waits for something that was not told of."""
+    for root in sorted(waiting.keys() - {resource.key for resource in told}):
+        yield f"! waiting for {escape(root)}, which is not there"
         yield from _blocked(waiting[root], limit)
 
 
 def _because(resource: Resource) -> str:
     if resource.detail:
         return f": {escape(resource.detail)}"
-    places = [each.pointer for each in resource.differences]
+    places = resource.unchangeable or [each.pointer for each in resource.differences]
     return f": {_joined(places, 3)}" if places else ""
 
 
@@ -275,10 +347,44 @@ def _outstanding(report: Report, limit: int | None) -> Lines:
     yield from _rest(slots, limit)
 
 
+def _inert(report: Report) -> Lines:
+    if report.inert and report.destination is not None:
+        file = _file_name(report.bundle.file) if report.bundle else "FILE"
+        yield "what is new is switched off; to switch on what the bundle has on:"
+        yield f"  xfer activate {file} --to {escape(report.destination.name)}"
+
+
+def _surface(report: Report, limit: int | None) -> Lines:
+    """What would be run and read, by what it is; equal texts once."""
+    found = report.surface
+    if found is None or not found.counts:
+        return
+    yield "what it would run, and read there:"
+    for code, count in found.counts.items():
+        yield from (f"  {line}" for line in _heading(code, count, SURFACE_CODES[code]))
+        texts: dict[str, list[Surface]] = defaultdict(list)
+        for each in found.entries:
+            if each.what == code:
+                texts[each.text].append(each)
+        shown = list(texts.items())
+        for text, places in _cut(shown, _least(limit)):
+            yield from _places(text, places, is_whole=limit is None)
+        yield from _rest(shown, _least(limit), "    ")
+
+
+def _places(text: str, places: Sequence[Surface], *, is_whole: bool) -> Lines:
+    if is_whole:
+        yield f"    {escape(text)}"
+        yield from (f"      {escape(each.key)} at {escape(each.pointer)}" for each in places)
+        return
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    yield f"    {escape(text)}  ({escape(places[0].key)}{more})"
+
+
 def _dropped(resources: Iterable[Resource], limit: int | None) -> Lines:
     having = [each for each in resources if each.dropped_fields]
     if having:
-        yield f"fields that the destination's version does not take, not sent ({len(having)}):"
+        yield f"places that the destination's version does not hold, not sent ({len(having)}):"
     for resource in _cut(having, limit):
         yield f"  {escape(resource.key)}: {_joined(resource.dropped_fields, None)}"
     yield from _rest(having, limit)
@@ -290,10 +396,14 @@ def _notes(report: Report, limit: int | None, *, has_slots: bool = True) -> Iter
         yield _placeholders(report, limit)
     yield _findings(report, limit)
     yield _left_out(report)
+    yield _notes_of_reading(report)
+
+
+def _notes_of_reading(report: Report) -> Lines:
     if report.changed_while_read:
         kinds = ", ".join(map(escape, report.changed_while_read))
-        yield [f"changed while it was read, so the bundle may mix two states: {kinds}"]
-    yield [f"warning: {escape(each)}" for each in report.warnings]
+        yield f"changed while it was read, so the bundle may mix two states: {kinds}"
+    yield from (f"warning: {escape(each)}" for each in report.warnings)
 
 
 def _placeholders(report: Report, limit: int | None) -> Lines:
@@ -333,27 +443,33 @@ def _left_out(report: Report) -> Lines:
 
 
 def _actions(resources: Sequence[Resource], limit: int | None) -> Lines:
+    """What is to be done; what is blocked stands under what it waits for."""
     same = Counter(each.kind for each in resources if each.reason == "exists-same")
+    waiting = _by_root(resources)
     for resource in resources:
-        if limit is None or resource.reason != "exists-same":
+        is_news = limit is None or resource.reason not in {"exists-same", NOT_SELECTED}
+        if (is_news and resource.reason != "waits-for") or resource.key in waiting:
             yield from _action(resource, limit)
+            yield from _blocked(waiting.get(resource.key, ()), limit)
+    yield from _waiting_elsewhere(waiting, resources, limit)
     if limit is not None:
         yield from (f"= {count} {escape(kind)} the same" for kind, count in sorted(same.items()))
 
 
 def _action(resource: Resource, limit: int | None) -> Lines:
     glyph = "~" if resource.differences else _GLYPHS[resource.action]
-    why = "" if resource.reason in _PLAIN else f"  ({resource.reason})"
+    detail = f": {escape(resource.detail)}" if resource.detail else ""
+    why = "" if resource.reason in _PLAIN else f"  ({resource.reason}{detail})"
     waits = f" waits for {_joined(resource.waits_for, 3)}" if resource.waits_for else ""
     yield f"{glyph} {escape(resource.key)}{why}{waits}"
     for each in _cut(resource.differences, limit):
-        yield from _difference(each)
+        yield from _difference(each, is_kept=each.pointer in resource.unchangeable)
     yield from _rest(resource.differences, limit, "    ")
     yield from (f"    ? {escape(slot)}" for slot in resource.missing_secrets)
 
 
-def _difference(each: FieldDifference) -> Lines:
-    yield f"    {escape(each.pointer) or '/'}"
+def _difference(each: FieldDifference, *, is_kept: bool) -> Lines:
+    yield f"    {escape(each.pointer) or '/'}{'  (cannot be changed)' if is_kept else ''}"
     if each.is_hidden:
         yield "      differs; it looks like a secret and is not shown"
         return
@@ -365,7 +481,9 @@ def _plan_line(summary: Mapping[str, int]) -> str:
     counts = {**summary, "delete": 0, "secrets needed": summary["secrets_outstanding"]}
     always = ("create", "update", "delete", "unchanged")
     others = (*(name for name in PLANNED if name not in always), "secrets needed")
-    parts = [f"{counts[name]} {name}" for name in (*always, *others) if counts[name] or name in always]
+    parts = [
+        f"{counts[name]} {name.replace('_', ' ')}" for name in (*always, *others) if counts[name] or name in always
+    ]
     return f"Plan: {', '.join(parts)} ({summary['accounted_for']} of {summary['total']} accounted for)"
 
 

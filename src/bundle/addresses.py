@@ -1,0 +1,129 @@
+"""API URLs: what a person wrote becomes a URL that can be used, or advice. Pure.
+
+No message quotes what may be a password: a malformed URL may carry one anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from bundle.errors import ProfileError
+
+_UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
+_WORKSPACE = re.compile(rf"/accounts/({_UUID})/workspaces/({_UUID})")
+_WORKSPACE_MISSPELT = re.compile(rf"/accounts?/({_UUID})/workspaces?/({_UUID})")
+_CLOUD_API = "https://api.prefect.cloud/api"
+_CLOUD_HOST = re.compile(r"(?:app|api)\.((?:[a-z0-9-]+\.)?prefect\.(?:cloud|dev))")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared with, never bound
+
+_LIKE = "set it to a URL such as http://HOST:4200/api"
+
+
+def names_workspace(url: str) -> bool:
+    """Whether a URL names a Cloud workspace; customer-managed Cloud has other hosts, but the same path."""
+    return _WORKSPACE.search(urlsplit(url).path) is not None
+
+
+def url_hint(url: str) -> str | None:
+    """What is probably wrong with an API URL that does not answer like one; None when it looks right."""
+    parts = urlsplit(url)
+    if not parts.scheme.startswith("http") or parts.path.rstrip("/").endswith("/api"):
+        return None
+    if _WORKSPACE.search(parts.path):
+        before, accounts, rest = parts.path.partition("/accounts/")
+        right = f"{parts.scheme}://{parts.netloc}{before}/api{accounts}{rest}"
+        return None if before.endswith("/api") else f"/api is missing before /accounts: set PREFECT_API_URL to {right}"
+    return f"an API URL usually ends in /api: set PREFECT_API_URL to {parts.scheme}://{parts.netloc}/api"
+
+
+def api_url(text: str, origin: str) -> tuple[str, str]:
+    """The API URL without user information, and the user information, of what ``PREFECT_API_URL`` holds.
+
+    Args:
+        text: the setting.
+        origin: where it stands, for messages.
+
+    Raises:
+        ProfileError: it is no URL, or surely not one of an API.
+    """
+    text = text.strip()
+    if not text:
+        raise _no_url(origin)
+    if re.match(r"https?://", text, re.IGNORECASE) is None:
+        raise _no_scheme(text, origin)
+    parts = _split(text, origin)
+    userinfo = unquote(parts.netloc.rpartition("@")[0])
+    url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+    if corrected := _corrected(url):
+        raise ProfileError(
+            f"{origin}: {url} is not an API URL of Prefect Cloud", hint=f"set PREFECT_API_URL to {corrected}"
+        )
+    return url, userinfo
+
+
+def _split(text: str, origin: str) -> SplitResult:
+    """The parts of a URL, after everything in it that could not be sent was refused.
+
+    Without quoting it and without the cause: a malformed URL may carry a password anywhere.
+    """
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ProfileError(f"{origin}: PREFECT_API_URL is not a valid URL", hint=_LIKE) from None
+    if not parts.hostname or re.search(r"[\x00-\x20\x7f-\uffff\\]", text):
+        raise ProfileError(f"{origin}: PREFECT_API_URL is not a valid URL", hint=_LIKE)
+    if "?" in text or "#" in text:
+        plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+        raise ProfileError(
+            f"{origin}: PREFECT_API_URL must not have a query or a fragment",
+            hint=f"set PREFECT_API_URL to {_corrected(plain) or plain}",
+        )
+    return parts
+
+
+def _no_url(origin: str) -> ProfileError:
+    return ProfileError(
+        f"{origin} has no PREFECT_API_URL",
+        hint="set it: prefect --profile NAME config set PREFECT_API_URL=http://HOST:4200/api (Cloud: "
+        f"{_CLOUD_API}/accounts/ACCOUNT-ID/workspaces/WORKSPACE-ID)",
+    )
+
+
+def _no_scheme(text: str, origin: str) -> ProfileError:
+    bare = text.rpartition("://")[2].rpartition("@")[2]
+    is_plain = re.fullmatch(r"[A-Za-z0-9.\[\]:/_~-]+", bare) is not None
+    return ProfileError(
+        f"{origin}: PREFECT_API_URL must begin with http:// or https://",
+        hint=f"set it to http://{bare.lstrip('/')} or https://{bare.lstrip('/')}" if is_plain else _LIKE,
+    )
+
+
+def _corrected(url: str) -> str | None:
+    """The right URL for the usual mistakes with Cloud; None for a URL that may be right.
+
+    The pages of Cloud are at ``app.…``, its API at ``api.…``, also where it is reached
+    privately (docs.prefect.io, secure-access-by-private-link).
+    """
+    parts = urlsplit(url)
+    workspace = _WORKSPACE_MISSPELT.search(parts.path)
+    if hosted := _CLOUD_HOST.fullmatch((parts.hostname or "").lower()):
+        ids = workspace.groups() if workspace else ("ACCOUNT-ID", "WORKSPACE-ID")
+        right = f"https://api.{hosted[1]}/api/accounts/{ids[0]}/workspaces/{ids[1]}"
+        return None if workspace and url.lower() == right.lower() else right
+    if workspace is None:
+        return None
+    before, given = parts.path[: workspace.start()], parts.path[workspace.start() :]
+    right = f"/accounts/{workspace[1]}/workspaces/{workspace[2]}"
+    return None if given == right else f"{parts.scheme}://{parts.netloc}{before or '/api'}{right}"
+
+
+def identity(url: str) -> tuple[str, ...]:
+    """What is equal for two URLs of one environment, however they are written."""
+    parts = urlsplit(url)
+    if workspace := _WORKSPACE.search(parts.path):
+        return ("cloud", workspace[1].lower(), workspace[2].lower())
+    host = (parts.hostname or "").lower().rstrip(".")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return (parts.scheme, "localhost" if host in _LOOPBACK else host, str(port), parts.path.rstrip("/"))

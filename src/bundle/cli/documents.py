@@ -1,0 +1,54 @@
+"""Files that users write: TOML, or JSON where the text begins with a brace."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from bundle.errors import UsageError
+from bundle.model import Json
+
+
+def parsed(path: Path, *, what: str, form: str) -> dict[str, Json]:
+    """The document in a file; ``what`` and ``form`` name it and its form in messages, which quote nothing of it.
+
+    Raises:
+        UsageError: it cannot be read, or is neither TOML nor a JSON object.
+    """
+    text = _text(path)
+    return _json(text, path, what, form) if text.lstrip().startswith("{") else _toml(text, path, what, form)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or "input error").lower()
+        raise UsageError(f"{path}: cannot be read: {reason}", hint="check the name of the file") from error
+    except UnicodeDecodeError:
+        # Without the cause, which holds the bytes of the file.
+        raise UsageError(f"{path}: not UTF-8 text", hint="save it as UTF-8") from None
+
+
+def _json(text: str, path: Path, what: str, form: str) -> dict[str, Json]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Json])
+    except (ValueError, RecursionError):
+        # Without the cause: it may quote the document.
+        raise UsageError(f"{path}: not {what} in JSON", hint=form) from None
+
+
+def _toml(text: str, path: Path, what: str, form: str) -> dict[str, Json]:
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError):
+        # Without the cause: it may quote the document.
+        raise UsageError(f"{path}: not {what} in TOML", hint=form) from None
+    try:
+        return msgspec.json.decode(msgspec.json.encode(document), type=dict[str, Json])
+    except (ValueError, RecursionError):
+        raise UsageError(
+            f"{path}: it holds a value that JSON does not have", hint="write dates and times as texts, in quotes"
+        ) from None

@@ -1,0 +1,67 @@
+"""Schedules of deployments, one spelling for all versions; they belong to a deployment and are no kind of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+from bundle.kinds.base import SERVER_OWNED, Raw
+from bundle.model import Body, Json
+
+_NOT_OURS = SERVER_OWNED | {"deployment_id"}
+_KNOWN = frozenset({"schedule", "active", "max_scheduled_runs", "parameters", "slug", "max_active_runs", "catchup"})
+_DEFAULTS = {"parameters": {}, "catchup": False}
+
+# Where a rule without a beginning begins on every version; since 3.6.26 servers write it out.
+_BEGINNING = "DTSTART:20200101T000000\n"
+_BEGUN = re.compile(r"DTSTART:([0-9]{8}T[0-9]{6})\n(.*)", re.DOTALL)
+_FREQUENT = re.compile(r"FREQ=(SECOND|MINUTE)LY", re.IGNORECASE)
+_INTERVAL = re.compile(r"INTERVAL=([1-9][0-9]{0,8})\b", re.IGNORECASE)
+
+
+def portable_schedule(raw: Raw) -> Body:
+    """A schedule without what the server owns and what it does anyway."""
+    kept = {name: value for name, value in raw.items() if name not in _NOT_OURS and value is not None}
+    kept = {name: value for name, value in kept.items() if _DEFAULTS.get(name) != value}
+    return kept | {"schedule": _timing(raw["schedule"])}
+
+
+def unknown_fields(schedule: Body) -> Iterator[str]:
+    """Fields that this version of xfer has never heard of."""
+    return (name for name in schedule if name not in _KNOWN)
+
+
+def _timing(timing: Json) -> Json:
+    """When it runs: instants end in Z, and a rule has its beginning, unless that would burden a server."""
+    if "anchor_date" in timing:
+        return timing | {"anchor_date": re.sub(r"\+00:00$", "Z", timing["anchor_date"])}
+    rule = timing.get("rrule", "")
+    is_bare = "rrule" in timing and "DTSTART" not in rule.upper() and not _FREQUENT.search(rule)
+    return timing | {"rrule": _BEGINNING + rule} if is_bare else timing
+
+
+def with_phase(schedule: Body) -> Body:
+    """A schedule with the phase of a frequent rule in place of its beginning, to compare it.
+
+    Since 3.6.26 a server gives such a rule, if it has no beginning, a recent
+    one of the same phase, so that not every run since 2020 has to be counted.
+    """
+    rule = str(schedule["schedule"].get("rrule", ""))
+    frequency = _FREQUENT.search(rule)
+    begun = _BEGUN.fullmatch(rule if "DTSTART" in rule.upper() else _BEGINNING + rule)
+    if frequency is None or begun is None or "COUNT" in rule.upper():
+        return schedule
+    interval = int((_INTERVAL.search(rule) or ("", "1"))[1])
+    phase = _seconds(begun[1]) % (interval * (60 if frequency[1].upper() == "MINUTE" else 1))
+    return schedule | {"schedule": schedule["schedule"] | {"rrule": f"{phase} {begun[2]}"}}
+
+
+def _seconds(instant: str) -> int:
+    """Seconds since the common beginning; 0 for what is no instant."""
+    first, given = (f"{text}+0000" for text in ("20200101T000000", instant))
+    try:
+        between = datetime.strptime(given, "%Y%m%dT%H%M%S%z") - datetime.strptime(first, "%Y%m%dT%H%M%S%z")
+    except ValueError:
+        return 0
+    return between.days * 86_400 + between.seconds

@@ -1,0 +1,34 @@
+"""What ``xfer demo`` showed, as a report; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bundle.checklist import Check
+from bundle.demo import Check as Claim
+from bundle.errors import ExitCode
+from bundle.model import Manifest
+from bundle.report.account import contents
+from bundle.report.model import Report
+from bundle.report.screen import escape
+
+
+def shown(claims: Sequence[Claim], manifest: Manifest, file: str | None) -> Report:
+    """The report of a demo: exit code 1 unless every claim has held; ``file`` is the bundle, if it was kept."""
+    checks = tuple(Check(None, "claim", "ok" if each.holds else "failed", each.statement) for each in claims)
+    failed = sum(not each.holds for each in claims)
+    return Report(
+        command="demo",
+        exit_code=ExitCode.FAILED if failed else ExitCode.DONE,
+        ok=not failed,
+        summary={"ok": len(claims) - failed, "failed": failed},
+        bundle=contents(manifest, file),
+        checks=checks,
+    )
+
+
+def layout(report: Report, _limit: int | None) -> Iterator[Iterable[str]]:
+    """The text: each claim, and where the bundle is."""
+    yield [f"{'held  ' if each.verdict == 'ok' else 'FAILED'}  {escape(each.message)}" for each in report.checks]
+    if report.bundle is not None and report.bundle.file is not None:
+        yield [f"the bundle: {escape(report.bundle.file)}"]

@@ -1,0 +1,86 @@
+"""What a plan (tier) of Prefect Cloud does not allow is skipped with a clear reason, and what needs it is blocked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bundle.apply import Outcome
+from bundle.model import Bundle, Key
+from bundle.tiers import TIERS
+from cloud_emulator import HOBBY, Cloud, Rules
+from moving import Imported, import_into
+
+Clouds = Callable[[Rules | None], Cloud]
+AT_ONCE = 4
+
+
+def by_key(imported: Imported) -> dict[Key, Outcome]:
+    return {each.key: each for each in imported.result.outcomes}
+
+
+def test_what_the_plan_does_not_support_is_skipped(cloud_factory: Clouds, pools_bundle: Bundle) -> None:
+    """Hybrid and push pools are skipped as tier-limit in Cloud's words; what needs them is blocked by name."""
+    outcomes = by_key(import_into(cloud_factory(HOBBY).target, pools_bundle))
+
+    for pool in ("hybrid", "push"):
+        skipped = outcomes[f"work-pool:{pool}"]
+        assert (skipped.state, skipped.reason) == ("skipped", "tier-limit")
+        assert skipped.detail == "Your plan does not support hybrid work pools."
+    assert outcomes["work-pool:managed"].reason == "managed-pool"
+    blocked = outcomes["deployment:etl/hybrid"]
+    assert (blocked.state, blocked.waits_for) == ("blocked", ("work-pool:hybrid", "work-queue:hybrid/default"))
+    assert outcomes["automation:pauses hybrid"].waits_for == ("deployment:etl/hybrid",)
+    assert "failed" not in {each.state for each in outcomes.values()}
+
+
+def test_after_the_last_one_allowed_no_more_are_sent(cloud_factory: Clouds, pools_bundle: Bundle) -> None:
+    """Once the workspace is full, only what was already on its way is refused; the rest is skipped unsent."""
+    cloud = cloud_factory(Rules(deployments=2))
+    outcomes = by_key(import_into(cloud.target, pools_bundle))
+
+    limited = [each for each in outcomes.values() if each.reason == "tier-limit"]
+    assert {each.kind for each in limited} == {"deployment"}
+    assert {each.state for each in limited} == {"skipped"}
+    assert {each.detail for each in limited} == {"You have reached the maximum number of deployments for your plan."}
+    creates = cloud.creates("/deployments/")
+    assert creates.count(201) == 2
+    assert 1 <= creates.count(403) <= AT_ONCE
+    assert len(limited) > AT_ONCE
+
+
+def test_a_plan_with_the_tier_foresees_what_cloud_would_say(cloud_factory: Clouds, pools_bundle: Bundle) -> None:
+    """Told the tier, an import skips and blocks the same resources, and nothing that it sends is refused."""
+    by_the_server, foreseen = cloud_factory(HOBBY), cloud_factory(HOBBY)
+
+    told = import_into(by_the_server.target, pools_bundle)
+    planned = import_into(foreseen.target, pools_bundle, tier=TIERS["hobby"])
+
+    assert planned.reasons() == told.reasons()
+    assert by_the_server.creates("/work_pools/") == [403, 403]
+    assert 403 not in {each.status for each in foreseen.requests}
+    assert foreseen.creates("/deployments/") == [201] * 5
+
+
+def test_a_managed_pool_of_the_same_name_will_do(cloud_factory: Clouds, pools_bundle: Bundle) -> None:
+    """Where somebody made a managed pool under the name of a hybrid one, its deployments fit the plan."""
+    cloud = cloud_factory(Rules(pools=(":managed",)))
+    with cloud.client() as client:
+        client.post("/work_pools/", json={"name": "hybrid", "type": "prefect:managed"}).raise_for_status()
+
+    outcomes = by_key(import_into(cloud.target, pools_bundle))
+
+    assert outcomes["work-pool:hybrid"].reason == "exists-differs"
+    assert outcomes["deployment:etl/hybrid"].reason == "created"
+
+
+def test_room_is_used_by_the_next_run(cloud_factory: Clouds, pools_bundle: Bundle) -> None:
+    """What was skipped for the plan's sake arrives when the plan allows it."""
+    cloud = cloud_factory(Rules(deployments=2))
+    import_into(cloud.target, pools_bundle)
+    cloud.rules = Rules()
+
+    again = import_into(cloud.target, pools_bundle)
+
+    assert "tier-limit" not in again.reasons()
+    assert again.result.count("failed") == 0
+    assert import_into(cloud.target, pools_bundle).sent.writes == 0

@@ -1,0 +1,43 @@
+"""The command line in process, with profiles as people write them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from click.testing import CliRunner
+
+from bundle import cli
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on stdout."""
+        return json.loads(self.out)
+
+
+def xfer(*arguments: str) -> Ended:
+    """Run ``xfer``."""
+    with CliRunner().isolation() as (out, err, _):
+        code = cli.run(arguments)
+        return Ended(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+def write_profiles(file: Path, *, active: str = "", **tables: dict[str, Any]) -> None:
+    """Write a profiles file, each keyword a profile with its settings."""
+    lines = [f"active = {json.dumps(active)}"] if active else []
+    for name, table in tables.items():
+        lines += [f"[profiles.{name}]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+    file.write_text("\n".join(lines) + "\n")
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(json.dumps(value) if isinstance(value, dict) else value)

@@ -1,0 +1,181 @@
+"""One bundle for many environments: selected, mapped, overlaid, on real servers."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bundle.servers import Server
+from environment import Api
+
+OVERLAY = """
+[map]
+"work-pool:local" = "local-prod"
+
+[set]
+"variable:a_number" = 7
+"variable:region" = "prod"
+
+[[patch]]
+match = "deployment:scheduled/with slugs"
+at = "/schedules/slug=weekdays"
+merge = { active = false }
+"""
+SELECTION = (
+    "--include",
+    "deployment:scheduled/with slugs",
+    "--include",
+    "variable",
+    "--include",
+    "deployment:etl/pool*",
+)
+
+
+def _xfer(*arguments: str) -> tuple[int, Any]:
+    done = subprocess.run([sys.executable, "-m", "bundle", *arguments, "--json"], capture_output=True, check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def part(source_server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A bundle of three deployments, the variables, and what they need."""
+    path = tmp_path_factory.mktemp("part") / "part.pxb"
+    code, _ = _xfer("export", "--from", source_server.url, "-o", str(path), *SELECTION)
+    assert code == 0
+    return str(path)
+
+
+def _keys(report: Any) -> set[str]:
+    return {each["key"] for each in report["resources"]}
+
+
+def test_a_selection_is_exported_with_what_it_needs(part: str, destination_server: Server) -> None:
+    """The rest stands in the account as excluded, and the part arrives whole at an empty destination."""
+    _, inside = _xfer("inspect", part)
+    code, imported = _xfer("import", part, "--to", destination_server.url, "--no-receipt")
+
+    assert inside["bundle"]["selection"]["include"] == [
+        "deployment:scheduled/with slugs",
+        "variable",
+        "deployment:etl/pool*",
+    ]
+    assert {"excluded"} < {each["reason"] for each in inside["left_out"]}
+    assert inside["summary"]["total"] == inside["summary"]["accounted_for"]
+    assert {"flow:scheduled", "flow:etl", "work-pool:local", "work-queue:local/high"} < _keys(imported)
+    assert "work-pool:k8s" not in _keys(imported)
+    assert (code, imported["summary"]["succeeded"]) == (0, imported["summary"]["total"])
+
+
+def test_without_dependencies_the_destination_must_have_them(
+    source_server: Server, destination_server: Server, tmp_path: Path
+) -> None:
+    """What a bare deployment needs is named while it is missing, and used once it is there."""
+    bare, rest = str(tmp_path / "bare.pxb"), str(tmp_path / "rest.pxb")
+    _xfer("export", "--from", source_server.url, "-o", bare, "--include", "deployment:etl/pool*", "--no-dependencies")
+    _xfer(
+        "export", "--from", source_server.url, "-o", rest, "--include", "work-queue:local/high", "--include", "flow:etl"
+    )
+
+    blocked_code, blocked = _xfer("import", bare, "--to", destination_server.url, "--no-receipt")
+    _xfer("import", rest, "--to", destination_server.url, "--no-receipt")
+    code, imported = _xfer("import", bare, "--to", destination_server.url, "--no-receipt")
+    again_code, again = _xfer("import", bare, "--to", destination_server.url, "--no-receipt")
+
+    assert (blocked_code, blocked["summary"]["blocked"], blocked["bundle"]["format"]) == (3, 2, "1.1")
+    assert "flow:etl" in blocked["resources"][0]["waits_for"]
+    assert (code, imported["summary"]["succeeded"]) == (0, 2)
+    assert (again_code, again["summary"]["skipped"]) == (0, 2)
+
+
+def test_a_bundle_is_promoted_with_an_overlay(part: str, destination_server: Server, tmp_path: Path) -> None:
+    """A pool renamed, two variables, one schedule off: just that arrives, verify agrees, a second run is idle."""
+    overlay = tmp_path / "prod.toml"
+    overlay.write_text(OVERLAY)
+    url, with_overlay = destination_server.url, ("--overlay", str(overlay))
+
+    code, _ = _xfer("import", part, "--to", url, "--no-receipt", *with_overlay)
+    verified, drift = _xfer("verify", part, "--to", url, *with_overlay)
+    plain, _ = _xfer("verify", part, "--to", url)
+    _, again = _xfer("import", part, "--to", url, "--no-receipt", *with_overlay)
+
+    assert (code, verified, plain) == (0, 0, 2)
+    assert drift["summary"]["same"] == drift["summary"]["total"]
+    assert again["summary"]["skipped"] == again["summary"]["total"]
+    with Api(url) as api:
+        pools = {row["name"] for row in api.read_all("/work_pools/filter")}
+        values = {row["name"]: row["value"] for row in api.read_all("/variables/filter")}
+        deployments = {row["name"]: row for row in api.read_all("/deployments/filter")}
+    assert "local-prod" in pools
+    assert "local" not in pools
+    assert (values["a_number"], values["region"]) == (7, "prod")
+    scheduled = deployments["with slugs"]
+    assert {each["slug"]: each["active"] for each in scheduled["schedules"]} == {
+        "weekdays": False,
+        "hourly": False,
+        "weekly": True,
+    }
+    assert deployments["pool and queue"]["work_pool_name"] == "local-prod"
+
+
+def test_an_import_takes_a_part_of_a_bundle(part: str, server_factory: Callable[..., Server]) -> None:
+    """What is not selected is accounted for, left alone, and used where the destination has it."""
+    url = server_factory(None).url
+
+    first_code, first = _xfer("import", part, "--to", url, "--no-receipt", "--include", "flow")
+    code, second = _xfer("import", part, "--to", url, "--no-receipt", "--include", "deployment", "--exclude", "flow")
+
+    reasons = {each["key"]: each["reason"] for each in second["resources"]}
+    assert first_code == code == 0
+    assert first["summary"]["succeeded"] == 2
+    assert reasons["flow:etl"] == reasons["variable:a_number"] == "not-selected"
+    assert reasons["deployment:etl/pool only"] == reasons["work-pool:local"] == "created"
+    assert second["summary"]["accounted_for"] == second["summary"]["total"]
+
+
+def test_an_import_does_what_was_planned_or_nothing(part: str, destination_server: Server, tmp_path: Path) -> None:
+    """A saved plan is carried out as long as nothing moved; else it names what moved and writes nothing."""
+    url, plan, later = destination_server.url, str(tmp_path / "plan.json"), str(tmp_path / "later.json")
+    _xfer("plan", part, "--to", url, "-o", plan)
+    with Api(url) as api:
+        api.create("/variables/", name="a_number", value=1)
+
+    stale_code, stale = _xfer("import", part, "--to", url, "--no-receipt", "--plan", plan)
+    with Api(url) as api:
+        flows = api.read_all("/flows/filter")
+    other_code, _ = _xfer("plan", part, "--to", url, "-o", later)
+    overlaid_code, overlaid = _xfer(
+        "import", part, "--to", url, "--no-receipt", "--plan", later, "--set", "variable:region=eu"
+    )
+    code, done = _xfer("import", part, "--to", url, "--no-receipt", "--plan", later)
+
+    assert (stale_code, stale["error"]["code"]) == (1, "Conflict")
+    assert "variable:a_number (made)" in stale["error"]["message"]
+    assert flows == []
+    assert (other_code, overlaid_code) == (0, 1)
+    assert "variable:region (wanted otherwise)" in overlaid["error"]["message"]
+    again_code, again = _xfer("import", part, "--to", url, "--no-receipt", "--plan", later)
+    assert (code, done["summary"]["failed"], done["summary"]["skipped"]) == (0, 0, 1)
+    assert (again_code, again["summary"]["skipped"]) == (0, again["summary"]["total"])
+    assert Path(later).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda text: text[:-20], lambda text: text.replace('"create"', '"skip"'), lambda _: "{}"]
+)
+def test_a_plan_that_was_edited_is_refused(
+    part: str, destination_server: Server, tmp_path: Path, edit: Callable[[str], str]
+) -> None:
+    """A saved plan is taken as it was saved."""
+    plan = tmp_path / "plan.json"
+    _xfer("plan", part, "--to", destination_server.url, "-o", str(plan))
+    plan.write_text(edit(plan.read_text()))
+
+    code, report = _xfer("import", part, "--to", destination_server.url, "--no-receipt", "--plan", str(plan))
+
+    assert (code, report["error"]["code"]) == (1, "BundleError")

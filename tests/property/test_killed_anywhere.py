@@ -1,0 +1,140 @@
+"""An import that ends at any write, however it ends, is made good by the next one."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import os
+from collections import Counter
+
+import httpx
+import pytest
+
+from bundle.plan import Conflicts, Secrets
+from edits import EDITS, SUPPLIED, SUPPLIED_SLOT
+from fake_prefect import FakePrefect
+from offline import bundle_of, edited, import_into, seeded
+
+# Every 17th write in every run, each of them when asked for.
+STRIDE = int(os.environ.get("XFER_KILL_STRIDE", "17"))
+
+
+class KilledError(BaseException):
+    """What a process that is killed does not live to see."""
+
+
+class Killing(httpx.AsyncBaseTransport):
+    """Lets writes through up to the k-th, counted from 0; nothing comes back of that one, and nothing goes after it."""
+
+    def __init__(self, fake: FakePrefect, k: int, *, is_sent: bool) -> None:
+        self._fake = fake
+        self._left = k
+        self._is_sent = is_sent
+        self._is_dead = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._is_dead:
+            raise KilledError
+        is_write = request.method != "GET" and not request.url.path.endswith(("/filter", "/count"))
+        self._is_dead = is_write and self._left == 0
+        self._left -= is_write
+        if self._is_dead and not self._is_sent:
+            raise KilledError
+        await request.aread()
+        answer = self._fake.handle(request)
+        if self._is_dead:
+            raise KilledError
+        return answer
+
+
+def _arrived(*, inert: bool = False) -> FakePrefect:
+    fake = FakePrefect(seed=1)
+    import_into(fake, seeded(), inert=inert)
+    return fake
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_an_import_killed_at_any_write_is_made_good_by_the_next(*, is_sent: bool) -> None:
+    """Whether the last write arrived or not, the same import again ends with the content of the bundle."""
+    for k in range(is_sent, len(_arrived().writes), STRIDE):
+        fake = FakePrefect(seed=1)
+        with contextlib.suppress(BaseExceptionGroup, KilledError):
+            import_into(fake, seeded(), Killing(fake, k, is_sent=is_sent))
+
+        result = import_into(fake, seeded())
+
+        assert {outcome.state for outcome in result.outcomes} <= {"succeeded", "skipped"}, k
+        assert bundle_of(fake).manifest.content_digest == seeded().manifest.content_digest, k
+
+
+def test_an_inert_import_killed_at_any_write_is_made_good_by_the_next() -> None:
+    """An inert import knows what a killed one left, finishes it, and leaves it switched off."""
+    whole = _arrived(inert=True)
+    digest = bundle_of(whole).manifest.content_digest
+    for k in range(0, len(whole.writes), STRIDE):
+        fake = FakePrefect(seed=1)
+        with contextlib.suppress(BaseExceptionGroup, KilledError):
+            import_into(fake, seeded(), Killing(fake, k, is_sent=k % 2 == 0), inert=True)
+        assert not any(each["enabled"] for each in fake.rows("automations")), k
+
+        result = import_into(fake, seeded(), inert=True)
+
+        assert {outcome.state for outcome in result.outcomes} <= {"succeeded", "skipped"}, k
+        assert bundle_of(fake).manifest.content_digest == digest, k
+
+
+def test_a_plain_import_finishes_what_an_inert_one_began() -> None:
+    """What an inert import left unfinished, a plain one brings to the state that the bundle has."""
+    for k in range(0, len(_arrived(inert=True).writes), 4 * STRIDE):
+        fake = FakePrefect(seed=1)
+        with contextlib.suppress(BaseExceptionGroup, KilledError):
+            import_into(fake, seeded(), Killing(fake, k, is_sent=True), inert=True)
+
+        result = import_into(fake, seeded())
+
+        assert {outcome.state for outcome in result.outcomes} <= {"succeeded", "skipped"}, k
+
+
+def test_an_update_killed_at_any_write_is_made_good_by_the_next() -> None:
+    """What a killed update left half done, the next one completes; a schedule comes twice in no case."""
+    update = functools.partial(
+        import_into, on_conflict=Conflicts("update"), secrets=Secrets(supplied={SUPPLIED_SLOT: SUPPLIED})
+    )
+    start = edited()
+    whole = copy.deepcopy(start)
+    update(whole, seeded())
+    digest, writes = bundle_of(whole).manifest.content_digest, len(whole.writes)
+    assert writes == sum(len(each.writes) for each in EDITS)
+    for k in range(0, writes, STRIDE):
+        for is_sent in (True, False):
+            fake = copy.deepcopy(start)
+            with contextlib.suppress(BaseExceptionGroup, KilledError):
+                update(fake, seeded(), Killing(fake, k, is_sent=is_sent))
+
+            result = update(fake, seeded())
+            fake.reset()
+            update(fake, seeded())
+
+            assert {outcome.state for outcome in result.outcomes} <= {"succeeded", "skipped"}, k
+            assert bundle_of(fake).manifest.content_digest == digest, k
+            assert fake.writes == [], k
+
+
+def test_an_import_whose_credentials_expire_at_any_write_goes_on_with_new_ones() -> None:
+    """From the first 401 on nothing is tried, everything is accounted for, and the next run finishes."""
+    for k in range(0, len(_arrived().writes), STRIDE):
+        fake = FakePrefect(seed=1)
+        for number in range(k, k + 1000):
+            fake.fail(number, "denied")
+
+        reasons = Counter(outcome.reason for outcome in import_into(fake, seeded()).outcomes)
+
+        assert reasons["denied"] >= 1, k
+        assert reasons.total() == len(seeded().records), k
+        # What was on its way at that moment is told the same.
+        assert len(fake.writes) <= k + 16, k
+        fake.reset()
+        result = import_into(fake, seeded())
+        assert {outcome.state for outcome in result.outcomes} <= {"succeeded", "skipped"}, k
+        assert bundle_of(fake).manifest.content_digest == seeded().manifest.content_digest, k

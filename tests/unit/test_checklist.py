@@ -1,0 +1,91 @@
+"""bundle.checklist: what does not fit from one server to another, by what each says that it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from bundle.checklist import Check, compare
+from bundle.kinds import KINDS
+from bundle.openapi import Accepted, parse_openapi
+from bundle.survey import Survey, export_of, import_of
+
+
+def accepts(**bodies: dict[str, Any]) -> Accepted:
+    """A server that takes these properties at ``POST /<name>/``."""
+    paths = {}
+    for name, properties in bodies.items():
+        schema = {"application/json": {"schema": {"properties": properties}}}
+        paths[f"/{name}/"] = {"post": {"requestBody": {"content": schema}}}
+    return parse_openapi({"paths": paths})
+
+
+def survey(accepted: Accepted | None = None, *, pools: tuple[str, ...] = (), **counts: int) -> Survey:
+    held = {kind: counts.get(kind.replace("-", "_"), 0) for kind in KINDS}
+    return Survey("3.8.8", 200, held, held, pools, accepted, 0.01)
+
+
+def found(source: Survey, destination: Survey, *, is_cloud: bool = False) -> dict[str, Check]:
+    return {each.subject: each for each in compare(source, destination, is_cloud=is_cloud)}
+
+
+NEW = accepts(
+    flows={"name": {}, "tags": {}, "labels": {}},
+    variables={"name": {}, "value": {}, "tags": {}},
+    deployments={"name": {}, "schedules": {"items": {"properties": {"slug": {}, "schedule": {}}}}},
+)
+OLD = accepts(
+    flows={"name": {}, "tags": {}},
+    deployments={"name": {}, "schedules": {"items": {"properties": {"schedule": {}}}}},
+)
+
+
+def test_fields_of_newer_versions_are_named() -> None:
+    """Fields that only the source knows are named with their kind, inside objects too, where there is such a thing."""
+    check = found(survey(NEW, flow=1, deployment=1), survey(OLD))["fields"]
+    assert check.verdict == "warning"
+    assert check.message == "not taken by the destination: deployment schedules.slug, flow labels"
+    assert found(survey(NEW), survey(OLD))["fields"].verdict == "ok"
+    assert found(survey(OLD, flow=1, deployment=1), survey(NEW))["fields"].verdict == "ok"
+
+
+def test_kinds_that_are_not_offered_are_named() -> None:
+    """A kind that the destination has no route for is named where the source has some."""
+    assert "kinds" not in found(survey(NEW, flow=1), survey(OLD))
+    assert found(survey(NEW, variable=1), survey(OLD))["kinds"].message == "not offered by the destination: variable"
+
+
+def test_a_server_that_does_not_say_is_no_obstacle() -> None:
+    """Cloud does not say what it takes, on either side."""
+    for pair in ((survey(NEW, flow=1), survey()), (survey(flow=1), survey(OLD))):
+        assert found(*pair)["fields"].verdict == "ok"
+
+
+def test_pools_that_cannot_be_moved_are_warned_of() -> None:
+    """Managed pools go nowhere, push pools only to Cloud, and hybrid ones need a plan there."""
+    source = survey(pools=("ecs:push", "kubernetes", "prefect:managed"), deployment=6)
+    elsewhere = compare(source, survey(OLD), is_cloud=False)
+    assert [each.message for each in elsewhere if each.subject == "work pools"] == [
+        "managed pools are never transferred: prefect:managed",
+        "push pools exist only on Prefect Cloud: ecs:push",
+    ]
+    cloud = [each for each in compare(source, survey(), is_cloud=True) if each.verdict == "warning"]
+    assert [each.subject for each in cloud] == ["work pools", "plan"]
+    assert "there are 6, and pools of ecs:push, kubernetes, prefect:managed" not in cloud[1].message
+    assert "there are 6, and pools of ecs:push, kubernetes" in cloud[1].message
+    assert all(each.hint for each in [*elsewhere, *cloud] if each.verdict != "ok")
+
+
+def test_estimates_follow_pages_and_counts() -> None:
+    """Pages make the reads, resources the writes, and what must not start at once is written twice."""
+    source = survey(variable=450, deployment=10, automation=2)
+    empty = survey()
+    export, import_ = export_of(source), import_of(source, empty)
+    pages = 4 + 2 + 2 + 10 + 1  # variables, deployments, automations, empty lists, and the one that is no list
+    second_look = 3 * 2 + 1 + 9 + 1
+    assert export.reads == 2 + pages + 6 + 10 + second_look
+    assert (import_.reads, import_.writes) == (2 + 13 + 1, 450 + 2 * 10 + 2 * 2)
+    slower = msgspec.structs.replace(empty, seconds=0.02)
+    assert import_of(source, slower).seconds == 2 * import_.seconds
+    assert export_of(msgspec.structs.replace(source, page=50)).reads == export.reads + 6

@@ -1,0 +1,97 @@
+"""An import while others write to the same destination, against a fake server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bundle.importer import carry_out, prepare
+from bundle.model import Bundle
+from bundle.receipt import Journal, read
+from bundle.rollback import Undone, roll_back
+from fake_prefect import FakePrefect
+from moving import CREATED
+from offline import api_of, bundle_of, import_into, run
+
+Before = Callable[[FakePrefect, httpx.Request], None]
+
+
+class Meddled(httpx.AsyncBaseTransport):
+    """The way to a fake server, on which somebody does something right before a request is served."""
+
+    def __init__(self, fake: FakePrefect, before: Before) -> None:
+        self._fake = fake
+        self._before = before
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._before(self._fake, request)
+        await request.aread()
+        return self._fake.handle(request)
+
+
+def post(fake: FakePrefect, path: str, **body: Any) -> dict[str, Any]:
+    """What the fake server answers to somebody else's request."""
+    request = httpx.Request("POST", f"{fake.url}{path}", json=body)
+    answer = fake.handle(request)
+    assert answer.is_success, answer.text
+    return dict(answer.json())
+
+
+def once(method: str, path: str, do: Callable[[FakePrefect], object]) -> Before:
+    """Do something before the first request of a route."""
+    todo = [do]
+
+    def before(fake: FakePrefect, request: httpx.Request) -> None:
+        if todo and request.method == method and request.url.path.endswith(path):
+            todo.pop()(fake)
+
+    return before
+
+
+@pytest.fixture
+def queues() -> Bundle:
+    """A pool with one queue besides its default one."""
+    fake = FakePrefect()
+    post(fake, "/work_pools/", name="local", type="process")
+    post(fake, "/work_pools/local/queues", name="high", description="ours")
+    return bundle_of(fake)
+
+
+def test_a_queue_that_somebody_makes_meanwhile_is_left_alone(queues: Bundle) -> None:
+    """A queue of another's making in a pool that was there is never written over."""
+    fake = FakePrefect(seed=1)
+    post(fake, "/work_pools/", name="local", type="process")
+
+    def make(fake: FakePrefect) -> None:
+        post(fake, "/work_pools/local/queues", name="high", description="theirs")
+
+    result = import_into(fake, queues, Meddled(fake, once("POST", "/local/queues", make)))
+
+    reasons = {outcome.key: outcome.reason for outcome in result.outcomes}
+    assert reasons["work-queue:local/high"] == "exists-now"
+    assert [row["description"] for row in fake.rows("work_queues", name="high")] == ["theirs"]
+
+
+def test_a_rollback_leaves_what_somebody_made_meanwhile(tmp_path: Path) -> None:
+    """What another importer made at the same time is not in the receipt, however equal it is."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    for name in ("a", "b"):
+        post(source, "/variables/", name=name, value=1)
+    bundle, path = bundle_of(source), tmp_path / "receipt"
+    way = Meddled(fake, once("POST", "/variables/", lambda fake: post(fake, "/variables/", name="a", value=1)))
+
+    async def there_and_back() -> tuple[Undone, ...]:
+        async with api_of(fake, way) as api:
+            prepared = await prepare(bundle, api)
+            with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
+                await carry_out(prepared, api, on_made=journal.made)
+            return await roll_back(read(path), api)
+
+    undone = run(there_and_back())
+
+    assert {each.key: each.reason for each in undone} == {"variable:b": "deleted"}
+    assert [row["name"] for row in fake.rows("variables")] == ["a"]
