@@ -15,6 +15,7 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import httpx
+import hypothesis
 import pytest
 
 from bundle import servers
@@ -24,6 +25,10 @@ from environment import Canaries, Size, seed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+# How long anything takes says nothing on a machine that runs servers beside the tests.
+hypothesis.settings.register_profile("xfer", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("xfer")
 
 SETTINGS = {
     # Any server can read the blocks in any database: the key is not made up by each.

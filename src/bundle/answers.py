@@ -36,6 +36,10 @@ _NO_MEMBER = (
 )
 UNTRUSTED = "its TLS certificate is not trusted"
 PROXY_REFUSED = "the proxy refused the connection"
+NO_ANSWER = "no answer in time"
+# Prefect on SQLite can stand still for a minute, as long as a request may take (docs/decisions/0012): without an
+# excuse nobody would ask again.
+_STALLS_EXCUSED = 2
 _PROXY_HINT = (
     "the variables https_proxy, http_proxy and no_proxy say which proxy is used; its credentials "
     "stand in its URL: http://USER:PASSWORD@HOST:PORT"
@@ -106,23 +110,28 @@ class Effort(msgspec.Struct):
 
     ``counted`` leaves out the attempts that met no server, a busy one, or one
     in maintenance. ``is_doubtful``: the server may have carried out some attempt.
+    ``excused_seconds`` are not charged to the budget.
     """
 
     started: float
     attempts: int = 0
     counted: int = 0
     server_errors: int = 0
+    stalls: int = 0
     excused_seconds: float = 0.0
     is_doubtful: bool = False
 
-    def add(self, call: Call, outcome: Outcome) -> None:
-        """Account for one more attempt."""
+    def add(self, call: Call, outcome: Outcome, seconds: float) -> None:
+        """Account for one more attempt, and how long it took."""
         is_maintenance = outcome.headers.get("prefect-maintenance", "").lower() == "true"
         self.attempts += 1
         is_busy = outcome.status == HTTPStatus.SERVICE_UNAVAILABLE
         self.counted += not (outcome.is_unconnected or is_maintenance or is_busy)
         self.server_errors += outcome.status == HTTPStatus.INTERNAL_SERVER_ERROR
         self.is_doubtful |= call.is_write and outcome.executed == "maybe"
+        if outcome.reason == NO_ANSWER and self.stalls < _STALLS_EXCUSED:
+            self.stalls += 1
+            self.excused_seconds += seconds
 
 
 def executed_by(outcome: Outcome) -> Literal["no", "maybe", "yes"]:

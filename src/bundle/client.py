@@ -36,6 +36,7 @@ import msgspec
 from bundle import __version__
 from bundle.addresses import url_hint
 from bundle.answers import (
+    NO_ANSWER,
     PROXY_REFUSED,
     UNTRUSTED,
     Call,
@@ -80,7 +81,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How long to insist.
 
     ``budget_seconds``: after this long no retry of a request begins; waits
-    that a 429 asked for are not charged, since they show a server alive.
+    that a 429 asked for are not charged, since they show a server alive, nor
+    are the first two attempts that nothing answers in time.
     ``deadline_seconds`` bounds one attempt by our own clock. ``attempts``
     bounds the attempts that a server answered or cut off; 503 (SQLite was
     locked, for as long as others write), refused connections once a server has
@@ -323,15 +325,15 @@ class PrefectApi:
         async with self._turn(call) as slot:
             started = self._clock()
             outcome = await self._transmit(call, token)
-            milliseconds = 1000 * (self._clock() - started)
+            seconds = self._clock() - started
             if outcome.status in _TOO_BUSY or (not outcome.is_answer and outcome.executed == "maybe"):
                 slot.overloaded()
             elif outcome.is_answer:
                 slot.answered()
-        effort.add(call, outcome)
+        effort.add(call, outcome, seconds)
         self._has_answered |= outcome.status > 0
         _log.debug(
-            "%s: %s, %.0f ms, attempt %d", call.place, outcome.reason or outcome.status, milliseconds, effort.attempts
+            "%s: %s, %.0f ms, attempt %d", call.place, outcome.reason or outcome.status, 1000 * seconds, effort.attempts
         )
         return outcome
 
@@ -564,7 +566,7 @@ def _lost(error: Exception) -> Outcome:
     if isinstance(error, httpx.ProxyError):
         return Outcome(reason=PROXY_REFUSED, executed="no", is_final=True)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
-        return Outcome(reason="no answer in time", executed="maybe")
+        return Outcome(reason=NO_ANSWER, executed="maybe")
     return Outcome(reason="the connection broke off", executed="maybe")
 
 

@@ -8,7 +8,7 @@ import random
 from typing import Any
 
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundle.canonical import encode, make_record, replace_all, resolve, walk
@@ -103,7 +103,7 @@ def frames(data: bytes) -> list[bytes]:
     return result
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(environments())
 def test_round_trip_changes_nothing(placed: list[Placed]) -> None:
     """Whatever the records hold, look-alikes of our own notation included, they come back as they were."""
@@ -112,7 +112,7 @@ def test_round_trip_changes_nothing(placed: list[Placed]) -> None:
     assert encode(bundle.records) == encode(placed)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(environments(), BODIES)
 def test_same_content_has_the_same_digest(placed: list[Placed], provenance: dict[str, Any]) -> None:
     """The content digest depends on the records alone."""
@@ -122,7 +122,7 @@ def test_same_content_has_the_same_digest(placed: list[Placed], provenance: dict
     assert first == second
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(BODIES, st.randoms(use_true_random=False))
 def test_order_of_names_does_not_show(body: dict[str, Any], chance: random.Random) -> None:
     """A record is the same in whatever order a server sends the fields."""
@@ -132,7 +132,6 @@ def test_order_of_names_does_not_show(body: dict[str, Any], chance: random.Rando
     assert make_record("flow:a", body, [], []) == make_record("flow:a", {name: body[name] for name in names}, [], [])
 
 
-@settings(deadline=None)
 @given(BODIES)
 def test_replacing_every_leaf_by_itself_changes_nothing(body: dict[str, Any]) -> None:
     """Pointers from a walk lead back to their values, in any body."""
@@ -170,7 +169,6 @@ def test_every_removed_or_doubled_byte_is_refused() -> None:
         assert doubled is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, len(frames(SMALL)) - 1), max_size=7))
 def test_only_the_given_sequence_of_members_is_taken(order: list[int]) -> None:
     """Frames in another order, doubled or left out, are no bundle."""
@@ -180,7 +178,7 @@ def test_only_the_given_sequence_of_members_is_taken(order: list[int]) -> None:
     assert (accepted(data) is not None) == (data == SMALL)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.data())
 def test_random_damage_is_refused(data: st.DataObject) -> None:
     """Any splice of other bytes into a bundle is refused, and never crashes."""
@@ -191,7 +189,7 @@ def test_random_damage_is_refused(data: st.DataObject) -> None:
     assert accepted(changed) is None or changed == SMALL
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.integers(0, 4), st.data())
 def test_random_damage_inside_the_frames_is_refused(index: int, data: st.DataObject) -> None:
     """Damage below the checksums of a frame and of the file is refused too."""

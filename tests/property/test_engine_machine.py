@@ -89,5 +89,5 @@ class ImportMachine(RuleBasedStateMachine):
 
 TestImportMachine = ImportMachine.TestCase
 TestImportMachine.settings = settings(
-    max_examples=8, derandomize=True, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=8, derandomize=True, stateful_step_count=6, suppress_health_check=list(HealthCheck)
 )

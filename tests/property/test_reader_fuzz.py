@@ -20,7 +20,7 @@ import jsonschema
 import msgspec
 import referencing
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundle.canonical import encode
@@ -395,7 +395,7 @@ def test_mutants_are_refused_or_bundles() -> None:
     assert all(count < MUTANTS / len(WAYS) for count in taken.values())
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.sampled_from(WAYS), st.integers(0, len(BASES) - 1), st.randoms(use_true_random=False))
 def test_chosen_mutants_are_refused_or_bundles(
     way: Callable[[random.Random, int], bytes], base: int, chance: random.Random

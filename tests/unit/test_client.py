@@ -43,6 +43,8 @@ class FakeServer:
     def handle(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, httpx.ReadTimeout):
+            self.now += self.target.timeout_seconds
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -115,6 +117,7 @@ async def everything(api: PrefectApi) -> list[list[Any]]:
 REFUSED = httpx.ConnectError("no")
 REFUSED.__cause__ = ConnectionRefusedError()
 LOST = httpx.ReadError("lost")
+STALL = httpx.ReadTimeout("stall")
 BUSY = {"exception_message": "Service Unavailable"}
 
 
@@ -340,6 +343,16 @@ def test_a_restart_is_waited_for() -> None:
     assert isinstance(error, Unreachable)
     assert (down.now <= 60, error.maybe_done) == (True, False)
     assert sum(down.waits) > 50
+
+
+def test_a_stall_leaves_time_to_ask_again() -> None:
+    """Two attempts without an answer in time, each as long as the budget, are followed by a third, and no more."""
+    server = FakeServer(STALL, STALL, ok())
+    server.run(get)
+    assert len(server.requests) == 3
+    silent = FakeServer(STALL)
+    silent.fail(get)
+    assert len(silent.requests) == 3
 
 
 def test_maintenance_does_not_use_up_attempts() -> None:

@@ -300,7 +300,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     kind=st.sampled_from(["deployment", "work-pool", "block", "automation", "variable"]),
     body=st.dictionaries(
