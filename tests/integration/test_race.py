@@ -29,7 +29,7 @@ def test_importers_that_race_leave_no_duplicates(
         subprocess.Popen([*command, "--json", "--no-receipt"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(IMPORTERS)
     ]
-    ended = [(*process.communicate(timeout=240), process.returncode) for process in processes]
+    ended = [(*process.communicate(timeout=480), process.returncode) for process in processes]
 
     for answer, errors, status in ended:
         resources = json.loads(answer)["resources"]
