@@ -76,7 +76,7 @@ async def export_environment(
 async def _consistent(api: Api, *, redact: bool, on_event: OnEvent) -> tuple[Environment, tuple[str, ...]]:
     torn: tuple[str, ...] = ()
     for _ in range(_ATTEMPTS):
-        reading = await take(api, deep=True, on_event=on_event)
+        reading = await take(api, deep=True, counted=True, on_event=on_event)
         environment = describe(reading, redact=redact)
         torn = await _changed(api, reading)
         if not torn:

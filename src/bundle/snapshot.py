@@ -103,20 +103,26 @@ async def _pages(api: Api, path: str, body: Body | None) -> AsyncIterator[list[J
 
 
 async def take(
-    api: Api, *, deep: bool, on_event: OnEvent = lambda _: None, kinds: Mapping[str, Kind] = KINDS
+    api: Api,
+    *,
+    deep: bool,
+    counted: bool = False,
+    on_event: OnEvent = lambda _: None,
+    kinds: Mapping[str, Kind] = KINDS,
 ) -> Reading:
     """Read every kind.
 
     Args:
         api: the server.
-        deep: read also the counts, and what costs a request for each deployment (who owns an automation).
+        deep: read also what costs a request for each deployment (who owns an automation).
+        counted: ask also for the server's own counts.
         on_event: told of each kind that has been read.
         kinds: which kinds to read.
     """
     reader = ApiReader(api, deep=deep)
 
     async def one(kind: Kind) -> tuple[str, list[Raw], int | None]:
-        count = await kind.count(reader) if deep else None
+        count = await kind.count(reader) if counted else None
         on_event(Event("read", kind.name, 0, count))
         rows = await rows_of(kind, reader)
         on_event(Event("read", kind.name, len(rows), len(rows)))

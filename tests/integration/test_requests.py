@@ -1,12 +1,13 @@
-"""Request economy on real servers: how many requests an export, an import and a second import send, exactly."""
+"""Request economy on real servers: how many requests each command sends, exactly."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -15,10 +16,15 @@ from bundle.client import PrefectApi, Sent
 from bundle.container import read_bundle, write_bundle
 from bundle.exporter import export_environment
 from bundle.importer import carry_out, prepare
+from bundle.kinds import KINDS
 from bundle.model import Bundle
 from bundle.servers import Server
+from commands import xfer
+from conftest import ServerPool
 from environment import Size
-from moving import CREATED, bundle_of, target
+from moving import CREATED, bundle_of, target, written
+from moving import export as find
+from proxy import Proxy
 
 Factory = Callable[[Size | None], Server]
 
@@ -161,3 +167,81 @@ def test_a_second_import_reads_pages_and_writes_nothing(server_factory: Factory,
     assert sent == Sent(reads=TOKEN + all_pages(rows) + STORAGE + VERSION + revealed, writes=0)
     assert sent.reads <= 2 * all_pages(rows)
     assert writes.total() == 0
+
+
+class Asked(NamedTuple):
+    """The requests of one command: how many read, and how many wrote."""
+
+    reads: int
+    writes: int
+
+
+@pytest.fixture(scope="module")
+def door(server_pool: ServerPool) -> Iterator[Proxy]:
+    """A filled server behind something that counts."""
+    server = server_pool.take(Size.SMALL)
+    with Proxy(server.url) as proxy:
+        yield proxy
+    server_pool.give_back(server)
+
+
+@pytest.fixture(scope="module")
+def kept(door: Proxy, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A bundle of that server."""
+    path = tmp_path_factory.mktemp("kept") / "env.pxb"
+    path.write_bytes(written(find(door.url)))
+    return str(path)
+
+
+def ask(door: Proxy, *arguments: str) -> Asked:
+    """Run a command that must find nothing outstanding, and count; a write that met a locked database is repeated."""
+    door.reset()
+    ended = xfer(*arguments)
+    assert ended.code == 0, ended.err
+    writes = [each for each in door.writes if each.status != httpx.codes.SERVICE_UNAVAILABLE]
+    return Asked(len(door.requests) - len(door.writes), len(writes))
+
+
+def test_commands_that_only_look(door: Proxy, kept: str) -> None:
+    """Each of them reads every page once; what more it asks is known, and none writes."""
+    rows = rows_of(door.url)
+    secretive = sum(
+        placed.record.kind == "block" and bool(placed.record.secrets) for placed in read_bundle(Path(kept)).records
+    )
+    look = TOKEN + all_pages(rows) + STORAGE
+    revealed = pages(secretive)
+    owners = rows["deployments"]
+
+    assert ask(door, "plan", kept, "--to", door.url) == Asked(look + VERSION + revealed, 0)
+    assert ask(door, "import", kept, "--to", door.url, "--dry-run") == Asked(look + VERSION + revealed, 0)
+    assert ask(door, "verify", kept, "--to", door.url) == Asked(look + VERSION + owners, 0)
+    assert ask(door, "diff", kept, door.url) == Asked(look + owners, 0)
+    assert ask(door, "activate", kept, "--to", door.url, "--dry-run") == Asked(look, 0)
+    assert ask(door, "inspect", kept) == ask(door, "verify", kept) == Asked(0, 0)
+
+
+def test_a_check_counts_instead_of_reading(door: Proxy) -> None:
+    """What the server can count is counted; only the rest is listed, and work pools for their types."""
+    rows = rows_of(door.url)
+    listed = sum(pages(rows[route]) for route in (*OTHERS,) if route not in COUNTED or route == "work_pools")
+    probes = 2  # /health, and a small read that needs the credentials
+    settings = openapi = 1
+    counted = len(COUNTED) - 1
+
+    found = ask(door, "check", "--from", door.url)
+
+    assert found == Asked(probes + TOKEN + VERSION + settings + openapi + counted + listed + STORAGE + POLICIES, 0)
+
+
+def test_switching_sends_one_write_for_each_switch(door: Proxy, kept: str, tmp_path: Path) -> None:
+    """Off and on again, each pool, deployment, schedule and automation takes one write, and nothing else any."""
+    records = [placed.record for placed in read_bundle(Path(kept)).records]
+    on = sum(is_on for record in records for is_on in KINDS[record.kind].switches(record.body).values())
+    state = str(tmp_path / "state.pxb")
+
+    off = ask(door, "deactivate", "--from", door.url, "-o", state)
+    back = ask(door, "activate", state, "--to", door.url)
+
+    assert off.writes == back.writes == on
+    assert back.reads == TOKEN + all_pages(rows_of(door.url)) + STORAGE
+    assert ask(door, "activate", state, "--to", door.url).writes == 0
