@@ -68,13 +68,10 @@ class Places:
             self._places[name] = Place("SQLite", server, lambda: _replace_rows(server.database, pristine))
         return self._places[name]
 
-    def postgresql(self) -> Place | None:
-        """The PostgreSQL server, None where PostgreSQL is not installed."""
-        clusters = _clusters()
-        if clusters.find_commands() is None:
-            return None
+    def postgresql(self) -> Place:
+        """The PostgreSQL server, as it was left."""
         if "postgresql" not in self._places:
-            base = self._stack.enter_context(clusters.cluster())
+            base = self._stack.enter_context(_clusters().cluster())
             settings = {**_KEY, "PREFECT_SERVER_DATABASE_CONNECTION_URL": base.url("postgresql+asyncpg")}
             server = self._stack.enter_context(servers.start(self._directory / "on-postgresql", settings=settings))
             base.run(_KEEP)

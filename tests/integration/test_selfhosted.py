@@ -28,7 +28,7 @@ from compare import compare
 from conftest import PASSWORD, SETTINGS, ServerPool
 from doors import Door, forward_proxy, gateway, http2, redirect, to, trap, under
 from moving import bundle_of, import_into
-from postgresql import cluster, find_commands
+from postgresql import cluster
 
 
 def profile(url: str, **settings: Any) -> Target:
@@ -332,7 +332,6 @@ def test_unverified_tls_is_warned_of(authority: Authority, source_server: Server
 # -- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(find_commands() is None, reason="no PostgreSQL to start (Debian: apt install postgresql)")
 def test_postgresql(source_server: Server, small: Bundle, tmp_path: Path) -> None:
     """An environment of a server on SQLite arrives whole on PostgreSQL, and leaves it whole."""
     with cluster() as database:
