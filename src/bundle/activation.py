@@ -18,13 +18,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from bundle.apply import State
 from bundle.destination import ANY_FIELDS, Sender
 from bundle.environment import Environment, describe
 from bundle.errors import AccessDenied, ServerError, Unreachable
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made
 from bundle.model import Api, Body, Bundle, Event, Key, Record
+from bundle.outcomes import State
 from bundle.overlay import NO_OVERLAY, Overlay, Wanted, adapt
 from bundle.plan import REASONS, Difference, between, is_begun, match
 from bundle.references import NIL_ID, put_back

@@ -9,13 +9,14 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from bundle.activity import at_rest
-from bundle.apply import OnMade, Outcome, State, apply
+from bundle.apply import OnMade, apply
 from bundle.canonical import replace_all, resolve, walk
 from bundle.destination import Fields, TellingApi, read_fields
 from bundle.environment import Environment, describe
 from bundle.errors import AccessDenied, Conflict, SecretMissing, UsageError
 from bundle.fit import fit
 from bundle.model import Api, Body, Bundle, Json, Key
+from bundle.outcomes import Outcome, State
 from bundle.overlay import NO_OVERLAY, Overlay, adapt
 from bundle.plan import SKIP, Action, Conflicts, Plan, Secrets, compare, match
 from bundle.references import put_back

@@ -8,7 +8,7 @@ kinds that carry none, by equal content while we are in doubt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -27,6 +27,10 @@ class Patience(msgspec.Struct, frozen=True):
     settle_seconds: float = 10.0
     pause_seconds: float = 0.5
     tries: int = 3
+
+    def attempts(self) -> Iterator[bool]:
+        """As many attempts as there may be; each says whether it is the last one."""
+        return (number == self.tries for number in range(1, self.tries + 1))
 
     @property
     def rounds(self) -> int:

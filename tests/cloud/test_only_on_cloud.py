@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from bundle.apply import Outcome
 from bundle.model import Bundle, Key
+from bundle.outcomes import Outcome
 from bundle.plan import Conflicts
 from bundle.second_look import Patience
 from bundle.servers import Server

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bundle.apply import Outcome
 from bundle.model import Bundle, Key
+from bundle.outcomes import Outcome
 from bundle.tiers import TIERS
 from cloud_emulator import HOBBY, Cloud, Rules
 from moving import Imported, import_into

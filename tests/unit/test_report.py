@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundle.apply import Outcome
 from bundle.errors import BundleError
 from bundle.model import Count, Finding, LeftOut, Manifest, Member, SecretSlot, Wave
+from bundle.outcomes import Outcome
 from bundle.plan import Action, Difference, Plan
 from bundle.report import account, schema, screen, text
 from bundle.report import json as as_json

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundle.apply import Outcome
 from bundle.cli.policies import read_policies
 from bundle.destination import ANY_FIELDS, Fields, Offered
 from bundle.errors import Conflict, UsageError
 from bundle.importer import Result, prepare
 from bundle.kinds import KINDS
+from bundle.outcomes import Outcome
 from bundle.plan import Conflicts, Secrets, between
 from bundle.update import bring_over
 from edits import SUPPLIED, SUPPLIED_SLOT

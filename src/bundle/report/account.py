@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from bundle.activation import Switched
-from bundle.apply import Outcome
 from bundle.audit import Change
 from bundle.canonical import split
 from bundle.errors import BundleError, ExitCode
 from bundle.model import Json, Key, Manifest, Pointer, SecretSlot
+from bundle.outcomes import Outcome
 from bundle.plan import Action, Difference, Plan
 from bundle.report.model import (
     Contents,
