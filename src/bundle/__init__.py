@@ -7,8 +7,9 @@
     container/              the bundle file: written, read, verified
     client, profiles        one server over HTTP, and which one a name stands for
     snapshot, environment   everything of a server, read and turned into records
-    plan, apply             what is to be done, and doing it
-    exporter, importer      the two use cases
+    selection, overlay      what of it, and what is to be different from the bundle
+    plan, apply             what is to be done, and doing it; rollback takes it back by a receipt
+    exporter, importer      the two use cases; audit, activation, checklist what comes after and before
     report/, cli/           the account as values, text and JSON; the command line
     servers, demo           throwaway Prefect servers, and what ``xfer demo`` fills them with
 
