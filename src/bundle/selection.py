@@ -70,6 +70,8 @@ def select(records: Mapping[Key, Record], selection: Selection) -> frozenset[Key
 def matches(pattern: str, key: Key) -> bool:
     """Whether a pattern means a key, with or without the suffix that tells equal names apart.
 
+    A key itself is a pattern, even where it has characters that mean something in a glob.
+
     Raises:
         UsageError: the pattern names no kind.
     """
@@ -77,7 +79,7 @@ def matches(pattern: str, key: Key) -> bool:
     if not key.startswith(f"{kind.name}:"):
         return False
     names = {each.partition(":")[2] for each in (key, identity(key, kind))}
-    return not glob or any(fnmatchcase(name, glob) for name in names)
+    return not glob or glob in names or any(fnmatchcase(name, glob) for name in names)
 
 
 def kind_of(text: str) -> Kind:

@@ -8,7 +8,7 @@ from bundle.canonical import make_record
 from bundle.environment import Environment
 from bundle.errors import UsageError
 from bundle.model import Body, Count, Key, Record, Reference
-from bundle.selection import EVERYTHING, Selection, external, narrow, select
+from bundle.selection import EVERYTHING, Selection, external, matches, narrow, select
 
 
 def _record(key: Key, *targets: Key, **body: object) -> Record:
@@ -116,3 +116,10 @@ def test_what_is_not_selected_is_accounted_for() -> None:
     left_out = {(each.kind, each.reason): (each.count, each.names) for each in narrowed.left_out}
     assert left_out["flow", "excluded"] == (1, ("report",))
     assert left_out["deployment", "excluded"] == (1, ("report/weekly",))
+
+
+@pytest.mark.parametrize("key", ["flow:e[1]", "flow:*", "deployment:a?/[b]", "automation:e[1]~0123abcd"])
+def test_a_key_means_itself(key: Key) -> None:
+    """What a report calls a resource can be given as a pattern, whatever characters it has."""
+    assert matches(key, key)
+    assert not matches(f"{key}x", key)
