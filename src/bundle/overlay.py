@@ -14,6 +14,7 @@ Pure: no I/O.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -23,6 +24,7 @@ from bundle.canonical import join, make_record, replace_all, resolve, split, sta
 from bundle.environment import identity
 from bundle.errors import UsageError
 from bundle.kinds import KINDS
+from bundle.kinds.base import Kind
 from bundle.model import Body, Bundle, Json, Key, Placed, Pointer, Record, Reference
 from bundle.references import put_back, renamed
 from bundle.selection import EVERYTHING, Selection, kind_of, matches, select
@@ -52,6 +54,8 @@ class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 NO_OVERLAY = Overlay()
+
+_LISTED = "`xfer inspect -v` lists the keys of a bundle"
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -107,17 +111,22 @@ def _new_keys(records: Sequence[Placed], external: Iterable[Key], names: Mapping
 def _check_map(key: Key, name: str, known: Iterable[Key]) -> None:
     kind = kind_of(key)
     if not any(key in {each, _plain(each)} for each in known):
-        raise UsageError(f"nothing in the bundle is or names {key!r}, which is to be mapped", hint="check the key")
+        raise UsageError(f"nothing in the bundle is or names {key!r}, which is to be mapped", hint=_LISTED)
     if kind.name_field is None:
         raise UsageError(
             f"{key!r} cannot be mapped: a {kind.name} has no name of its own to change",
             hint="map what refers to it instead",
         )
-    parent, _, own = _parts(key)
-    if not name or ("/" in name and kind.parent_kind and name.partition("/")[0] != parent):
+    parent = _parts(key)[0]
+    if "/" in name and kind.parent_kind and name.partition("/")[0] != parent:
         raise UsageError(
-            f"{key!r} cannot be mapped to {name!r}: it stays where it is, {parent or own}",
-            hint=f"give the new name alone, or map the {kind.parent_kind} too" if kind.parent_kind else "give a name",
+            f"{key!r} cannot be mapped to {name!r}: it stays where it is, {parent}",
+            hint=f"give the new name alone, or map the {kind.parent_kind} too",
+        )
+    if re.fullmatch(kind.name_form, _own_name(kind, name)) is None:
+        raise UsageError(
+            f"{key!r} cannot be mapped to {name!r}: no server takes that as the name of a {kind.name}",
+            hint=f"give another name: {kind.name_words}" if name else "give a name",
         )
 
 
@@ -143,9 +152,14 @@ def _new_key(key: Key, names: Mapping[Key, str]) -> Key:
     parent, own, suffix = _parts(key)
     wanted = names.get(key, names.get(_plain(key)))
     if wanted is not None:
-        own = wanted.partition("/")[2] if "/" in wanted and kind.parent_kind else wanted
+        own = _own_name(kind, wanted)
     parent = names.get(f"{kind.parent_kind}:{parent}", parent)
     return f"{kind.name}:{parent}/{own}{suffix}" if kind.parent_kind else f"{kind.name}:{own}{suffix}"
+
+
+def _own_name(kind: Kind, name: str) -> str:
+    """The last part of what a name is mapped to, which may have that of the parent before it."""
+    return name.partition("/")[2] if "/" in name and kind.parent_kind else name
 
 
 def _with_names(record: Record, keys: Mapping[Key, Key]) -> Record:
@@ -227,7 +241,10 @@ def _patched(records: list[Record], patches: Iterable[Patch]) -> list[Record]:
         changed = [(position, _with_patch(records[position], patch)) for position in hits]
         if not any(found for _, found in changed):
             where = f" at {patch.at!r}" if hits else ""
-            raise UsageError(f"nothing matches the overlay's {patch.match!r}{where}", hint="check the overlay")
+            raise UsageError(
+                f"nothing in the bundle matches {patch.match!r}{where}, which is to be changed",
+                hint="check the pointer; docs/overlay.md has the form" if hits else _LISTED,
+            )
         records = list(records)
         for position, found in changed:
             records[position] = found or records[position]

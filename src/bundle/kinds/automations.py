@@ -39,6 +39,7 @@ class Automation(Kind):
     fields = frozenset({"name", "description", "enabled", "tags", "trigger", *_ACTION_LISTS, "owner_resource"})
     ignored = frozenset({_AMBIGUOUS})
     required = frozenset({"name", "trigger", "actions"})
+    name_form = r"(?s:.+)"
     defaults = {"description": "", "enabled": True, "tags": [], "actions_on_trigger": [], "actions_on_resolve": []}
     deep_fields = frozenset({"owner_resource"})
     sort = "CREATED_DESC"

@@ -160,6 +160,10 @@ class Kind:
     """Whether only Prefect Cloud has this kind; other servers are not asked for it."""
     name_field: ClassVar[str | None] = "name"
     """The field with the last part of the natural name; None where a name cannot be chosen freely."""
+    name_form: ClassVar[str] = r"[^/%&<>]+"
+    """What a server takes as a name, as a regular expression."""
+    name_words: ClassVar[str] = "it may not have / % & < >"
+    """The same in words."""
     parent_kind: ClassVar[str | None] = None
     """The kind whose natural name comes first in this one's, before a slash."""
     unique_names: ClassVar[bool] = True

@@ -24,6 +24,8 @@ class BlockDocument(Kind):
     ignored = frozenset({"block_document_references", "block_schema", "block_type", "block_type_name"})
     unique_names = False
     required = frozenset({"data", "block_schema_id", "block_type_id"})
+    name_form = r"[a-z0-9-]+"
+    name_words = "it has lower-case letters, digits and - only"
     defaults = {"is_anonymous": False}
     rank = 20
 

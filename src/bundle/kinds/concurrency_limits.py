@@ -29,6 +29,8 @@ class ConcurrencyLimit(Kind):
     fields = frozenset({"name", "limit", "active", "slot_decay_per_second"})
     ignored = frozenset({"active_slots", "denied_slots", "avg_slot_occupancy_seconds"})
     required = frozenset({"name", "limit"})
+    name_form = rf"(?!{TAG_PREFIX}|{DEPLOYMENT_PREFIX}){Kind.name_form}"
+    name_words = f"{Kind.name_words}, nor begin with {TAG_PREFIX} or {DEPLOYMENT_PREFIX}"
     defaults = {"active": True, "slot_decay_per_second": 0.0}
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:

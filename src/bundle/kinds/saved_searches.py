@@ -13,6 +13,7 @@ class SavedSearch(Kind):
     path = "/saved_searches"
     fields = frozenset({"name", "filters"})
     defaults = {"filters": []}
+    name_form = r"(?s:.+)"
 
     def route(self, to: Offer) -> tuple[str, str]:
         return "PUT", "/saved_searches/"

@@ -22,6 +22,7 @@ class TagLimit(Kind):
     name = "tag-limit"
     path = _OLD
     name_field = "tag"
+    name_form = r"(?s:.+)"
     fields = frozenset({"tag", "limit", "active", "slot_decay_per_second"})
     required = frozenset({"tag", "limit"})
     ignored = frozenset({"name", "active_slots", "denied_slots", "avg_slot_occupancy_seconds", "concurrency_limit"})

@@ -13,6 +13,8 @@ class Variable(Kind):
     path = "/variables"
     fields = frozenset({"name", "value", "tags"})
     required = frozenset({"name", "value"})
+    name_form = r"[a-z0-9_-]{1,255}"
+    name_words = "it has lower-case letters, digits, _ and - only"
     defaults = {"tags": []}
     sort = "CREATED_DESC"
     is_sorted_by_update = True
