@@ -62,6 +62,18 @@ def test_verbose_and_the_variable_of_prefect_show_the_requests(shell: Any, monke
     assert "debug bundle.client: POST /variables/filter: 200" in shell("plan", "env.pxb", "--to", "b").err
 
 
+def test_inspect_lists_the_keys_on_request(shell: Any) -> None:
+    """-v names every resource, in the text and in the document; without it there are the sums alone."""
+    shell.bundle()
+    assert "resources (2):\n  variable:region\n  variable:retries\n" in shell("inspect", "env.pxb", "-v").out
+    assert "variable:region" not in shell("inspect", "env.pxb").out
+    listed = shell("inspect", "env.pxb", "-v", "--json").document["resources"]
+    assert {(each["key"], each["action"], each["reason"]) for each in listed} == {
+        ("variable:region", "keep", "exported"),
+        ("variable:retries", "keep", "exported"),
+    }
+
+
 def test_transfer_copies_and_leaves_no_file(shell: Any) -> None:
     """A transfer moves everything, and without -o its bundle is gone afterwards."""
     ended = shell("transfer", "--from", "a", "--to", "b")

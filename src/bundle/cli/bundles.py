@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +13,7 @@ from bundle.container import BundleReader, open_bundle, write_bundle, write_file
 from bundle.errors import BundleRejected, UsageError
 from bundle.exporter import Exported
 from bundle.files import check_target
-from bundle.model import Bundle, Manifest
+from bundle.model import Bundle, Key, Manifest, Record
 from bundle.surface import Surfaces, surfaces
 
 STANDARD = "-"
@@ -68,10 +68,16 @@ def verify(name: str) -> tuple[Manifest, tuple[str, ...]]:
         return reader.manifest, tuple(reader.warnings)
 
 
-def survey(name: str) -> tuple[Manifest, tuple[str, ...], Surfaces]:
-    """The same, and what the bundle would run; raises as ``read``."""
+def survey(name: str, on_key: Callable[[Key], None] = lambda _: None) -> tuple[Manifest, tuple[str, ...], Surfaces]:
+    """The same, and what the bundle would run; ``on_key`` is told each key. Raises as ``read``."""
+
+    def records() -> Iterator[Record]:
+        for placed in reader.records():
+            on_key(placed.record.key)
+            yield placed.record
+
     with _opened(name) as reader:
-        found = surfaces(placed.record for placed in reader.records())
+        found = surfaces(records())
         return reader.manifest, tuple(reader.warnings), found
 
 

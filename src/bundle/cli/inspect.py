@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import click
-import msgspec
 
 from bundle.cli import bundles, options
+from bundle.cli.console import Console
+from bundle.model import Key
 from bundle.report import account
 from bundle.report.model import Report
 
@@ -15,7 +16,12 @@ from bundle.report.model import Report
 )
 @options.bundle
 @options.result
-def command(bundle: str) -> Report:
-    """Show what is inside the bundle FILE (- for stdin), after verifying all of it."""
-    manifest, warnings, found = bundles.survey(bundle)
-    return msgspec.structs.replace(account.described("inspect", manifest, bundle, warnings), surface=found)
+@click.pass_obj
+def command(console: Console, bundle: str) -> Report:
+    """Show what is inside the bundle FILE (- for stdin), after verifying all of it.
+
+    With -v all is listed in full, the key of every resource too.
+    """
+    keys: list[Key] = []
+    manifest, warnings, found = bundles.survey(bundle, keys.append if console.is_verbose else lambda _: None)
+    return account.inspected(account.described("inspect", manifest, bundle, warnings), found, keys)

@@ -32,6 +32,7 @@ from bundle.report.model import (
 )
 from bundle.rollback import Undone
 from bundle.secrets import suspects, variable_name
+from bundle.surface import Surfaces
 
 STATES = ("succeeded", "skipped", "failed", "blocked")
 PLANNED = ("create", "update", "unchanged", "different", "unsupported", "blocked", "not_selected")
@@ -84,6 +85,15 @@ def described(command: str, manifest: Manifest, file: str | None, warnings: Sequ
         left_out=manifest.left_out,
         warnings=tuple(warnings),
     )
+
+
+def inspected(report: Report, surface: Surfaces, keys: Iterable[Key]) -> Report:
+    """The report of a look inside, with what the bundle would run, and the keys that are to be listed."""
+    return msgspec.structs.replace(report, surface=surface, resources=tuple(map(_held, keys)))
+
+
+def _held(key: Key) -> Resource:
+    return Resource(key=key, kind=key.partition(":")[0], action="keep", state=None, reason="exported")
 
 
 def exported(manifest: Manifest, file: str | None, source: Side, torn: Sequence[str]) -> Report:

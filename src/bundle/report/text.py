@@ -119,6 +119,7 @@ def _inspect(report: Report, limit: int | None) -> Iterator[Lines]:
     yield from _bundle(report)
     yield _table(report.kinds, ("total", *FATES))
     yield _waves(report)
+    yield _keys(report.resources)
     yield _surface(report, limit)
     yield from _notes(report, limit)
     yield [count_line(report.summary, FATES)]
@@ -270,6 +271,12 @@ def _waves(report: Report) -> Lines:
         yield "order of import:"
     for wave in waves:
         yield f"  {wave.wave:>3}  {', '.join(map(escape, wave.kinds))} ({wave.count})"
+
+
+def _keys(resources: Sequence[Resource]) -> Lines:
+    if resources:
+        yield f"resources ({len(resources)}):"
+    yield from (f"  {escape(key)}" for key in sorted(each.key for each in resources))
 
 
 def _table(kinds: Mapping[str, Mapping[str, int]], names: Sequence[str]) -> Lines:
