@@ -83,21 +83,37 @@ def write(plan: SavedPlan, path: Path, *, force: bool) -> None:
         OutputError: it cannot be written, or stands there and ``force`` is not given.
     """
     with atomic(path, force=force) as file:
-        file.write(msgspec.json.format(encode(plan), indent=1) + b"\n")
+        file.write(as_bytes(plan))
+
+
+def as_bytes(plan: SavedPlan) -> bytes:
+    """A plan as a file has it."""
+    return msgspec.json.format(encode(plan), indent=1) + b"\n"
 
 
 def read(path: Path) -> SavedPlan:
-    """Read a plan.
+    """Read a plan from a file.
 
     Raises:
         BundleError: there is no such file, or it is no plan of a version that is known.
     """
-    again = "make one with `xfer plan FILE --to DESTINATION -o PLAN`"
     try:
-        plan = msgspec.json.decode(path.read_bytes(), type=SavedPlan)
+        data = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or "input error").lower()
         raise BundleError(f"{path}: cannot be read: {reason}", hint="check the name of the plan") from error
+    return parse(data, str(path))
+
+
+def parse(data: bytes, path: str) -> SavedPlan:
+    """A plan from the bytes of a file; ``path`` names it in messages.
+
+    Raises:
+        BundleError: it is no plan of a version that is known.
+    """
+    again = "make one with `xfer plan FILE --to DESTINATION -o PLAN`"
+    try:
+        plan = msgspec.json.decode(data, type=SavedPlan)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: not a plan of xfer", hint=again) from error
     if plan.xfer_plan.partition(".")[0] != VERSION.partition(".")[0]:

@@ -74,6 +74,20 @@ def test_inspect_lists_the_keys_on_request(shell: Any) -> None:
     }
 
 
+def test_plan_through_standard_output_and_input(shell: Any) -> None:
+    """With - the plan is the only thing on stdout and an import reads it from stdin; no file of that name is made."""
+    shell.bundle()
+    planned = shell("plan", "env.pxb", "--to", "b", "-o", "-")
+    assert (planned.code, last_line(planned.err).startswith("Plan: 2 create")) == (0, True)
+    assert planned.document["xfer_plan"] == "1.0"
+    assert shell("plan", "env.pxb", "--to", "b", "-o", "-", "--json").code == 64
+    assert shell("import", "-", "--to", "b", "--plan", "-", stdin=planned.raw).code == 64
+    assert shell("import", "env.pxb", "--to", "b", "--plan", "-", stdin=planned.raw[:-9]).code == 1
+    assert shell("import", "env.pxb", "--to", "b", "--plan", "-", stdin=planned.raw).code == 0
+    assert len(shell.b.variables) == 2
+    assert not (shell.directory / "-").exists()
+
+
 def test_transfer_copies_and_leaves_no_file(shell: Any) -> None:
     """A transfer moves everything, and without -o its bundle is gone afterwards."""
     ended = shell("transfer", "--from", "a", "--to", "b")

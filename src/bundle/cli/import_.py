@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from bundle import saved_plan
-from bundle.cli import bundles, connection, options, policies, receipts, supplied, wanted
+from bundle.cli import bundles, connection, options, plans, policies, receipts, supplied, wanted
 from bundle.cli.console import Console
 from bundle.cli.interruption import stopping
 from bundle.cli.policies import OnError, Wishes
@@ -88,7 +88,7 @@ def command(
     an interruption goes on where it ended. The whole bundle is verified before
     the first request.
     """
-    plan = saved_plan.read(Path(plan_file)) if plan_file is not None else None
+    plan = plans.read(plan_file, bundle)
     (target,) = connection.find_targets(console, destination)
     values = policies.check(console, wishes, target)
     path = receipts.place(bundle, receipt_file, is_wanted=not no_receipt)

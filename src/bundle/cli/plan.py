@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import click
 import msgspec
 
 from bundle import saved_plan
-from bundle.cli import connection, options, policies, wanted
+from bundle.cli import connection, options, plans, policies, wanted
 from bundle.cli.console import Console
 from bundle.cli.import_ import make_job, show
 from bundle.cli.policies import Wishes
 from bundle.errors import ExitCode
-from bundle.files import check_target
 from bundle.report.account import has_differences
 from bundle.report.model import Report
 from bundle.selection import Selection
@@ -32,7 +30,9 @@ from bundle.selection import Selection
 @options.destination
 @policies.wishes
 @wanted.selection
-@click.option("-o", "--output", "file", metavar="PLAN", help="Also save the plan, for `xfer import --plan`.")
+@click.option(
+    "-o", "--output", "file", metavar="PLAN", help="Also save the plan, for `xfer import --plan`; - for stdout."
+)
 @options.force
 @click.option("--exit-code", "wants_code", is_flag=True, help="Exit with 2 if anything differs.")
 @options.result
@@ -53,14 +53,12 @@ def command(
     Nothing is written. Where both have a resource, each field that differs is
     shown: - as DESTINATION has it, + as the bundle has it.
     """
-    if file is not None:
-        check_target(Path(file), force)
+    plans.check_output(console, file, force=force)
     (target,) = connection.find_targets(console, destination)
     job = make_job(console, "plan", bundle, target, wishes, policies.check(console, wishes, target))
     job = msgspec.structs.replace(job, selection=selection)
     prepared, report = asyncio.run(show(console, job))
-    if file is not None:
-        saved_plan.write(saved_plan.made_from(prepared, target.url), Path(file), force=force)
+    plans.write(saved_plan.made_from(prepared, target.url), file, force=force)
     if wants_code and report.ok and has_differences(report):
         # Differences are an answer, not a failure: the report stays ok.
         return msgspec.structs.replace(report, exit_code=ExitCode.DIFFERENCES)
