@@ -544,11 +544,16 @@ def between(ours: Json, theirs: Json, path: tuple[str, ...] = ()) -> Iterator[Di
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for name in sorted({*ours, *theirs}):
             yield from between(ours.get(name), theirs.get(name), (*path, name))
-    elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+    elif isinstance(ours, list) and isinstance(theirs, list) and _slugs(ours) == _slugs(theirs):
         for position, (one, other) in enumerate(zip(ours, theirs, strict=True)):
             yield from between(one, other, (*path, str(position)))
     elif ours != theirs or type(ours) is not type(theirs):
         yield Difference(join(*path), _shown(ours), _shown(theirs))
+
+
+def _slugs(items: Sequence[Json]) -> list[Json]:
+    """What tells items of a list apart, so that one schedule is not compared with another."""
+    return [item.get("slug") if isinstance(item, dict) else None for item in items]
 
 
 _MARKED = re.compile("\x00([^\x00]*)\x00")

@@ -365,3 +365,49 @@ def test_what_would_be_run_is_grouped() -> None:
     assert "    … and 2 more (-v shows all)" in short
     assert whole.count(" at /job_variables/image\n") == 9
     assert "\x1b" not in short + whole
+
+
+def _told(older: Any, newer: Any, pointer: str = "/x", key: str = "deployment:etl/a", *, whole: bool = False) -> str:
+    """How a plan shows one difference."""
+    found = action(key, "skip", "exists-differs", differences=(Difference(pointer, newer, older),))
+    report = account.planned(Run("plan", manifest(key), "env.pxb", DESTINATION), Plan((found,)))
+    _, _, after = text.render(report, is_whole=whole).partition(f"    {pointer}\n")
+    return after.partition("\n\n")[0]
+
+
+def test_of_long_lists_only_what_differs_is_told() -> None:
+    """Items that both sides have are left out, so that a schedule that came or went can be seen."""
+    kept = [{"slug": f"kept {number}", "cron": "0 5 * * *"} for number in range(9)]
+    same = [dict(reversed(each.items())) for each in kept]
+
+    assert _told([*same, {"slug": "theirs"}], kept) == '      - {"slug":"theirs"}'
+    assert _told([*kept, {"slug": "theirs"}], kept) == '      - {"slug":"theirs"}'
+    assert _told(kept, [{"slug": "a"}, *kept, {"slug": "b"}]) == '      + {"slug":"a"}\n      + {"slug":"b"}'
+    assert "kept 8" in _told([*kept, {"slug": "theirs"}], kept, whole=True)
+
+
+def test_of_long_values_the_part_that_differs_is_told() -> None:
+    """Both sides begin a little before they part; a change of order is shown as it is."""
+    older, newer = "a" * 500 + "old" + "b" * 500, "a" * 500 + "new" + "b" * 500
+
+    lines = [line.strip() for line in _told(older, newer).splitlines()]
+    assert [line[:40] for line in lines] == [f"- …{'a' * 30}oldbbbb", f"+ …{'a' * 30}newbbbb"]
+    assert all(line.endswith("b…") and len(line) < 130 for line in lines)
+    numbers = list(range(100))
+    assert [line[:12] for line in _told(numbers, numbers[::-1]).splitlines()] == ["      - [0,1", "      + [99,"]
+
+
+@pytest.mark.parametrize(
+    ("key", "pointer", "sides", "shown"),
+    [
+        ("work-pool:k8s", "/is_paused", (True, None), "- true + false"),
+        ("automation:page", "/enabled", (False, None), "- false + true"),
+        ("deployment:etl/a", "/tags", (None, ["x"]), '- [] + ["x"]'),
+        ("deployment:etl/a", "/description", (None, "x"), "- null + x"),
+        ("variable:region", "/value", ("x", None), "- x + null"),
+    ],
+)
+def test_a_field_that_is_left_out_has_its_default(key: str, pointer: str, sides: Any, shown: str) -> None:
+    """A difference says what a server fills in, not that nothing is there."""
+    older, newer = sides
+    assert " ".join(_told(older, newer, pointer, key).split()) == shown

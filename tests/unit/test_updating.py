@@ -14,6 +14,7 @@ from bundle.destination import ANY_FIELDS, Fields, Offered
 from bundle.errors import Conflict, UsageError
 from bundle.importer import Result, prepare
 from bundle.kinds import KINDS
+from bundle.model import Body
 from bundle.outcomes import Outcome
 from bundle.plan import Conflicts, Secrets, between
 from bundle.update import bring_over
@@ -257,3 +258,14 @@ def test_a_second_update_writes_nothing() -> None:
 
     assert {outcome.state for outcome in result.outcomes} == {"skipped"}
     assert fake.writes == []
+
+
+def test_one_schedule_is_not_compared_with_another() -> None:
+    """Lists of the same length whose items have other slugs differ as a whole; with the same slugs, item by item."""
+    weekly, nightly = {"slug": "weekly", "active": True}, {"slug": "nightly", "active": True}
+
+    def places(*schedules: Body) -> list[str]:
+        return [each.pointer for each in between({"schedules": [weekly, nightly]}, {"schedules": list(schedules)})]
+
+    assert places(weekly, {"slug": "theirs", "active": True}) == ["/schedules"]
+    assert places(weekly, nightly | {"active": False}) == ["/schedules/1/active"]

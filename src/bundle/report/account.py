@@ -15,6 +15,7 @@ from bundle.activation import Switched
 from bundle.audit import Change
 from bundle.canonical import split
 from bundle.errors import BundleError, ExitCode
+from bundle.kinds import KINDS
 from bundle.model import Json, Key, Manifest, Pointer, SecretSlot
 from bundle.outcomes import Outcome
 from bundle.plan import Action, Difference, Plan
@@ -184,14 +185,13 @@ _CHANGED_AS: Mapping[str, Verb] = {"added": "add", "removed": "remove", "changed
 
 
 def _change(each: Change) -> Resource:
-    differences = tuple(map(_difference, each.differences))
     return Resource(
         key=each.key,
         kind=each.kind,
         action=_CHANGED_AS[each.fate],
         state=None,
         reason=each.fate,
-        differences=differences,
+        differences=_differences(each.kind, each.differences),
     )
 
 
@@ -262,7 +262,7 @@ def _switched(each: Switched, *, dry_run: bool) -> Resource:
         reason=each.reason,
         detail=each.detail,
         waits_for=each.waits_for,
-        differences=tuple(map(_difference, each.differences)),
+        differences=_differences(each.kind, each.differences),
     )
 
 
@@ -375,7 +375,7 @@ def _planned(action: Action) -> Resource:
         waits_for=action.waits_for,
         missing_secrets=action.missing_secrets,
         dropped_fields=action.dropped,
-        differences=tuple(map(_difference, action.differences)),
+        differences=_differences(action.kind, action.differences),
         unchangeable=tuple(_plain_pointer(each) for each in action.unchangeable),
     )
 
@@ -390,6 +390,20 @@ def _ended(outcome: Outcome, action: Action) -> Resource:
         missing_secrets=outcome.missing_secrets,
         dropped_fields=outcome.dropped,
     )
+
+
+def _differences(kind: str, found: Iterable[Difference]) -> tuple[FieldDifference, ...]:
+    return tuple(_difference(_with_defaults(kind, each)) for each in found)
+
+
+def _with_defaults(kind: str, found: Difference) -> Difference:
+    """The same with what a field means that one side leaves out, since every server fills that in."""
+    name, *inner = split(found.pointer) or [""]
+    default = None if inner or found.is_secret or kind not in KINDS else KINDS[kind].defaults.get(name)
+    if default is None:
+        return found
+    ours, theirs = (default if side is None else side for side in (found.bundle, found.destination))
+    return msgspec.structs.replace(found, bundle=ours, destination=theirs)
 
 
 def _difference(found: Difference) -> FieldDifference:

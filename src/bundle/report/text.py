@@ -14,7 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from bundle.activation import SWITCH_REASONS
-from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, LeftOut
+from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, Json, LeftOut
 from bundle.plan import REASONS
 from bundle.report import checks, connections, demo
 from bundle.report.account import CHANGES, FATES, NOT_SELECTED, PLANNED, STATES, VERIFIED
@@ -28,6 +28,9 @@ SHOWN_AGAIN = 3
 """The notes of the export were shown at the export."""
 _WIDTH = 80
 _VALUE_CHARACTERS = 120
+_ITEM_CHARACTERS = 400
+"""A schedule with its parameters, which is what lists mostly differ in."""
+_CONTEXT_CHARACTERS = 30
 _KIND_CHARACTERS = 32
 
 # Nothing to do about these.
@@ -130,6 +133,7 @@ def _verify(report: Report, limit: int | None) -> Iterator[Lines]:
     if report.destination is not None:
         yield _drifted(report.resources, limit)
         yield _dropped(report.resources, limit)
+        yield _outstanding(report, limit)
         yield [count_line(report.summary, VERIFIED)]
         return
     yield [f"intact: {count_line(report.summary, FATES)}"]
@@ -470,18 +474,51 @@ def _action(resource: Resource, limit: int | None) -> Lines:
     waits = f" waits for {_joined(resource.waits_for, 3)}" if resource.waits_for else ""
     yield f"{glyph} {escape(resource.key)}{why}{waits}"
     for each in _cut(resource.differences, limit):
-        yield from _difference(each, is_kept=each.pointer in resource.unchangeable)
+        yield from _difference(each, limit, is_kept=each.pointer in resource.unchangeable)
     yield from _rest(resource.differences, limit, "    ")
     yield from (f"    ? {escape(slot)}" for slot in resource.missing_secrets)
 
 
-def _difference(each: FieldDifference, *, is_kept: bool) -> Lines:
+def _difference(each: FieldDifference, limit: int | None, *, is_kept: bool) -> Lines:
     yield f"    {escape(each.pointer) or '/'}{'  (cannot be changed)' if is_kept else ''}"
     if each.is_hidden:
         yield "      differs; it looks like a secret and is not shown"
         return
-    yield f"      - {_short(each.destination)}"
-    yield f"      + {_short(each.bundle)}"
+    for mark, values in zip("-+", _apart(each.destination, each.bundle, limit), strict=True):
+        yield from (f"      {mark} {escape(value)}" for value in _cut(values, limit))
+        yield from _rest(values, limit, "      ")
+
+
+def _apart(older: Json, newer: Json, limit: int | None) -> tuple[Sequence[str], Sequence[str]]:
+    """Both values as short texts in which the difference can be seen.
+
+    Of long lists these are the items that only one side has, of other long values the parts around the difference.
+    """
+    before, after = _text(older), _text(newer)
+    if limit is None or max(len(before), len(after)) <= _VALUE_CHARACTERS:
+        return [before], [after]
+    if isinstance(older, list) and isinstance(newer, list):
+        gone, come = _besides(older, newer), _besides(newer, older)
+        if gone or come:
+            return gone, come
+    return _around(before, after)
+
+
+def _besides(items: Sequence[Json], others: Sequence[Json]) -> list[str]:
+    known = {_text(each) for each in others}
+    return [_clipped(text, size=_ITEM_CHARACTERS) for text in map(_text, items) if text not in known]
+
+
+def _around(before: str, after: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Both texts from a little before the place where they part."""
+    same = next((place for place, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
+    start = same - _CONTEXT_CHARACTERS if same > _VALUE_CHARACTERS // 2 else 0
+    return [_clipped(before, start)], [_clipped(after, start)]
+
+
+def _clipped(text: str, start: int = 0, *, size: int = _VALUE_CHARACTERS) -> str:
+    end = start + size
+    return f"{'…' if start else ''}{text[start:end]}{'…' if len(text) > end else ''}"
 
 
 def _plan_line(summary: Mapping[str, int]) -> str:
@@ -521,5 +558,8 @@ def _joined(items: Sequence[str], limit: int | None) -> str:
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return escape(text if len(text) <= _VALUE_CHARACTERS else f"{text[:_VALUE_CHARACTERS]}…")
+    return escape(_clipped(_text(value)))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value, order="sorted").decode()
