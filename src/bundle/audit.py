@@ -13,6 +13,7 @@ import msgspec
 from bundle.destination import TellingApi, read_fields
 from bundle.environment import Environment, describe
 from bundle.fit import fit
+from bundle.importer import with_revealed
 from bundle.model import Api, Key, Placed
 from bundle.overlay import Wanted
 from bundle.plan import Difference, Plan, Secrets, compare
@@ -43,7 +44,8 @@ async def read_whole(api: Api, *, on_event: OnEvent = lambda _: None) -> Environ
 async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = lambda _: None) -> Plan:
     """How a destination differs from what is wanted of a bundle: content and references, field by field.
 
-    What its version cannot hold is named (``Action.dropped``) and does not count as a difference.
+    What its version cannot hold is named (``Action.dropped``) and does not count as a difference. Neither does a
+    marker in the place of a secret, which is named too (``Action.missing_secrets``), as far as secrets are shown.
 
     Raises:
         ServerError: it cannot be reached or refuses.
@@ -54,7 +56,7 @@ async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = lambda _
         fitted.records,
         destination,
         is_cloud=True,
-        secrets=Secrets(),
+        secrets=await with_revealed(wanted.bundle, api, destination, Secrets()),
         is_deep=True,
         chosen=wanted.chosen,
         external=wanted.external,

@@ -94,7 +94,7 @@ async def prepare(
     destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
     if inert:
         wanted = msgspec.structs.replace(wanted, bundle=at_rest(wanted.bundle, destination))
-    secrets = await _with_revealed(wanted.bundle, api, destination, secrets)
+    secrets = await with_revealed(wanted.bundle, api, destination, secrets)
     fields = await read_fields(api, bundle.manifest.provenance.get("source_version"))
     fitted = fit(wanted.bundle.records, fields)
     plan = compare(
@@ -198,8 +198,8 @@ def _refuse_conflicts(actions: Iterable[Action]) -> None:
         )
 
 
-async def _with_revealed(bundle: Bundle, api: Api, destination: Environment, secrets: Secrets) -> Secrets:
-    """Adds what existing resources hold in secret places, to tell our markers from live secrets and to keep those."""
+async def with_revealed(bundle: Bundle, api: Api, destination: Environment, secrets: Secrets) -> Secrets:
+    """Add what existing resources hold in secret places, to tell our markers from live secrets and to keep those."""
     pairs = match([each.record for each in bundle.records], destination)
     found = {found: each.record for each in bundle.records if (found := pairs.get(each.record.key))}
     wanted = [key for key, record in found.items() if record.secrets or destination.records[key].secrets]

@@ -55,6 +55,22 @@ def test_verify_finds_exactly_the_drift(source_server: Server, destination_serve
     assert found["variable:a_number"]["differences"][0]["destination"] == 43
 
 
+def test_verify_names_the_secrets_that_are_not_there_yet(
+    source_server: Server, destination_server: Server, tmp_path: Path
+) -> None:
+    """Markers in the places of secrets are no drift, but they are told; a live secret is said to be kept."""
+    file = _bundle(source_server.url, tmp_path / "env.pxb")
+    bundle = bundle_of(source_server.url)
+    supplied = "block:secret/db-password#/data/value"
+    import_into(destination_server.url, bundle, secrets={supplied: "live"})
+
+    code, report = _xfer("verify", file, "--to", destination_server.url)
+
+    states = {each["slot"]: each["state"] for each in report["secrets"]}
+    assert (code, report["summary"]["secrets_outstanding"]) == (0, len(bundle.manifest.secrets) - 1)
+    assert states == {each.slot: "outstanding" for each in bundle.manifest.secrets} | {supplied: "kept"}
+
+
 def test_diff_reads_like_a_change_log(source_server: Server, destination_server: Server, tmp_path: Path) -> None:
     """Between two exports of one environment: what was added, removed and changed, and nothing else."""
     import_into(destination_server.url, bundle_of(source_server.url))
