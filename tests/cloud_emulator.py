@@ -74,8 +74,9 @@ class Rules:
     masks: bool = False
 
 
-HOBBY = Rules(pools=(":managed",), deployments=5)
-"""docs ``how-to-guides/migrate/transfer-resources``: "Hobby tier: Managed pools only, 5 deployment limit"."""
+HOBBY = Rules(pools=(":managed",), deployments=5, rate=625)
+"""docs ``how-to-guides/migrate/transfer-resources``: "Hobby tier: Managed pools only, 5 deployment limit"; the rate
+of requests: docs ``concepts/rate-limits``, "Limits by plan"."""
 
 
 class Cloud(Proxy):

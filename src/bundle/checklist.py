@@ -18,7 +18,7 @@ from bundle.errors import AccessDenied, BundleError
 from bundle.kinds import KINDS
 from bundle.openapi import Accepted
 from bundle.survey import Survey, survey
-from bundle.tiers import TIERS
+from bundle.tiers import ANY_TIER, TIERS, Tier
 
 Part = Literal["source", "destination"]
 Verdict = Literal["ok", "warning", "failed"]
@@ -126,10 +126,10 @@ def _limits(api: TellingApi, part: Part, found: Survey) -> Check:
 # -- Both together ----------------------------------------------------------------------------------------------------
 
 
-def compare(source: Survey, destination: Survey, *, is_cloud: bool) -> tuple[Check, ...]:
+def compare(source: Survey, destination: Survey, *, is_cloud: bool, tier: Tier = ANY_TIER) -> tuple[Check, ...]:
     """What of the source the destination cannot take, as far as counts and versions tell; ``is_cloud``: of it."""
-    pools = _plan(source) if is_cloud else ()
-    return (*_pools(source, is_cloud=is_cloud), *pools, *_routes(source, destination), *_fields(source, destination))
+    plan = _plan(source, destination, tier) if is_cloud else ()
+    return (*_pools(source, is_cloud=is_cloud), *plan, *_routes(source, destination), *_fields(source, destination))
 
 
 def _pools(source: Survey, *, is_cloud: bool) -> Iterator[Check]:
@@ -142,14 +142,39 @@ def _pools(source: Survey, *, is_cloud: bool) -> Iterator[Check]:
         yield Check(None, "work pools", "warning", f"push pools exist only on Prefect Cloud: {', '.join(push)}", hint)
 
 
-def _plan(source: Survey) -> Iterator[Check]:
-    """What the smallest plan of Cloud does not allow; which plan a workspace has the API does not tell."""
-    unfit = [each for each in source.pool_types if _HOBBY.refusal("work-pool", {"type": each})]
+def _plan(source: Survey, destination: Survey, tier: Tier) -> Iterator[Check]:
+    """What the plan of a workspace does not allow; where it was not told, the smallest one."""
+    if tier != ANY_TIER:
+        yield _of_tier(source, destination, tier)
+        return
+    unfit = _unfit(source, _HOBBY)
     deployments, most = source.counts["deployment"], _HOBBY.most["deployment"]
     if unfit or deployments > most:
         text = f"a Hobby plan takes managed pools only and {most} deployments; there are {deployments}"
         hint = "see in Cloud which plan the workspace has; with --tier hobby, what it does not allow is foreseen"
         yield Check(None, "plan", "warning", f"{text}, and pools of {', '.join(unfit) or 'no other type'}", hint)
+
+
+def _of_tier(source: Survey, destination: Survey, tier: Tier) -> Check:
+    """What does not fit into a tier, beside what the workspace holds already."""
+    pools, coming, held = _unfit(source, tier), source.counts["deployment"], destination.counts["deployment"]
+    most = tier.most.get("deployment")
+    unfit = []
+    if pools:
+        unfit.append(f"has managed work pools only, and there are pools of {', '.join(pools)}")
+    if most is not None and held + coming > most:
+        unfit.append(f"allows {most} deployments, of which {min(held, most)} are there, and {coming} are to come")
+    if unfit:
+        hint = f"`xfer plan --tier {tier.name.lower()}` names what would be skipped; a higher plan takes it"
+        return Check(None, "plan", "warning", f"the {tier.name} tier {'; it '.join(unfit)}", hint)
+    rate = tier.requests_a_minute
+    text = f"{rate} requests a minute" if rate else "what it allows is agreed on with Prefect"
+    return Check(None, "plan", "ok", f"the {tier.name} tier: {text}")
+
+
+def _unfit(source: Survey, tier: Tier) -> list[str]:
+    """The types of the source's pools that a tier does not have."""
+    return [each for each in source.pool_types if tier.refusal("work-pool", {"type": each})]
 
 
 def _routes(source: Survey, destination: Survey) -> Iterator[Check]:

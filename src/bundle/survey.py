@@ -21,6 +21,7 @@ from bundle.kinds.concurrency_limits import owner_id
 from bundle.model import Api
 from bundle.openapi import Accepted
 from bundle.snapshot import ApiReader, rows_of, server_version
+from bundle.tiers import ANY_TIER, Tier
 
 _USUAL_PAGE = 200
 _LISTED = frozenset({"work-pool"})
@@ -129,16 +130,18 @@ def export_of(source: Survey) -> Estimate:
     return Estimate("export", reads, 0, reads * source.seconds)
 
 
-def import_of(source: Survey, destination: Survey) -> Estimate:
+def import_of(source: Survey, destination: Survey, tier: Tier = ANY_TIER) -> Estimate:
     """What an import into an empty server sends: every page once, and one or two writes for each resource.
 
     Two for what must not start before all has arrived. A write takes about as
     long as two reads, and several at once are no faster where the database is SQLite.
+    On Cloud all wait for the minute in which the tier takes them.
     """
     counts = source.counts
     twice = sum(counts[name] for name in ("automation", "deployment", "work-pool"))
     reads, writes = _HANDSHAKE + _all_pages(destination), sum(counts.values()) + twice
-    return Estimate("import", reads, writes, (reads + _WRITE_IN_READS * writes) * destination.seconds)
+    seconds = (reads + _WRITE_IN_READS * writes) * destination.seconds
+    return Estimate("import", reads, writes, max(seconds, tier.seconds_for(reads + writes)))
 
 
 def _is_counted(kind: Kind) -> bool:

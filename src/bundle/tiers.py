@@ -19,11 +19,15 @@ _DEPLOYMENT = "deployment"
 
 
 class Tier(msgspec.Struct, frozen=True):
-    """One tier; of what is not documented it allows everything. ``most``: how many of a kind a workspace may hold."""
+    """One tier; of what is not documented it allows everything.
+
+    ``most``: how many of a kind a workspace may hold. ``requests_a_minute``: of a whole account, None where not known.
+    """
 
     name: str = ""
     managed_pools_only: bool = False
     most: Mapping[str, int] = {}
+    requests_a_minute: int | None = None
 
     def refusal(self, kind: str, body: Body) -> str | None:
         """Why a resource cannot be made in this tier at all."""
@@ -36,6 +40,10 @@ class Tier(msgspec.Struct, frozen=True):
         kinds = list(held)
         return {kind: most - kinds.count(kind) for kind, most in self.most.items()}
 
+    def seconds_for(self, requests: int) -> float:
+        """How long so many requests take at least."""
+        return 60 * requests / self.requests_a_minute if self.requests_a_minute else 0.0
+
     def fullness(self, kind: str) -> str:
         """Why there is no more room for a kind."""
         return f"the {self.name} tier allows {self.most[kind]} {kind}s"
@@ -43,9 +51,9 @@ class Tier(msgspec.Struct, frozen=True):
 
 ANY_TIER = Tier()
 TIERS: Mapping[str, Tier] = {
-    "hobby": Tier("Hobby", managed_pools_only=True, most={_DEPLOYMENT: 5}),
-    "starter": Tier("Starter"),
-    "team": Tier("Team"),
-    "pro": Tier("Pro"),
+    "hobby": Tier("Hobby", managed_pools_only=True, most={_DEPLOYMENT: 5}, requests_a_minute=625),
+    "starter": Tier("Starter", requests_a_minute=1250),
+    "team": Tier("Team", requests_a_minute=2500),
+    "pro": Tier("Pro", requests_a_minute=5000),
     "enterprise": Tier("Enterprise"),
 }

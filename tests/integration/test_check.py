@@ -194,3 +194,25 @@ def test_a_cloud_workspace(
     assert verdicts(ended)[None, "plan"] == "warning"
     assert "Hobby" in check_of(ended, "plan")["message"]
     assert (denied.code, verdicts(denied)["destination", "authentication"]) == (5, "failed")
+
+
+def test_a_tier_is_checked_where_it_is_told(
+    server_factory: Callable[[Size | None], Server], source_server: Server, profiles: Write
+) -> None:
+    """With --tier the plan is that of the workspace; a destination that has no plan is a mistake; exit code 64."""
+    with Cloud(server_factory(None).url) as cloud:
+        profiles(prod={"PREFECT_API_URL": cloud.url, "PREFECT_API_KEY": KEY})
+        hobby, pro = (
+            xfer("check", "--from", source_server.url, "--to", "prod", "--tier", tier, "--json")
+            for tier in ("hobby", "pro")
+        )
+        asked = len(cloud.requests)
+        mistaken = [
+            xfer("check", "--from", "prod", "--tier", "hobby"),
+            xfer("check", "--from", "prod", "--to", source_server.url, "--tier", "hobby"),
+        ]
+        assert len(cloud.requests) == asked
+    assert (hobby.code, verdicts(hobby)[None, "plan"]) == (0, "warning")
+    assert "the Hobby tier has managed work pools only" in check_of(hobby, "plan")["message"]
+    assert (pro.code, verdicts(pro)[None, "plan"]) == (0, "ok")
+    assert [(each.code, "--tier" in each.err) for each in mistaken] == [(64, True)] * 2

@@ -10,6 +10,7 @@ from bundle.checklist import Check, compare
 from bundle.kinds import KINDS
 from bundle.openapi import Accepted, parse_openapi
 from bundle.survey import Survey, export_of, import_of
+from bundle.tiers import ANY_TIER, TIERS, Tier
 
 
 def accepts(**bodies: dict[str, Any]) -> Accepted:
@@ -26,8 +27,8 @@ def survey(accepted: Accepted | None = None, *, pools: tuple[str, ...] = (), **c
     return Survey("3.8.8", 200, held, held, pools, accepted, 0.01)
 
 
-def found(source: Survey, destination: Survey, *, is_cloud: bool = False) -> dict[str, Check]:
-    return {each.subject: each for each in compare(source, destination, is_cloud=is_cloud)}
+def found(source: Survey, destination: Survey, *, is_cloud: bool = False, tier: Tier = ANY_TIER) -> dict[str, Check]:
+    return {each.subject: each for each in compare(source, destination, is_cloud=is_cloud, tier=tier)}
 
 
 NEW = accepts(
@@ -89,3 +90,34 @@ def test_estimates_follow_pages_and_counts() -> None:
     slower = msgspec.structs.replace(empty, seconds=0.02)
     assert import_of(source, slower).seconds == 2 * import_.seconds
     assert export_of(msgspec.structs.replace(source, page=50)).reads == export.reads + 6
+
+
+def test_what_a_tier_does_not_allow_is_named() -> None:
+    """Told the tier, its pools, its deployments beside those there already, and its rate are what is compared."""
+    source = survey(pools=("ecs:push", "kubernetes", "prefect:managed"), deployment=4)
+    hobby = found(source, survey(deployment=2), is_cloud=True, tier=TIERS["hobby"])["plan"]
+    assert hobby.verdict == "warning"
+    assert hobby.message == (
+        "the Hobby tier has managed work pools only, and there are pools of ecs:push, kubernetes; "
+        "it allows 5 deployments, of which 2 are there, and 4 are to come"
+    )
+    assert "--tier hobby" in hobby.hint
+    fits = found(
+        survey(pools=("prefect:managed",), deployment=3), survey(deployment=2), is_cloud=True, tier=TIERS["hobby"]
+    )
+    assert (fits["plan"].verdict, fits["plan"].message) == ("ok", "the Hobby tier: 625 requests a minute")
+    pro = found(source, survey(), is_cloud=True, tier=TIERS["pro"])["plan"]
+    assert (pro.verdict, pro.message) == ("ok", "the Pro tier: 5000 requests a minute")
+    own = found(source, survey(), is_cloud=True, tier=TIERS["enterprise"])["plan"]
+    assert (own.verdict, own.message) == ("ok", "the Enterprise tier: what it allows is agreed on with Prefect")
+
+
+def test_an_import_is_no_faster_than_the_tier_allows() -> None:
+    """What a tier takes in a minute bounds the estimate, and nothing does where it is not known."""
+    source, empty = survey(variable=1240), survey()
+    freely = import_of(source, empty)
+    assert freely.reads + freely.writes == 1240 + 16
+    assert import_of(source, empty, TIERS["hobby"]).seconds == 60 * 1256 / 625
+    assert import_of(source, empty, TIERS["enterprise"]).seconds == freely.seconds
+    slow = msgspec.structs.replace(empty, seconds=9.0)
+    assert import_of(source, slow, TIERS["hobby"]).seconds == import_of(source, slow).seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from urllib.parse import urlsplit
@@ -12,13 +13,14 @@ import msgspec
 
 from bundle import checklist, profiles
 from bundle.checklist import Check, Part, failed
-from bundle.cli import connection, options
+from bundle.cli import connection, options, policies
 from bundle.cli.console import Console
 from bundle.errors import BundleError, ProfileError, UsageError
 from bundle.profiles import Target
 from bundle.report import checks, connections
 from bundle.report.model import Report, Side
 from bundle.survey import Survey
+from bundle.tiers import ANY_TIER, Tier
 
 
 class Examined(msgspec.Struct, frozen=True):
@@ -38,9 +40,10 @@ class Examined(msgspec.Struct, frozen=True):
 )
 @click.option("--from", "source", metavar="SOURCE", help="Profile, URL, or env.")
 @click.option("--to", "destination", metavar="DESTINATION", help="Profile, URL, or env.")
+@policies.tier
 @options.result
 @click.pass_obj
-def command(console: Console, source: str | None, destination: str | None) -> Report:
+def command(console: Console, source: str | None, destination: str | None, tier: Tier) -> Report:
     """Check that SOURCE and DESTINATION can be used, and what moving one to the other would take.
 
     Looked at: profile, TLS, connection, credentials, version, limits, what is
@@ -53,14 +56,26 @@ def command(console: Console, source: str | None, destination: str | None) -> Re
     if not names:
         raise UsageError("nothing to check", hint="name a server with --from or --to, or two with both")
     connection.warn_of_ignored(console, *names)
+    _check_tier(tier, destination)
     examined = {part: asyncio.run(_examine(console, name, part)) for part, name in wanted.items() if name is not None}
     found = [check for each in examined.values() for check in each.checks]
-    found += _both(*examined.values()) if len(examined) > 1 else ()
+    found += _both(*examined.values(), tier=tier) if len(examined) > 1 else ()
     return checks.checked(
         found,
         {part: each.side for part, each in examined.items()},
         {part: each.found for part, each in examined.items() if each.found},
+        tier,
     )
+
+
+def _check_tier(tier: Tier, destination: str | None) -> None:
+    """Refuse a tier where there is no workspace of Cloud that could have it, before any request."""
+    if tier == ANY_TIER:
+        return
+    if destination is None:
+        raise UsageError("--tier: it is the plan of a destination, and there is none", hint="name it with --to")
+    with contextlib.suppress(ProfileError):  # which is a check of its own
+        policies.check_tier(tier, profiles.resolve(connection.load(), destination, os.environ))
 
 
 async def _examine(console: Console, name: str, part: Part) -> Examined:
@@ -98,10 +113,10 @@ def _tls(part: Part, target: Target) -> Check:
     return Check(part, "TLS", "warning", f"none on the way to {urlsplit(target.url).hostname}", hint)
 
 
-def _both(a: Examined, b: Examined) -> tuple[Check, ...]:
+def _both(a: Examined, b: Examined, *, tier: Tier) -> tuple[Check, ...]:
     if a.target and b.target and profiles.same_server(a.target, b.target):
         hint = "name another profile with --from or --to"
         return (Check(None, "servers", "failed", "source and destination are the same server", hint),)
     if a.found is None or b.found is None or b.target is None:
         return ()
-    return checklist.compare(a.found, b.found, is_cloud=b.target.is_cloud)
+    return checklist.compare(a.found, b.found, is_cloud=b.target.is_cloud, tier=tier)

@@ -10,14 +10,18 @@ from bundle.errors import ExitCode
 from bundle.report.model import Report, Side
 from bundle.report.screen import escape
 from bundle.survey import Estimate, Survey, export_of, import_of
+from bundle.tiers import ANY_TIER, Tier
 
 _GLYPHS: Mapping[Verdict, str] = {"ok": "✓", "warning": "!", "failed": "✗"}
 
 
-def checked(checks: Sequence[Check], sides: Mapping[Part, Side], found: Mapping[Part, Survey]) -> Report:
+def checked(
+    checks: Sequence[Check], sides: Mapping[Part, Side], found: Mapping[Part, Survey], tier: Tier = ANY_TIER
+) -> Report:
     """The report of ``xfer check``: exit code 5 if a server cannot be used; warnings are no failure.
 
-    ``sides`` are the servers that were named, ``found`` what is known of those that can be used.
+    ``sides`` are the servers that were named, ``found`` what is known of those that can be used; ``tier`` is that
+    of the destination.
     """
     counts = Counter(each.verdict for each in checks)
     code = ExitCode.SERVER if counts["failed"] else ExitCode.DONE
@@ -30,15 +34,15 @@ def checked(checks: Sequence[Check], sides: Mapping[Part, Side], found: Mapping[
         source=sides.get("source"),
         destination=sides.get("destination"),
         checks=tuple(checks),
-        estimates=tuple(_estimates(found.get("source"), found.get("destination"))),
+        estimates=tuple(_estimates(found.get("source"), found.get("destination"), tier)),
     )
 
 
-def _estimates(source: Survey | None, destination: Survey | None) -> Iterator[Estimate]:
+def _estimates(source: Survey | None, destination: Survey | None, tier: Tier) -> Iterator[Estimate]:
     if source:
         yield export_of(source)
     if source and destination:
-        yield import_of(source, destination)
+        yield import_of(source, destination, tier)
 
 
 def _held(found: Mapping[Part, Survey]) -> dict[str, dict[str, int]]:
