@@ -17,6 +17,7 @@ from bundle.plan import REASONS
 from bundle.profiles import CONNECTION_SETTINGS
 from bundle.rollback import ROLLBACK_REASONS
 from bundle.surface import SURFACE_CODES
+from versions.table import LOCKS, VERSIONS, recorded, rendered
 
 ROOT = Path(__file__).parents[2]
 CLI = (ROOT / "docs" / "cli.md").read_text()
@@ -81,3 +82,13 @@ def test_settings_are_documented() -> None:
     """docs/profiles.md lists exactly the connection settings that are read."""
     page = (ROOT / "docs" / "profiles.md").read_text()
     assert table(page, "Settings").keys() == set(CONNECTION_SETTINGS)
+
+
+def test_every_version_of_prefect_has_its_environment_and_its_row() -> None:
+    """Each version in the matrix can be installed, is an environment of tox, and stands in the table as recorded."""
+    listed = re.search(r"\[testenv:versions-\{(.*)\}\]", (ROOT / "tox.ini").read_text())
+    assert listed
+    assert tuple(listed[1].split(",")) == VERSIONS
+    assert {each.stem for each in LOCKS.glob("*.txt")} == set(VERSIONS)
+    assert tuple(recorded()) == VERSIONS
+    assert rendered(recorded()) in (ROOT / "docs" / "versions.md").read_text()

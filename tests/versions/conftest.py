@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conftest import ServerPool
+from versions.table import LOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-LOCKS = Path(__file__).parent / "locks"
 HOME = os.environ.get("XFER_VERSIONS")
 
 collect_ignore_glob = [] if HOME else ["test_*.py"]

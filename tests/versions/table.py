@@ -7,7 +7,8 @@ from pathlib import Path
 import msgspec
 
 NEWEST = "3.9.1"
-VERSIONS = ("2.20.25", "3.0.0", "3.0.11", "3.2.15", "3.4.14", "3.6.29", "3.8.8")
+VERSIONS = ("2.20.25", "3.0.0", "3.0.11", "3.2.15", "3.4.14", "3.6.29", "3.8.8", NEWEST)
+LOCKS = Path(__file__).parent / "locks"
 RESULTS = Path(__file__).parent / "results.json"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "versions.md"
 BEGIN, END = "<!-- results: begin -->\n", "<!-- results: end -->\n"
@@ -55,9 +56,17 @@ def rendered(results: dict[str, Result]) -> str:
         "",
         f"| Prefect | does not hold, of what {NEWEST} has |",
         "|---|---|",
-        *(f"| {version} | {_listed(result.old)} |" for version, result in results.items() if result.old is not None),
+        *(f"| {version} | {_listed(way)} |" for version, way in _imported_into_old(results)),
+        "",
+        f"| Prefect | failed there, of what {NEWEST} has, and what the report says |",
+        "|---|---|",
+        *(f"| {version} | {_places(way.failed)} |" for version, way in _imported_into_old(results) if way.failed),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _imported_into_old(results: dict[str, Result]) -> list[tuple[str, Way]]:
+    return [(version, result.old) for version, result in results.items() if result.old is not None]
 
 
 def _row(version: str, result: Result) -> str:
