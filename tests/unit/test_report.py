@@ -258,6 +258,16 @@ def test_account_of_an_export() -> None:
     assert account.exported(wrong, "env.pxb", DESTINATION, ()).exit_code == 3
 
 
+def test_a_server_is_named_once() -> None:
+    """A profile is shown with its URL, and a URL that was given in place of a profile by itself."""
+    stored = manifest("flow:a", census={"flow": Count(1, 1, 0)})
+    titles = [
+        text.render(account.exported(stored, "env.pxb", Side(name, "http://h/api"), ())).splitlines()[0]
+        for name in ("dev", "http://h/api")
+    ]
+    assert titles == ["Exported dev (http://h/api) to env.pxb", "Exported http://h/api to env.pxb"]
+
+
 def test_plan_has_a_glyph_for_each_action() -> None:
     """Created, differing, impossible and lacking a secret are told apart by the first character."""
     actions = (

@@ -18,7 +18,7 @@ from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, Json, LeftOut
 from bundle.plan import REASONS
 from bundle.report import checks, connections, demo
 from bundle.report.account import CHANGES, FATES, NOT_SELECTED, PLANNED, STATES, VERIFIED
-from bundle.report.model import FieldDifference, NextRuns, Report, Resource
+from bundle.report.model import FieldDifference, NextRuns, Report, Resource, Side
 from bundle.report.screen import escape
 from bundle.rollback import ROLLBACK_REASONS
 from bundle.surface import SURFACE_CODES, Surface
@@ -170,7 +170,7 @@ def _switch(report: Report, limit: int | None) -> Iterator[Lines]:
 
 def _switch_title(report: Report, *, is_trial: bool) -> str:
     verb, side = "Would switch" if is_trial else "Switched", report.destination or report.source
-    subject = f"{escape(side.name)} ({escape(side.url)})" if side else ""
+    subject = _server(side)
     file = _file_name(report.bundle.file) if report.bundle else ""
     if report.command == "activate":
         return f"{verb} on in {subject} what {file} has on"
@@ -237,13 +237,20 @@ _LAYOUTS: Mapping[str, Layout] = {
 
 def _title(report: Report, verb: str, preposition: str) -> str:
     side = report.destination or report.source
-    subject = f"{escape(side.name)} ({escape(side.url)})" if side else ""
+    subject = _server(side)
     file = report.bundle.file if report.bundle else None
     if report.command == "export":
         return f"{verb} {subject} {preposition} {_file_name(file)}"
     if report.command == "transfer" and report.source:
-        return f"{verb} {escape(report.source.name)} ({escape(report.source.url)}) {preposition} {subject}"
+        return f"{verb} {_server(report.source)} {preposition} {subject}"
     return f"{verb} {_file_name(file)} {preposition} {subject}"
+
+
+def _server(side: Side | None) -> str:
+    """A server by its name and URL, once where they are the same."""
+    if side is None:
+        return ""
+    return escape(side.url) if side.name == side.url else f"{escape(side.name)} ({escape(side.url)})"
 
 
 def _file_name(file: str | None) -> str:
