@@ -17,6 +17,13 @@ _CLOUD_API = "https://api.prefect.cloud/api"
 _CLOUD_HOST = re.compile(r"(?:app|api)\.((?:[a-z0-9-]+\.)?prefect\.(?:cloud|dev))")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared with, never bound
 
+# What follows the path of a server: its routes, and the pages of its UI.
+_BEHIND_THE_API = re.compile(
+    r"/(?:api|dashboard|runs|flow-runs|flows|deployments|work-pools|work-queues|blocks|variables|automations"
+    r"|event-feed|events|concurrency-limits|artifacts|settings|login)(?:/|$)"
+)
+ENVIRONMENT = "the environment"
+"""The origin of a setting that stands in no profile."""
 _LIKE = "set it to a URL such as http://HOST:4200/api"
 
 
@@ -34,7 +41,8 @@ def url_hint(url: str) -> str | None:
         before, accounts, rest = parts.path.partition("/accounts/")
         right = f"{parts.scheme}://{parts.netloc}{before}/api{accounts}{rest}"
         return None if before.endswith("/api") else f"/api is missing before /accounts: set PREFECT_API_URL to {right}"
-    return f"an API URL usually ends in /api: set PREFECT_API_URL to {parts.scheme}://{parts.netloc}/api"
+    before = _BEHIND_THE_API.split(parts.path.rstrip("/"), maxsplit=1)[0]
+    return f"an API URL usually ends in /api: set PREFECT_API_URL to {parts.scheme}://{parts.netloc}{before}/api"
 
 
 def api_url(text: str, origin: str) -> tuple[str, str]:
@@ -84,11 +92,18 @@ def _split(text: str, origin: str) -> SplitResult:
 
 
 def _no_url(origin: str) -> ProfileError:
+    command = "export" if origin == ENVIRONMENT else "set it: prefect --profile NAME config set"
     return ProfileError(
         f"{origin} has no PREFECT_API_URL",
-        hint="set it: prefect --profile NAME config set PREFECT_API_URL=http://HOST:4200/api (Cloud: "
+        hint=f"{command} PREFECT_API_URL=http://HOST:4200/api (Cloud: "
         f"{_CLOUD_API}/accounts/ACCOUNT-ID/workspaces/WORKSPACE-ID)",
     )
+
+
+def without_scheme(text: str) -> str | None:
+    """The URL that a text is meant to be that looks like one without its scheme; None for any other text."""
+    bare = text.rpartition("@")[2]
+    return f"http://{bare}" if re.fullmatch(r"[A-Za-z0-9.-]+(?::[0-9]+|(?::[0-9]+)?/[A-Za-z0-9./_~-]*)", bare) else None
 
 
 def _no_scheme(text: str, origin: str) -> ProfileError:

@@ -37,6 +37,8 @@ _NO_MEMBER = (
 UNTRUSTED = "its TLS certificate is not trusted"
 PROXY_REFUSED = "the proxy refused the connection"
 NO_ANSWER = "no answer in time"
+NO_TLS = "no TLS connection"
+BROKEN_OFF = "the connection broke off"
 # Prefect on SQLite can stand still for a minute, as long as a request may take (docs/decisions/0012): without an
 # excuse nobody would ask again.
 _STALLS_EXCUSED = 2
@@ -191,10 +193,13 @@ def is_csrf_refusal(outcome: Outcome) -> bool:
 # -- Errors -----------------------------------------------------------------------------------------------------------
 
 
-def failure(target: Target, call: Call, outcome: Outcome, effort: Effort) -> ServerError:
-    """Turn an outcome into the error that the caller sees: the one place where that is decided."""
+def failure(target: Target, call: Call, outcome: Outcome, effort: Effort, *, is_known: bool) -> ServerError:
+    """Turn an outcome into the error that the caller sees: the one place where that is decided.
+
+    ``is_known``: the server answered before.
+    """
     if outcome.status in _RETRIED - {500} or not outcome.is_answer or (effort.is_doubtful and not call.repeatable):
-        return _unreachable(target, call, outcome, effort)
+        return _unreachable(target, call, outcome, effort, is_known=is_known)
     if outcome.status < HTTPStatus.BAD_REQUEST:
         return _redirected(target, call, outcome)
     if limit := _plan_limit(outcome):
@@ -226,7 +231,7 @@ def _advice(target: Target, outcome: Outcome) -> str:
     return "the server's own log says why; run the same command again when that is mended"
 
 
-def _unreachable(target: Target, call: Call, outcome: Outcome, effort: Effort) -> Unreachable:
+def _unreachable(target: Target, call: Call, outcome: Outcome, effort: Effort, *, is_known: bool) -> Unreachable:
     reason = outcome.reason or f"status {outcome.status}"
     times = "" if effort.attempts == 1 else f" after {effort.attempts} attempts"
     doubt = "the server may have carried it out; run the same command again, which looks first"
@@ -234,12 +239,23 @@ def _unreachable(target: Target, call: Call, outcome: Outcome, effort: Effort) -
         UNTRUSTED: f'name the authority that signed it in PREFECT_API_SSL_CERT_FILE of profile "{target.name}"',
         PROXY_REFUSED: _PROXY_HINT,
     }
-    check = f'is the server running, and is PREFECT_API_URL of profile "{target.name}" right?'
+    hint = hints.get(outcome.reason) or _check_url(target, outcome, is_known=is_known)
     return Unreachable(
         f"{call.place} on {target.host}: {reason}{times}",
-        hint=doubt if effort.is_doubtful else hints.get(outcome.reason, check),
+        hint=doubt if effort.is_doubtful else hint,
         maybe_done=effort.is_doubtful,
     )
+
+
+def _check_url(target: Target, outcome: Outcome, *, is_known: bool) -> str:
+    """What to look at where nobody answers; with the other scheme, where that may be the mistake."""
+    question = f'is the server running, and is PREFECT_API_URL of profile "{target.name}" right?'
+    scheme, _, rest = target.url.partition("://")
+    if scheme == "https" and outcome.reason == NO_TLS:
+        return f"{question} If it has no TLS, set it to http://{rest}"
+    if scheme == "http" and outcome.reason == BROKEN_OFF and not is_known:
+        return f"{question} If it has TLS, set it to https://{rest}"
+    return question
 
 
 def moved_within(url: str, outcome: Outcome) -> str | None:

@@ -36,7 +36,9 @@ import msgspec
 from bundle import __version__
 from bundle.addresses import url_hint
 from bundle.answers import (
+    BROKEN_OFF,
     NO_ANSWER,
+    NO_TLS,
     PROXY_REFUSED,
     UNTRUSTED,
     Call,
@@ -290,7 +292,7 @@ class PrefectApi:
                 continue
             delay = self._delay(call, outcome, effort)
             if delay is None:
-                raise failure(self._target, call, outcome, effort)
+                raise failure(self._target, call, outcome, effort, is_known=self._has_answered)
             await self._sleep(delay)
 
     def _delay(self, call: Call, outcome: Outcome, effort: Effort) -> float | None:
@@ -567,7 +569,7 @@ def _lost(error: Exception) -> Outcome:
         return Outcome(reason=PROXY_REFUSED, executed="no", is_final=True)
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return Outcome(reason=NO_ANSWER, executed="maybe")
-    return Outcome(reason="the connection broke off", executed="maybe")
+    return Outcome(reason=BROKEN_OFF, executed="maybe")
 
 
 def _connect_reason(error: BaseException) -> tuple[str, bool]:
@@ -576,7 +578,7 @@ def _connect_reason(error: BaseException) -> tuple[str, bool]:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return UNTRUSTED, True
         if isinstance(cause, ssl.SSLError):
-            return "no TLS connection", True
+            return NO_TLS, True
         if isinstance(cause, ConnectionRefusedError):
             return "connection refused", False
     return "no connection", False

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from bundle import embedded
+from bundle import addresses, embedded
 from bundle.addresses import api_url, identity, names_workspace
 from bundle.errors import ProfileError
 from bundle.prefect_files import absolute, prefect_home, profiles_path, read_toml
@@ -201,7 +201,7 @@ def resolve(profiles: Profiles, name: str, environ: Mapping[str, str]) -> Target
         ProfileError: the profile is unknown, has no API URL, or a setting in it is wrong.
     """
     settings = _settings(profiles, name, environ)
-    origin = "the environment" if settings is environ else f'profile "{shown(name)}"'
+    origin = addresses.ENVIRONMENT if settings is environ else f'profile "{shown(name)}"'
     server = _server_to_start(profiles, settings, origin)
     url, userinfo = (embedded.place(server), "") if server else api_url(text_of(settings, "PREFECT_API_URL"), origin)
     auth, credentials = _credentials(settings, origin, userinfo)
@@ -279,7 +279,8 @@ def _embedded(server: Mapping[str, str], settings: Settings, origin: str) -> Emb
 def _unknown_profile(profiles: Profiles, name: str) -> ProfileError:
     known = sorted(profiles.tables)
     close = difflib.get_close_matches(name, known, n=1)
-    guess = f'did you mean "{close[0]}"? ' if close else ""
+    url = addresses.without_scheme(name)
+    guess = f'did you mean "{close[0]}"? ' if close else f"did you mean {url}? " if url else ""
     return ProfileError(
         f'unknown profile "{shown(name).rpartition("@")[2]}"; {profiles.path} and Prefect know: {", ".join(known)}',
         hint=f'{guess}A URL, or "{ENVIRONMENT}" for the PREFECT_* variables, is also accepted',

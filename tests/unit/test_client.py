@@ -909,9 +909,24 @@ def test_a_tls_failure_is_final() -> None:
     async def run() -> None:
         async with _listening(b"HTTP/1.1 400 Bad\r\n\r\n") as (url, _):
             api = PrefectApi(Target(name="dev", url=url.replace("http:", "https:")))
-            with pytest.raises(Unreachable, match=r"no TLS connection$"):
+            with pytest.raises(Unreachable, match=r"no TLS connection$") as caught:
                 async with api:
                     await create(api)
+            assert caught.value.hint.endswith(f"If it has no TLS, set it to {url}")
+
+    asyncio.run(run())
+
+
+def test_a_server_that_hangs_up_may_want_tls() -> None:
+    """Where a server behind an http URL ends the connection without an answer, the https URL is suggested."""
+
+    async def run() -> None:
+        async with _listening(b"") as (url, _):
+            api = PrefectApi(Target(name="dev", url=url), policy=RetryPolicy(attempts=1))
+            with pytest.raises(Unreachable, match="broke off") as caught:
+                async with api:
+                    await get(api)
+            assert caught.value.hint.endswith(f"If it has TLS, set it to {url.replace('http:', 'https:')}")
 
     asyncio.run(run())
 

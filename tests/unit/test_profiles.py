@@ -202,6 +202,18 @@ def test_profile_without_a_url() -> None:
     assert "config set PREFECT_API_URL" in str(_refusal(PREFECT_API_URL="").hint)
     off = _refusal(PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED="false")
     assert "config set PREFECT_API_URL" in str(off.hint)
+    with pytest.raises(ProfileError) as caught:
+        resolve(_profiles(), "env", {})
+    assert caught.value.hint.startswith("export PREFECT_API_URL=http://HOST:4200/api (Cloud: ")
+
+
+@pytest.mark.parametrize("name", ["prefect.corp.test/api", "127.0.0.1:4200/api", f"me:{CANARY}@h:4200/api", "h:4200"])
+def test_a_url_without_its_scheme_is_recognised(name: str) -> None:
+    """What looks like a URL given as a name is told what it lacks, without user information."""
+    with pytest.raises(ProfileError) as caught:
+        resolve(_profiles(), name, {})
+    assert f"did you mean http://{name.rpartition('@')[2]}?" in caught.value.hint
+    assert CANARY not in f"{caught.value!r} {caught.value.hint}"
 
 
 # -- Without a server -------------------------------------------------------------------------------------------------
@@ -466,11 +478,27 @@ def test_same_server(left: str, right: str, expected: bool) -> None:  # noqa: FB
 
 def test_url_hint_suggests_the_suffix() -> None:
     """Only a URL that does not look like an API's gets a hint."""
-    assert "http://h:4200/api" in str(url_hint("http://h:4200/dashboard"))
     assert url_hint("http://h/prefix/api") is None
     bare = f"https://corp.test/accounts/{A}/workspaces/{W}"
     assert f"set PREFECT_API_URL to https://corp.test/api/accounts/{A}/workspaces/{W}" in str(url_hint(bare))
     assert url_hint(CLOUD) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "right"),
+    [
+        ("", "/api"),
+        ("/dashboard", "/api"),
+        ("/runs/flow-run/1", "/api"),
+        ("/tools/prefect", "/tools/prefect/api"),
+        ("/tools/prefect/work-pools", "/tools/prefect/api"),
+        ("/tools/prefect/api/flows/filter", "/tools/prefect/api"),
+        ("/api/docs", "/api"),
+    ],
+)
+def test_url_hint_keeps_the_path_of_a_proxy(path: str, right: str) -> None:
+    """What is left of a URL without pages and routes of Prefect is where its API is."""
+    assert str(url_hint(f"http://h:4200{path}")).endswith(f"set PREFECT_API_URL to http://h:4200{right}")
 
 
 @pytest.mark.parametrize(
