@@ -5,6 +5,7 @@ No message quotes what may be a password: a malformed URL may carry one anywhere
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -132,6 +133,17 @@ def _corrected(url: str) -> str | None:
     before, given = parts.path[: workspace.start()], parts.path[workspace.start() :]
     right = f"/accounts/{workspace[1]}/workspaces/{workspace[2]}"
     return None if given == right else f"{parts.scheme}://{parts.netloc}{before or '/api'}{right}"
+
+
+def is_this_machine(url: str) -> bool:
+    """Whether a URL can lead nowhere but to this machine."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host in _LOOPBACK or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def identity(url: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from bundle.addresses import url_hint
+from bundle.addresses import is_this_machine, url_hint
 from bundle.embedded import hide
 from bundle.errors import ProfileError
 from bundle.paths import segment
@@ -474,6 +474,25 @@ def test_same_server(left: str, right: str, expected: bool) -> None:  # noqa: FB
     """Two spellings of one environment are one server, and two environments are not."""
     a, b = (resolve(_profiles(), url, {}) for url in (left, right))
     assert same_server(a, b) is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("localhost", True),
+        ("LOCALHOST.", True),
+        ("prefect.localhost", True),
+        ("127.0.1.1", True),
+        ("[::1]", True),
+        ("0.0.0.0", True),
+        ("10.0.0.1", False),
+        ("localhost.corp.test", False),
+        ("127.0.0.1.corp.test", False),
+    ],
+)
+def test_this_machine_has_many_names(host: str, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+    """Every loopback address and every name under localhost is this machine, which no proxy can reach."""
+    assert is_this_machine(f"http://{host}:4200/api") is expected
 
 
 def test_url_hint_suggests_the_suffix() -> None:

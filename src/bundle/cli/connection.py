@@ -7,9 +7,9 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from bundle import profiles
+from bundle.addresses import is_this_machine
 from bundle.cli.console import Console
 from bundle.cli.embedded import running
 from bundle.client import PrefectApi
@@ -17,8 +17,6 @@ from bundle.errors import UsageError
 from bundle.profiles import Profiles, SecretText, Target
 from bundle.proxies import environment_proxy
 from bundle.report.model import Side
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def load() -> Profiles:
@@ -98,7 +96,7 @@ def proxy_host(target: Target) -> str | None:
 
 def is_local(target: Target) -> bool:
     """Whether a server runs on this machine."""
-    return target.embedded is not None or urlsplit(target.url).hostname in _LOOPBACK
+    return target.embedded is not None or is_this_machine(target.url)
 
 
 def _proxy(target: Target) -> SecretText | None:
