@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from bundle import cli
 from bundle.profiles import CONNECTION_SETTINGS
 from bundle.servers import Server
 from commands import write_profiles, xfer
@@ -68,6 +69,7 @@ COMMANDS = [
     ("export", "--from", "a", "-o", "env.pxb"),
     ("inspect", "env.pxb"),
     ("verify", "env.pxb"),
+    ("secrets", "template", "env.pxb"),
     ("profiles",),
     ("check", "--from", "a", "--to", "b"),
     ("plan", "env.pxb", "--to", "b"),
@@ -75,8 +77,15 @@ COMMANDS = [
     ("transfer", "--from", "a", "--to", "b", "--no-receipt"),
     ("verify", "env.pxb", "--to", "b"),
     ("diff", "env.pxb", "b"),
+    ("deactivate", "--from", "b", "-o", "state.pxb"),
+    ("activate", "env.pxb", "--to", "b"),
     ("rollback", "receipt", "--to", "b"),
 ]
+
+
+def test_no_command_is_left_out() -> None:
+    """The list above has every command, but for the demo, which has servers of its own."""
+    assert {each[0] for each in COMMANDS} == cli.COMMANDS.keys() - {"demo"}
 
 
 def test_every_command_talks_to_the_named_servers_alone(
