@@ -19,7 +19,7 @@ import hypothesis
 import pytest
 
 from bundle import servers
-from cloud_emulator import Cloud, Rules
+from cloud.emulator import Cloud, Rules
 from environment import Canaries, Size, seed
 
 if TYPE_CHECKING:

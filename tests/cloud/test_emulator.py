@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bundle.servers import Server
-from cloud_emulator import ACCOUNT, CLOUD_ACTIONS, HOBBY, LARGEST_BODY, Cloud, Rules
+from cloud.emulator import ACCOUNT, CLOUD_ACTIONS, HOBBY, LARGEST_BODY, Cloud, Rules
 from environment import Size
 
 Factory = Callable[[Size | None], Server]

@@ -13,7 +13,7 @@ from bundle.outcomes import Outcome
 from bundle.plan import Conflicts
 from bundle.second_look import Patience
 from bundle.servers import Server
-from cloud_emulator import Cloud, Rules
+from cloud.emulator import Cloud, Rules
 from environment import when
 from moving import Imported, bundle_of, import_into
 from proxy import Fault, Script

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bundle.model import Bundle, Key
 from bundle.outcomes import Outcome
 from bundle.tiers import TIERS
-from cloud_emulator import HOBBY, Cloud, Rules
+from cloud.emulator import HOBBY, Cloud, Rules
 from moving import Imported, import_into
 
 Clouds = Callable[[Rules | None], Cloud]

@@ -7,13 +7,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-import cloud_emulator
 from bundle import plan
 from bundle.client import RetryPolicy
 from bundle.errors import RequestRejected
 from bundle.model import Bundle
 from bundle.servers import Server
-from cloud_emulator import ACCOUNT, Cloud, Rules
+from cloud import emulator
+from cloud.emulator import ACCOUNT, Cloud, Rules
 from environment import Api, Canaries, Environment, Size
 from moving import bundle_of, export, import_into
 from proxy import Recorded, Script
@@ -101,7 +101,7 @@ def test_every_request_has_a_length_and_none_is_too_large(
 ) -> None:
     """What is above the largest request is known before any write and fails alone; no request is a 411 or 413."""
     monkeypatch.setattr(plan, "LARGEST_REQUEST_BYTES", 20_000)
-    monkeypatch.setattr(cloud_emulator, "LARGEST_BODY", 20_000)
+    monkeypatch.setattr(emulator, "LARGEST_BODY", 20_000)
     source, cloud = server_factory(None), cloud_factory(None)
     with Api(source.url) as api:
         environment = Environment(api, Canaries())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bundle.model import Bundle
 from bundle.servers import Server
-from cloud_emulator import Cloud
+from cloud.emulator import Cloud
 from compare import compare
 from moving import bundle_of, import_into
 

@@ -16,7 +16,7 @@ import trustme
 from bundle.client import PrefectApi, Sent
 from bundle.exporter import export_environment
 from bundle.servers import Server
-from cloud_emulator import KEY, Cloud
+from cloud.emulator import KEY, Cloud
 from commands import Ended, write_profiles, xfer
 from conftest import PASSWORD
 from doors import Door, answer, read_head, to, trap

@@ -18,7 +18,7 @@ import pytest
 
 from bundle.openapi import Verdict, parse_openapi
 from bundle.servers import Server
-from cloud_emulator import ABSENT, ADDED, KEY, Cloud
+from cloud.emulator import ABSENT, ADDED, KEY, Cloud
 from environment import PLANTS, Api, Canaries, Environment
 from fake_prefect import BUILT_IN, FIELDS, TABLES, FakePrefect, How
 

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from bundle.servers import Server
-from cloud_emulator import HOBBY, KEY, Cloud, Rules
+from cloud.emulator import HOBBY, KEY, Cloud, Rules
 from commands import Ended, write_profiles, xfer
 from compare import compare
 from environment import Api, Size, seed_pools

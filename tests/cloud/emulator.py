@@ -157,6 +157,8 @@ class Cloud(Proxy):
         body = json.loads(message.body) if message.body else None
         if path.startswith(ABSENT) or (path.startswith("/webhooks") and self.rules.webhooks == "absent"):
             return _refusal(404, "Not Found")
+        # Each role has permissions kind by kind (docs ``manage-users/manage-roles``), and a missing one is a 401 or a
+        # 403 (client ``client/cloud.py``, CloudUnauthorizedError). Which of them, and its text, is assumed.
         if self.requests[number].is_write and path.startswith(self.rules.forbidden or "!"):
             return _refusal(403, "You do not have permission to perform this action.")
         if message.method != "DELETE" and self._names_something_fresh(path, body):
@@ -286,7 +288,10 @@ def _with_extras(row: Row, extras: Row) -> Row:
 
 
 def _without_cloud_parts(body: Json) -> tuple[Json, Row | None]:
-    """An automation that any server takes in place of one that only Cloud takes, and what was taken out."""
+    """An automation that any server takes in place of one that only Cloud takes, and what was taken out.
+
+    Metric triggers: docs ``concepts/automations``, "Triggers"; Terraform ``internal/api/automations.go``.
+    """
     if not isinstance(body, dict) or "actions" not in body:
         return body, None
     actions = [each for name in _PARTS[1:] for each in body.get(name) or ()]
