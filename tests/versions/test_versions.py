@@ -18,10 +18,10 @@ import httpx
 import msgspec
 import pytest
 
-from bundle.apply import Outcome
 from bundle.audit import drift
 from bundle.client import PrefectApi
 from bundle.model import Bundle, Key
+from bundle.outcomes import Outcome
 from bundle.overlay import NO_OVERLAY, adapt
 from bundle.plan import Plan
 from bundle.selection import EVERYTHING
