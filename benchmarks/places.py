@@ -6,10 +6,10 @@ what every server makes by itself stay the same, and recorded requests can be se
 
 from __future__ import annotations
 
-import sqlite3
+import importlib
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Self
@@ -64,31 +64,19 @@ class Places:
             )
             if self._pristine is None:
                 self._pristine = server.snapshot(self._directory / "pristine.db")
-            pristine = self._pristine
-            self._places[name] = Place("SQLite", server, lambda: _replace_rows(server.database, pristine))
+            pristine, databases = self._pristine, _of_tests("databases")
+            self._places[name] = Place("SQLite", server, lambda: databases.replace_rows(server.database, pristine))
         return self._places[name]
 
     def postgresql(self) -> Place:
         """The PostgreSQL server, as it was left."""
         if "postgresql" not in self._places:
-            base = self._stack.enter_context(_clusters().cluster())
+            base = self._stack.enter_context(_of_tests("postgresql").cluster())
             settings = {**_KEY, "PREFECT_SERVER_DATABASE_CONNECTION_URL": base.url("postgresql+asyncpg")}
             server = self._stack.enter_context(servers.start(self._directory / "on-postgresql", settings=settings))
             base.run(_KEEP)
             self._places["postgresql"] = Place("PostgreSQL", server, lambda: base.run(_RESTORE))
         return self._places["postgresql"]
-
-
-def _replace_rows(live: Path, other: Path) -> None:
-    with closing(sqlite3.connect(live, timeout=30, isolation_level=None)) as connection:
-        connection.execute("ATTACH ? AS other", [str(other)])
-        query = "SELECT name FROM other.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        tables = [name for (name,) in connection.execute(query)]
-        connection.execute("BEGIN IMMEDIATE")
-        for table in tables:
-            connection.execute(f'DELETE FROM main."{table}"')
-            connection.execute(f'INSERT INTO main."{table}" SELECT * FROM other."{table}"')
-        connection.execute("COMMIT")
 
 
 # PostgreSQL
@@ -115,10 +103,8 @@ END $$
 """
 
 
-def _clusters() -> ModuleType:
-    """The throwaway PostgreSQL of the tests."""
+def _of_tests(name: str) -> ModuleType:
+    """A module that lies beside the tests, which are no package."""
     if str(_TESTS) not in sys.path:
         sys.path.append(str(_TESTS))
-    import postgresql  # noqa: PLC0415 - lies beside the tests, which are no package
-
-    return postgresql
+    return importlib.import_module(name)

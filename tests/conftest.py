@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import sqlite3
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import httpx
@@ -20,6 +19,7 @@ import pytest
 
 from bundle import servers
 from cloud.emulator import Cloud, Rules
+from databases import replace_rows
 from environment import Canaries, Size, seed
 
 if TYPE_CHECKING:
@@ -118,19 +118,6 @@ class ServerPool:
     def _new_directory(self) -> Path:
         self._booted += 1
         return self._directory / f"server-{self._booted}"
-
-
-def replace_rows(live: Path, other: Path) -> None:
-    """Make every table of a live database hold the rows of another one of the same version."""
-    with closing(sqlite3.connect(live, timeout=30, isolation_level=None)) as connection:
-        connection.execute("ATTACH ? AS other", [str(other)])
-        query = "SELECT name FROM other.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        tables = [name for (name,) in connection.execute(query)]
-        connection.execute("BEGIN IMMEDIATE")
-        for table in tables:
-            connection.execute(f'DELETE FROM main."{table}"')
-            connection.execute(f'INSERT INTO main."{table}" SELECT * FROM other."{table}"')
-        connection.execute("COMMIT")
 
 
 @pytest.fixture(autouse=True)
