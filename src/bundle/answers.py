@@ -65,6 +65,11 @@ class Call(msgspec.Struct, frozen=True):
         return None if self.body is None else msgspec.json.encode(self.body)
 
     @property
+    def work(self) -> str:
+        """What the server has to do, whatever the resource: the method and the first part of the path."""
+        return f"{self.method} {self.path.split('/')[1]}"
+
+    @property
     def place(self) -> str:
         """Method and path for messages; a query is left out."""
         return f"{self.method} {self.path.partition('?')[0]}"

@@ -340,7 +340,7 @@ class PrefectApi:
         return outcome
 
     def _turn(self, call: Call) -> AbstractAsyncContextManager[Slot]:
-        return self._throttle.slot() if call.is_write else self._read_turn()
+        return self._throttle.slot(call.work) if call.is_write else self._read_turn()
 
     @asynccontextmanager
     async def _read_turn(self) -> AsyncIterator[Slot]:

@@ -1,18 +1,19 @@
 """How many writes are in flight: as many as this server carries, found while writing.
 
-A Prefect server on SQLite is fastest with one write in flight and answers 503
-to more; on PostgreSQL about four are best, and a few more do little harm. The
-limit therefore starts at 2 and moves by what is seen:
+A Prefect server on SQLite is fastest with one write in flight; with more it
+takes longer for all, answers 503, and may stand still for a minute
+(docs/decisions/0012). On PostgreSQL about four are best. The limit therefore
+starts at 1 and moves by what is seen:
 
-* up to 4, a window of answers without a refusal: one more;
-* from there, a window that took no longer than at the limit before: one more;
-* a window that took so much longer that nothing was gained: one back, and no
-  new try for twice as many windows as the last time;
+* a window of answers: one more, on trial;
+* a trial that brought less than a third of what one more could bring: one back,
+  and no new try for a few windows, twice as many as the last time;
+* a trial after which less was done than before: the same, for many windows;
 * a 429, a 503 or a timeout: half, and no new try for many windows.
 
-What one answer takes depends more on what was written than on how many writes
-are in flight, so up to 4 only a sharp fall of the rate counts: refusals, not
-latency, tell SQLite from PostgreSQL.
+What an answer takes depends more on what was written than on how many writes
+are in flight, so only equal work is compared: answers of the same route. A
+trial in which nothing can be compared goes back, to be repeated.
 
 Only requests that filled the limit count: a trickle says nothing about how
 much more the server would carry.
@@ -24,82 +25,114 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from statistics import median
 
-LEAST, FIRST, MOST = 1, 2, 16
-_USUAL = 4  # what a server without refusals carries
-_LEAST_WINDOW = 8
+LEAST, MOST = 1, 16
+_WINDOW = 8
+_LONGEST_TRIAL = 2 * _WINDOW
+_KEPT = 4 * _WINDOW
+_LEAST_GAIN = 1 / 3
 _MOST_PATIENCE = 64
-_PATIENCE_AFTER_REFUSAL = 16
+_PATIENCE_AFTER_HARM = 16
+
+
+class _Seen:
+    """How long the latest answers took, by work."""
+
+    def __init__(self) -> None:
+        self.answers = 0
+        self._seconds: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
+
+    def add(self, work: str, seconds: float) -> None:
+        self.answers += 1
+        self._seconds[work].append(seconds)
+
+    def merge(self, other: _Seen) -> None:
+        for work, seconds in other._seconds.items():
+            self._seconds[work].extend(seconds)
+
+    def growth_since(self, before: _Seen) -> float | None:
+        """How many times as long as before the same work takes; None where there is none to compare.
+
+        Medians: the first answer of a kind, and any while something else is busy, can take many times as long.
+        """
+        shared = [(each, before._seconds[work]) for work, each in self._seconds.items() if work in before._seconds]
+        if not shared:
+            return None
+        then = sum(len(now) * median(earlier) for now, earlier in shared)
+        return sum(len(now) * median(now) for now, _ in shared) / then if then else 1.0
 
 
 class AdaptiveLimit:
     """A limit that rises while the server keeps up and falls when it does not."""
 
-    def __init__(self, *, first: int = FIRST, least: int = LEAST, most: int = MOST) -> None:
+    def __init__(self, *, first: int = LEAST, least: int = LEAST, most: int = MOST) -> None:
         self.current = first
         self.generation = 0  # counts the changes; what began under an older limit says nothing about this one
         self._least = least
         self._most = most
         self._patience = 1  # windows to wait after a step back, doubled by each
-        self._wait = 0
-        self._before: float | None = None  # mean seconds one step below, while a rise is on trial
-        self._begin_window()
+        self._wait = 1  # the first answers of a server that has just begun are no measure
+        self._is_trial = False
+        self._known: dict[int, _Seen] = defaultdict(_Seen)  # by limit
+        self._window = _Seen()
 
-    def succeeded(self, seconds: float, *, generation: int) -> None:
-        """Take in one answer, and how long it took; the end of a window may move the limit."""
+    def succeeded(self, seconds: float, *, generation: int, work: str = "") -> None:
+        """Take in one answer, how long it took, and for what work; the end of a window may move the limit."""
         if generation != self.generation:
             return
-        self._answers += 1
-        self._seconds += seconds
-        if self._answers >= max(_LEAST_WINDOW, 4 * self.current if self.current > _USUAL else 0):
-            self._end_window(self._seconds / self._answers)
+        self._window.add(work, seconds)
+        if self._window.answers >= max(_WINDOW, 2 * self.current):
+            self._end_window()
 
     def overloaded(self, *, generation: int) -> None:
         """Halve the limit; answers to requests sent before the last change are old news."""
         if generation == self.generation:
-            self._retreat(self.current // 2, least_patience=_PATIENCE_AFTER_REFUSAL)
+            self._retreat(self.current // 2, least_patience=_PATIENCE_AFTER_HARM)
 
-    def _end_window(self, mean: float) -> None:
-        self._begin_window()
-        if self._before is not None and mean > self._before * self._useful_growth():
-            self._retreat(self.current - 1)
-            return
-        if self._before is not None:
-            self._before = None
+    def _end_window(self) -> None:
+        if self._is_trial:
+            self._judge()
+        else:
+            self._learn()
+
+    def _judge(self) -> None:
+        """Go on with a step up that pays, and take back one that does not; one that cannot be told is tried anew."""
+        below = self.current - 1
+        growth = self._window.growth_since(self._known[below])
+        if growth is None:
+            if self._window.answers >= _LONGEST_TRIAL:
+                self._wait = 1
+                self._move(below)
+        elif growth > self.current / (below + _LEAST_GAIN):
+            self._retreat(below, least_patience=_PATIENCE_AFTER_HARM if growth > self.current / below else 1)
+        else:
+            self._is_trial = False
             self._patience = max(1, self._patience // 2)
+            self._learn()
+
+    def _learn(self) -> None:
+        """Keep what a window showed; then one more is tried, unless the last try was not long ago."""
+        self._known[self.current].merge(self._window)
+        self._window = _Seen()
         if self._wait > 0:
             self._wait -= 1
         elif self.current < self._most:
-            self._before = mean
-            self._move(self.current + 1)
+            self._move(self.current + 1, is_trial=True)
 
-    def _useful_growth(self) -> float:
-        """The growth of latency at which a step up no longer pays.
-
-        From n to n + 1 in flight, a factor of (n + 1) / n means that nothing
-        was gained. Half of that growth is the bar, but up to the usual limit
-        one and a half times that factor.
-        """
-        below = max(1, self.current - 1)
-        return 1.5 * self.current / below if self.current <= _USUAL else 1 + 0.5 / below
-
-    def _retreat(self, limit: int, *, least_patience: int = 1) -> None:
-        self._before = None
+    def _retreat(self, limit: int, *, least_patience: int) -> None:
         self._patience = min(max(2 * self._patience, least_patience), _MOST_PATIENCE)
         self._wait = self._patience
         self._move(max(self._least, limit))
 
-    def _move(self, limit: int) -> None:
+    def _move(self, limit: int, *, is_trial: bool = False) -> None:
         self.current = limit
         self.generation += 1
-        self._begin_window()
-
-    def _begin_window(self) -> None:
-        self._answers = 0
-        self._seconds = 0.0
+        self._is_trial = is_trial
+        self._window = _Seen()
 
 
 class Slot:
@@ -133,8 +166,11 @@ class Throttle:
         return self._limit.current
 
     @asynccontextmanager
-    async def slot(self) -> AsyncIterator[Slot]:
-        """Wait for a free slot and hold it for one request (not while waiting to repeat it)."""
+    async def slot(self, work: str = "") -> AsyncIterator[Slot]:
+        """Wait for a free slot and hold it for one request (not while waiting to repeat it).
+
+        ``work`` tells requests apart that take a server longer than others: their route.
+        """
         await self._enter()
         slot, started, generation = Slot(), self._clock(), self._limit.generation
         is_full = self.in_flight >= self.limit
@@ -145,7 +181,7 @@ class Throttle:
             if slot.is_overloaded:
                 self._limit.overloaded(generation=generation)
             elif slot.is_answered and is_full:
-                self._limit.succeeded(self._clock() - started, generation=generation)
+                self._limit.succeeded(self._clock() - started, generation=generation, work=work)
             self._wake()
 
     async def _enter(self) -> None:

@@ -19,7 +19,7 @@ from bundle.client import PrefectApi, RetryPolicy, Sent
 from bundle.errors import AccessDenied, BundleError, PlanLimit, ProfileError, RequestRejected, Unreachable
 from bundle.model import Api
 from bundle.profiles import Retries, SecretText, Target
-from bundle.throttle import Throttle
+from bundle.throttle import AdaptiveLimit, Throttle
 
 CANARY = "pnu_CANARY0123456789"
 URL = "http://server.test:4200/prefix/api"
@@ -638,7 +638,9 @@ def test_reads_and_writes_are_bounded() -> None:
 
     async def run() -> None:
         target = Target(name="dev", url=URL, csrf=False)
-        async with PrefectApi(target, transport=httpx.MockTransport(handle), throttle=Throttle()) as api:
+        async with PrefectApi(
+            target, transport=httpx.MockTransport(handle), throttle=Throttle(AdaptiveLimit(first=2))
+        ) as api:
             await asyncio.gather(*(get(api) for _ in range(20)), *(put(api) for _ in range(8)))
 
     asyncio.run(run())
