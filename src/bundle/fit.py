@@ -17,6 +17,7 @@ from bundle.canonical import without
 from bundle.destination import Fields, Offered
 from bundle.kinds import KINDS
 from bundle.model import Key, Placed, Pointer, Record
+from bundle.openapi import Accepted
 
 
 class Fit(msgspec.Struct, frozen=True):
@@ -65,6 +66,24 @@ def _fitted(record: Record, fields: Fields) -> tuple[Record, tuple[Pointer, ...]
     forgotten = () if fields.accepted is None else (f"/{name}" for name in sorted(kind.forgotten & record.body.keys()))
     places = tuple(sorted((*verdict.unknown, *forgotten)))
     return _without(record, places), places, None
+
+
+def misfits(before: Record, after: Record, accepted: Accepted) -> tuple[Pointer, ...]:
+    """Places of a changed record that a destination does not take, and that were not like that before the change.
+
+    Types and bounds count: what a person wrote can be held against what the destination's document says.
+    """
+    if before.body == after.body:
+        return ()
+    old = _refused(before, accepted)
+    return tuple(place for place in _refused(after, accepted) if place not in old)
+
+
+def _refused(record: Record, accepted: Accepted) -> tuple[Pointer, ...]:
+    kind = KINDS[record.kind]
+    method, path = kind.route(Offered(Fields(accepted), {}))
+    body = {name: item for name, item in record.body.items() if name not in kind.unsent}
+    return accepted.judge(method, path, body, is_strict=True).refused
 
 
 def _without(record: Record, places: tuple[Pointer, ...]) -> Record:

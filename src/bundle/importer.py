@@ -14,8 +14,9 @@ from bundle.canonical import replace_all, resolve, walk
 from bundle.destination import Fields, TellingApi, read_fields
 from bundle.environment import Environment, describe
 from bundle.errors import AccessDenied, Conflict, SecretMissing, UsageError
-from bundle.fit import fit
+from bundle.fit import fit, misfits
 from bundle.model import Api, Body, Bundle, Json, Key
+from bundle.openapi import Accepted
 from bundle.outcomes import Outcome, State
 from bundle.overlay import NO_OVERLAY, Overlay, adapt
 from bundle.plan import SKIP, Action, Conflicts, Plan, Secrets, compare, match
@@ -83,7 +84,7 @@ async def prepare(
         on_event: told of the progress.
 
     Raises:
-        UsageError: the selection or the overlay does not fit the bundle, or a supplied slot is unknown.
+        UsageError: the selection or the overlay does not fit, or a supplied slot is unknown.
         Conflict: something differs and the policy is ``fail``.
         SecretMissing: secrets are missing and the policy is ``fail``.
         ServerError: the destination cannot be reached or refuses.
@@ -91,6 +92,8 @@ async def prepare(
     secrets = secrets or Secrets()
     _check_slots(bundle, secrets.supplied)
     wanted = adapt(bundle, selection, overlay)
+    if overlay.patch:
+        _refuse_misfits(bundle, wanted.bundle, await api.accepted_fields())
     destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
     if inert:
         wanted = msgspec.structs.replace(wanted, bundle=at_rest(wanted.bundle, destination))
@@ -176,6 +179,16 @@ def _check_slots(bundle: Bundle, supplied: Mapping[str, Json]) -> None:
             f"the bundle has no secret slot {unknown[0]!r}",
             hint="`xfer secrets template` writes a file with the slots of a bundle",
         )
+
+
+def _refuse_misfits(bundle: Bundle, patched: Bundle, accepted: Accepted | None) -> None:
+    for before, after in zip(bundle.records, patched.records, strict=True):
+        places = () if accepted is None else misfits(before.record, after.record, accepted)
+        if places:
+            raise UsageError(
+                f"the overlay gives {after.record.key} a value at {places[0]} that the destination does not take",
+                hint="give one of the type and range that Prefect has there",
+            )
 
 
 def _refuse_missing(actions: tuple[Action, ...]) -> None:

@@ -62,13 +62,14 @@ class Accepted(msgspec.Struct, frozen=True):
             models = [part for model in models for part in _objects(self.models, _properties(model).get(name))]
         return frozenset(name for model in models for name in _properties(model))
 
-    def judge(self, method: str, path: str, body: Json) -> Verdict:
+    def judge(self, method: str, path: str, body: Json, *, is_strict: bool = False) -> Verdict:
         """Where a body does not fit; what the document does not tell counts as fitting.
 
         Only shapes are judged, constants among them: numbers, formats and
         lengths are not, since servers also take what their documents do not show.
+        ``is_strict``: types of scalars and bounds of numbers are, too.
         """
-        found = _Judge(self.models)
+        found = _Judge(self.models, is_strict=is_strict)
         found.visit(self.bodies.get(_route(method, path)), body, ())
         return Verdict(tuple(found.unknown), tuple(found.refused))
 
@@ -76,15 +77,16 @@ class Accepted(msgspec.Struct, frozen=True):
 class _Judge:
     """Walks a value along the models, gathering what does not fit."""
 
-    def __init__(self, models: Mapping[str, Model]) -> None:
+    def __init__(self, models: Mapping[str, Model], *, is_strict: bool = False) -> None:
         self._models = models
+        self._is_strict = is_strict
         self.unknown: list[Pointer] = []
         self.refused: list[Pointer] = []
 
     def visit(self, schema: Any, value: Json, path: Path) -> None:
         models = self.plain(schema)
         # Of a whole body only parts may be at hand, and there is nothing to choose from.
-        fitting = [each for each in models if _is_possible(each, value)] if path else models
+        fitting = [each for each in models if self._is_possible(each, value)] if path else models
         if models and not fitting:
             self.refused.append(join(*path))
         elif isinstance(value, dict) and fitting:
@@ -93,6 +95,9 @@ class _Judge:
             items = [each["items"] for each in fitting if isinstance(each.get("items"), dict)]
             for position, item in enumerate(value if len(items) == len(fitting) else ()):
                 self.visit({"anyOf": items}, item, (*path, position))
+
+    def _is_possible(self, model: Model, value: Json) -> bool:
+        return _is_possible(model, value) and (not self._is_strict or _is_of(model, value))
 
     def _members(self, models: list[Model], value: Mapping[str, Json], path: Path) -> None:
         """The members of an object, by the alternatives that know most of them."""
@@ -171,6 +176,27 @@ def _is_possible(model: Model, value: Json) -> bool:
         return kind in {"array", ""} and not _properties(model)
     is_scalar = kind not in {"object", "array", "null"} and not _properties(model)
     return value is None or (is_scalar and (not constants or value in constants))
+
+
+def _is_of(model: Model, value: Json) -> bool:
+    """Whether a scalar is of a model's type, and a number within its bounds; anything else is."""
+    kind = _text(model.get("type"))
+    if isinstance(value, bool):
+        return kind in {"boolean", ""}
+    if isinstance(value, str):
+        # A duration may be a number or a text.
+        return kind in {"string", ""} or (kind == "number" and value.startswith("P"))
+    if isinstance(value, int | float):
+        is_number = kind in {"number", ""} or (kind == "integer" and value == int(value))
+        return is_number and _is_within(model, value)
+    return True
+
+
+def _is_within(model: Model, value: float) -> bool:
+    bounds = {word: bound for word, bound in model.items() if isinstance(bound, int | float)}
+    return bounds.get("minimum", value) <= value <= bounds.get("maximum", value) and bounds.get(
+        "exclusiveMinimum", value - 1
+    ) < value < bounds.get("exclusiveMaximum", value + 1)
 
 
 def _lacking(model: Model, value: Mapping[str, Json]) -> bool:

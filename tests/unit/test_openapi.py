@@ -185,3 +185,24 @@ def test_prefix_before_every_path_is_understood() -> None:
 def test_wrong_shapes_mean_not_known(document: Any) -> None:
     """A document of the wrong shape raises nothing and says nothing."""
     assert parse_openapi(document).judge("POST", "/x/", {"a": [1], "b": {}}) == Verdict()
+
+
+@pytest.mark.parametrize(
+    ("schema", "fitting", "others"),
+    [
+        ({"type": "boolean"}, [True, None], [1, "true"]),
+        ({"type": "string"}, ["", "x"], [1, True]),
+        ({"type": "integer", "minimum": 0}, [0, 7, 2.0], [-1, 1.5, True, "1"]),
+        ({"type": "number", "exclusiveMinimum": 0, "maximum": 2}, [0.5, 2, "PT1H"], [0, 3, "x"]),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, [1, None], ["1"]),
+        ({}, [1, "x", True], []),
+    ],
+)
+def test_a_strict_look_tells_scalars_apart(schema: Any, fitting: list[Any], others: list[Any]) -> None:
+    """Types and bounds count when asked for, and only then."""
+    paths = {"/x/": {"post": _body({"type": "object", "properties": {"a": schema}})}}
+    accepted = parse_openapi({"paths": paths})
+
+    assert [each for each in fitting if accepted.judge("POST", "/x/", {"a": each}, is_strict=True).refused] == []
+    assert [each for each in others if not accepted.judge("POST", "/x/", {"a": each}, is_strict=True).refused] == []
+    assert [each for each in others if accepted.judge("POST", "/x/", {"a": each}).refused] == []
