@@ -75,6 +75,11 @@ class Conflicts(msgspec.Struct, frozen=True):
         """Whether any kind is to be updated."""
         return "update" in {self.usual, *self.by_kind.values()}
 
+    def without_refusals(self) -> Conflicts:
+        """The same, but for what differs being left alone where it would end the import."""
+        eased = {kind: "skip" if policy == "fail" else policy for kind, policy in self.by_kind.items()}
+        return Conflicts("skip" if self.usual == "fail" else self.usual, eased)
+
 
 SKIP = Conflicts()
 

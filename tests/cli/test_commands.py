@@ -501,6 +501,22 @@ def test_findings_of_the_export_are_repeated_at_import(shell: Any) -> None:
     assert findings == (Finding("secret-suspected", "variable:token", "/value"),)
 
 
+def test_a_plan_is_shown_even_where_the_import_would_be_refused(shell: Any) -> None:
+    """With a policy to fail, plan and --dry-run show all of the plan, then why it would not be carried out."""
+    file = shell.bundle()
+    shell.b.add("region", "us")
+
+    for command in (("plan", file, "-o", "plan.json"), ("import", file, "--dry-run")):
+        ended = shell(*command, "--to", "b", "--on-conflict", "fail")
+        assert ended.code == 1
+        assert "~ variable:region  (exists-differs)\n    /value\n      - us\n      + eu\n" in ended.out
+        assert "xfer: error: the destination has these with other content: variable:region" in ended.err
+    assert not (shell.directory / "plan.json").exists()
+    secrets = shell("plan", GOLDEN, "--to", "b", "--missing-secrets", "fail", "--json")
+    assert (secrets.code, secrets.document["error"]["code"]) == (6, "SecretMissing")
+    assert secrets.document["summary"]["accounted_for"] == secrets.document["summary"]["total"] > 0
+
+
 def test_a_conflict_can_stop_an_import(shell: Any) -> None:
     """With --on-conflict fail nothing is written once anything differs, and the message names it."""
     file = shell.bundle()

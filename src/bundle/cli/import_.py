@@ -15,6 +15,7 @@ from bundle.cli.interruption import stopping
 from bundle.cli.policies import OnError, Wishes
 from bundle.cli.progress import progress
 from bundle.client import PrefectApi
+from bundle.errors import BundleError, Conflict, SecretMissing
 from bundle.importer import Prepared, Result, carry_out, prepare, surface_of
 from bundle.model import Bundle, Json
 from bundle.overlay import Overlay
@@ -107,13 +108,30 @@ def make_job(
 
 
 async def show(console: Console, job: Job) -> tuple[Prepared, Report]:
-    """The plan, and its report; nothing is written."""
+    """The plan, and its report; nothing is written. What the import would be refused for ends the report."""
     connection.announce(console, "reading", job.target)
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
-            prepared = await _prepared(job, api, on_event)
+            prepared, refusal = await _foreseen(job, api, on_event)
     report = account.planned(job.run(prepared), prepared.plan)
-    return prepared, msgspec.structs.replace(report, surface=surface_of(prepared))
+    report = msgspec.structs.replace(report, surface=surface_of(prepared))
+    return prepared, report if refusal is None else account.refused(report, refusal)
+
+
+async def _foreseen(job: Job, api: PrefectApi, on_event: OnEvent) -> tuple[Prepared, BundleError | None]:
+    """What would be done, also where a policy to fail forbids it."""
+    try:
+        return await _prepared(job, api, on_event), None
+    except (Conflict, SecretMissing) as refusal:
+        return await _prepared(_lenient(job), api, on_event), refusal
+
+
+def _lenient(job: Job) -> Job:
+    secrets = (
+        job.secrets if job.secrets.missing != "fail" else msgspec.structs.replace(job.secrets, missing="placeholder")
+    )
+    wishes = msgspec.structs.replace(job.wishes, conflicts=job.wishes.conflicts.without_refusals())
+    return msgspec.structs.replace(job, wishes=wishes, secrets=secrets)
 
 
 async def _prepared(job: Job, api: PrefectApi, on_event: OnEvent) -> Prepared:

@@ -58,7 +58,8 @@ def command(
     job = make_job(console, "plan", bundle, target, wishes, policies.check(console, wishes, target))
     job = msgspec.structs.replace(job, selection=selection)
     prepared, report = asyncio.run(show(console, job))
-    plans.write(saved_plan.made_from(prepared, target.url), file, force=force)
+    if report.ok:
+        plans.write(saved_plan.made_from(prepared, target.url), file, force=force)
     if wants_code and report.ok and has_differences(report):
         # Differences are an answer, not a failure: the report stays ok.
         return msgspec.structs.replace(report, exit_code=ExitCode.DIFFERENCES)

@@ -142,6 +142,11 @@ def interrupted(report: Report) -> Report:
     return msgspec.structs.replace(report, exit_code=ExitCode.INTERRUPTED, ok=False, error=problem)
 
 
+def refused(report: Report, error: BundleError) -> Report:
+    """The report of a plan that an import would not carry out, and why."""
+    return msgspec.structs.replace(report, exit_code=error.exit_code, ok=False, error=problem_of(error))
+
+
 def transferred(report: Report, source: Side, torn: Sequence[str], warnings: Sequence[str] = ()) -> Report:
     """The report of an import as that of a transfer."""
     report = msgspec.structs.replace(
