@@ -207,7 +207,7 @@ def _refuse_conflicts(actions: Iterable[Action]) -> None:
         more = f" and {len(differing) - _KEYS_NAMED} more" if len(differing) > _KEYS_NAMED else ""
         raise Conflict(
             f"the destination has these with other content: {', '.join(differing[:_KEYS_NAMED])}{more}",
-            hint="`xfer plan` shows the differences; --on-conflict skip leaves them, update gives them the bundle's content",
+            hint="`xfer plan` shows the differences; --on-conflict skip leaves them, update makes them equal",
         )
 
 

@@ -226,6 +226,20 @@ def test_plan_shows_differences_and_writes_nothing(shell: Any) -> None:
     assert shell.b.writes == []
 
 
+def test_diff_reads_like_a_change_log(shell: Any) -> None:
+    """A title with both sides, then what was added, removed and changed, and the sum."""
+    shell.bundle()
+    shell.b.add("region", "us")
+    shell.b.add("zone", "z")
+    ended = shell("diff", "env.pxb", "b", "--quiet")
+    assert ended.code == 2
+    assert ended.out == (
+        "Changes from env.pxb to b (http://b.test/api)\n\n+ added   - removed   ~ changed\n\n"
+        "~ variable:region\n    /value\n      - eu\n      + us\n- variable:retries\n+ variable:zone\n\n"
+        "1 added, 1 removed, 1 changed, 0 unchanged (3 of 3 accounted for)\n"
+    )
+
+
 def test_plan_without_differences(shell: Any) -> None:
     """--exit-code gives 0 where the destination has everything as the bundle has it."""
     assert shell("plan", shell.bundle(), "--to", "a", "--exit-code").code == 0

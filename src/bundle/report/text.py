@@ -205,6 +205,8 @@ def _drifted(resources: Sequence[Resource], limit: int | None) -> Lines:
 
 
 def _diff(report: Report, limit: int | None) -> Iterator[Lines]:
+    if report.source and report.destination:
+        yield [f"Changes from {_side(report.source)} to {_side(report.destination)}"]
     yield ["+ added   - removed   ~ changed"]
     changed = [each for each in report.resources if each.action != "keep"]
     for kind in sorted({each.kind for each in changed}):
@@ -255,6 +257,10 @@ def _server(side: Side | None) -> str:
 
 def _file_name(file: str | None) -> str:
     return "the bundle" if file in {None, "-"} else escape(str(file))
+
+
+def _side(side: Side) -> str:
+    return escape(side.name) if side.name == side.url else f"{escape(side.name)} ({escape(side.url)})"
 
 
 def _bundle(report: Report) -> Iterator[Lines]:
