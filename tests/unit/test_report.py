@@ -421,3 +421,11 @@ def test_a_field_that_is_left_out_has_its_default(key: str, pointer: str, sides:
     """A difference says what a server fills in, not that nothing is there."""
     older, newer = sides
     assert " ".join(_told(older, newer, pointer, key).split()) == shown
+
+
+def test_an_inert_import_says_how_to_go_on() -> None:
+    """The command to switch on is given, and that it takes the same selection and overlay."""
+    run = Run("import", manifest("flow:a"), "env.pxb", DESTINATION, inert=True)
+    done = account.imported(run, Plan((action("flow:a"),)), [outcome("flow:a", "succeeded", "created")])
+
+    assert "with the same\nselection and overlay as here:\n  xfer activate env.pxb --to prod\n" in text.render(done)

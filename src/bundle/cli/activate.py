@@ -45,6 +45,7 @@ class Job(msgspec.Struct, frozen=True):
         "xfer activate env.pxb --to prod --dry-run",
         "xfer activate env.pxb --to prod",
         "xfer activate env.pxb --to prod --include 'deployment:etl/*'",
+        "xfer activate env.pxb --to prod --overlay prod.toml",
     ),
 )
 @options.bundle

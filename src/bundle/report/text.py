@@ -374,7 +374,8 @@ def _outstanding(report: Report, limit: int | None) -> Lines:
 def _inert(report: Report) -> Lines:
     if report.inert and report.destination is not None:
         file = _file_name(report.bundle.file) if report.bundle else "FILE"
-        yield "what is new is switched off; to switch on what the bundle has on:"
+        yield "what is new is switched off; to switch on what the bundle has on, with the same"
+        yield "selection and overlay as here:"
         yield f"  xfer activate {file} --to {escape(report.destination.name)}"
 
 
