@@ -123,6 +123,27 @@ def test_a_bundle_is_promoted_with_an_overlay(part: str, destination_server: Ser
     assert deployments["pool and queue"]["work_pool_name"] == "local-prod"
 
 
+def test_a_cutover_takes_the_overlay_too(part: str, destination_server: Server, tmp_path: Path) -> None:
+    """What an inert import with an overlay made is switched on by what the overlay says, and under its names."""
+    overlay = tmp_path / "prod.toml"
+    overlay.write_text(OVERLAY)
+    url, with_overlay = destination_server.url, ("--overlay", str(overlay))
+
+    _xfer("import", part, "--to", url, "--no-receipt", "--inert", *with_overlay)
+    code, activated = _xfer("activate", part, "--to", url, *with_overlay)
+    verified, _ = _xfer("verify", part, "--to", url, *with_overlay)
+
+    assert (code, activated["summary"]["failed"], verified) == (0, 0, 0)
+    assert "work-pool:local-prod" in _keys(activated)
+    with Api(url) as api:
+        scheduled = api.send("GET", "/deployments/name/scheduled/with%20slugs")
+    assert {each["slug"]: each["active"] for each in scheduled["schedules"]} == {
+        "weekdays": False,
+        "hourly": False,
+        "weekly": True,
+    }
+
+
 def test_an_import_takes_a_part_of_a_bundle(part: str, server_factory: Callable[..., Server]) -> None:
     """What is not selected is accounted for, left alone, and used where the destination has it."""
     url = server_factory(None).url
