@@ -104,16 +104,25 @@ def _no_url(origin: str) -> ProfileError:
 def without_scheme(text: str) -> str | None:
     """The URL that a text is meant to be that looks like one without its scheme; None for any other text."""
     bare = text.rpartition("@")[2]
-    return f"http://{bare}" if re.fullmatch(r"[A-Za-z0-9.-]+(?::[0-9]+|(?::[0-9]+)?/[A-Za-z0-9./_~-]*)", bare) else None
+    if re.fullmatch(r"[A-Za-z0-9.-]+(?::[0-9]+|(?::[0-9]+)?/[A-Za-z0-9./_~-]*)", bare) is None:
+        return None
+    return _of_cloud(bare) or f"http://{bare}"
 
 
 def _no_scheme(text: str, origin: str) -> ProfileError:
-    bare = text.rpartition("://")[2].rpartition("@")[2]
-    is_plain = re.fullmatch(r"[A-Za-z0-9.\[\]:/_~-]+", bare) is not None
-    return ProfileError(
-        f"{origin}: PREFECT_API_URL must begin with http:// or https://",
-        hint=f"set it to http://{bare.lstrip('/')} or https://{bare.lstrip('/')}" if is_plain else _LIKE,
-    )
+    bare = text.rpartition("://")[2].rpartition("@")[2].lstrip("/")
+    hint = _LIKE
+    if re.fullmatch(r"[A-Za-z0-9.\[\]:/_~-]+", bare):
+        cloud = _of_cloud(bare)
+        hint = f"set PREFECT_API_URL to {cloud}" if cloud else f"set it to http://{bare} or https://{bare}"
+    return ProfileError(f"{origin}: PREFECT_API_URL must begin with http:// or https://", hint=hint)
+
+
+def _of_cloud(bare: str) -> str | None:
+    """The right URL for one of Cloud without its scheme; None for any other."""
+    if _CLOUD_HOST.fullmatch(bare.partition("/")[0].lower()) is None:
+        return None
+    return _corrected(f"https://{bare}") or f"https://{bare}"
 
 
 def _corrected(url: str) -> str | None:

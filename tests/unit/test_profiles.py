@@ -207,6 +207,13 @@ def test_profile_without_a_url() -> None:
     assert caught.value.hint.startswith("export PREFECT_API_URL=http://HOST:4200/api (Cloud: ")
 
 
+def test_a_page_of_cloud_without_its_scheme_is_recognised() -> None:
+    """The address of a page of Cloud, copied without its scheme and given as a name, is told the URL of its API."""
+    with pytest.raises(ProfileError) as caught:
+        resolve(_profiles(), f"app.prefect.cloud/account/{A}/workspace/{W}/dashboard", {})
+    assert f"did you mean {CLOUD}?" in caught.value.hint
+
+
 @pytest.mark.parametrize("name", ["prefect.corp.test/api", "127.0.0.1:4200/api", f"me:{CANARY}@h:4200/api", "h:4200"])
 def test_a_url_without_its_scheme_is_recognised(name: str) -> None:
     """What looks like a URL given as a name is told what it lacks, without user information."""
@@ -409,6 +416,8 @@ def test_wrong_values_are_refused_unquoted(name: str, value: Any) -> None:
         f"https://api.prefect.cloud/api/account/{A}/workspace/{W}",
         f"https://api.prefect.cloud/accounts/{A}/workspaces/{W}",
         f"https://user:{CANARY}@api.prefect.cloud/accounts/{A}/workspaces/{W}",
+        f"app.prefect.cloud/account/{A}/workspace/{W}",
+        f"user:{CANARY}@api.prefect.cloud/api/accounts/{A}/workspaces/{W}",
     ],
 )
 def test_cloud_mistakes_are_answered_with_the_right_url(url: str) -> None:
