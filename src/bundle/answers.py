@@ -35,6 +35,8 @@ _NO_MEMBER = (
     "`prefect cloud workspace ls` shows which ones there are"
 )
 UNTRUSTED = "its TLS certificate is not trusted"
+EXPIRED = f"{UNTRUSTED}: it has expired"
+OTHER_HOST = f"{UNTRUSTED}: it is for another host"
 PROXY_REFUSED = "the proxy refused the connection"
 NO_ANSWER = "no answer in time"
 NO_TLS = "no TLS connection"
@@ -242,6 +244,8 @@ def _unreachable(target: Target, call: Call, outcome: Outcome, effort: Effort, *
     doubt = "the server may have carried it out; run the same command again, which looks first"
     hints = {
         UNTRUSTED: f'name the authority that signed it in PREFECT_API_SSL_CERT_FILE of profile "{target.name}"',
+        EXPIRED: "renew the server's certificate, or look at the clock of this machine",
+        OTHER_HOST: f'set PREFECT_API_URL of profile "{target.name}" to the name that the certificate is for',
         PROXY_REFUSED: _PROXY_HINT,
     }
     hint = hints.get(outcome.reason) or _check_url(target, outcome, is_known=is_known)

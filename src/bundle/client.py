@@ -37,8 +37,10 @@ from bundle import __version__
 from bundle.addresses import url_hint
 from bundle.answers import (
     BROKEN_OFF,
+    EXPIRED,
     NO_ANSWER,
     NO_TLS,
+    OTHER_HOST,
     PROXY_REFUSED,
     UNTRUSTED,
     Call,
@@ -77,6 +79,8 @@ _RESERVED = frozenset({
     "transfer-encoding", "connection", "accept-encoding",
 })  # fmt: skip
 _TOO_BUSY = frozenset({429, 503})
+# OpenSSL's codes: X509_V_ERR_CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH.
+_DISTRUST = {10: EXPIRED, 62: OTHER_HOST, 64: OTHER_HOST}
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -576,7 +580,7 @@ def _connect_reason(error: BaseException) -> tuple[str, bool]:
     """Why there is no connection, and whether that will stay so."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return UNTRUSTED, True
+            return _DISTRUST.get(cause.verify_code, UNTRUSTED), True
         if isinstance(cause, ssl.SSLError):
             return NO_TLS, True
         if isinstance(cause, ConnectionRefusedError):

@@ -173,20 +173,31 @@ def _self_signed(directory: Path, name: str) -> tuple[Path, Path]:
 
 
 def test_wrong_certificates_get_no_request(authority: Authority) -> None:
-    """A certificate for another host, one that expired, and one of another authority get no byte of a request."""
+    """A certificate for another host, one that expired, and one of another authority get no byte of a request.
+
+    The error tells them apart, and says what to do about each.
+    """
     past = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
     other = trustme.CA()
     foreign = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     other.issue_cert("127.0.0.1").configure_cert(foreign)
     shown = [
-        authority.shows("elsewhere.test"),
-        authority.shows("127.0.0.1", not_before=past, not_after=past + dt.timedelta(days=1)),
-        foreign,
+        (authority.shows("elsewhere.test"), ": it is for another host", "the name that the certificate is for"),
+        (
+            authority.shows("127.0.0.1", not_before=past, not_after=past + dt.timedelta(days=1)),
+            ": it has expired",
+            "renew",
+        ),
+        (foreign, "", "PREFECT_API_SSL_CERT_FILE"),
     ]
     seen: list[str] = []
-    for context in shown:
-        with Door(trap(seen), tls=context) as front, pytest.raises(Unreachable, match="certificate is not trusted"):
+    for context, reason, advice in shown:
+        with (
+            Door(trap(seen), tls=context) as front,
+            pytest.raises(Unreachable, match=f"certificate is not trusted{reason}$") as caught,
+        ):
             ask(profile(front.url(), PREFECT_API_KEY="pnu_x", PREFECT_API_SSL_CERT_FILE=authority.file))
+        assert advice in caught.value.hint
     assert seen == []
 
 
