@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from bundle.canonical import encode, join, make_record, sha256_hex, split
+from bundle.errors import BundleError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind, Raw
 from bundle.model import Count, Finding, JsonType, Key, LeftOut, Pointer, Record, Reference, Secret
@@ -123,7 +124,19 @@ def describe(
         redact: turn values that look like secrets into placeholders too.
         everything: keep also what nothing needs, as for a destination.
         kinds: the kinds that ``reading`` holds.
+
+    Raises:
+        BundleError: something is nested too deeply for anybody.
     """
+    try:
+        return _described(reading, redact=redact, everything=everything, kinds=kinds)
+    except RecursionError:
+        raise BundleError(
+            "the server answered a resource that is nested too deeply", hint="look for values of some hundred levels"
+        ) from None
+
+
+def _described(reading: Reading, *, redact: bool, everything: bool, kinds: Mapping[str, Kind]) -> Environment:
     look = _Look(reading.rows, kinds)
     dropped = {identifier: reason for identifier, kind, row in look if (reason := kind.left_out(row, look))}
     drafts = [

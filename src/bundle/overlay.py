@@ -28,6 +28,7 @@ from bundle.kinds.base import Kind
 from bundle.model import Body, Bundle, Json, Key, Placed, Pointer, Record, Reference
 from bundle.references import put_back, renamed
 from bundle.selection import EVERYTHING, Selection, kind_of, matches, select
+from bundle.shapes import checked
 
 
 class Patch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,12 +76,14 @@ def adapt(bundle: Bundle, selection: Selection = EVERYTHING, overlay: Overlay = 
 
     Raises:
         UsageError: something matches nothing, cannot be renamed, or would not fit its kind.
+        BundleRejected: a record is none of its kind.
     """
-    chosen = select({placed.record.key: placed.record for placed in bundle.records}, selection)
+    stored = {placed.record.key: placed.record for placed in checked(bundle.records)}
+    chosen = select(stored, selection)
     external = bundle.manifest.external or ()
     keys = _new_keys(bundle.records, external, overlay.map)
     patches = (*_values(overlay.set), *overlay.patch)
-    patched = _patched([placed.record for placed in bundle.records], patches)
+    patched = _patched(list(stored.values()), patches)
     records = tuple(
         Placed(placed.wave, _with_names(record, keys)) for placed, record in zip(bundle.records, patched, strict=True)
     )
@@ -348,5 +351,8 @@ def _check_fields(record: Record, body: Json) -> None:
     lost = sorted(name for name in kind.required if name in record.body and name not in body)
     if lost:
         raise UsageError(f"the overlay takes {lost[0]!r} from {record.key}, which needs it", hint="check its patch")
+    misfit = kind.odd_body(body)
+    if misfit is not None:
+        raise UsageError(f"the overlay makes {record.key} no {kind.name}: {misfit}", hint="check its patch")
     if kind.name_field and body.get(kind.name_field) != record.body.get(kind.name_field):
         raise UsageError(f"the overlay renames {record.key}", hint="use [map] or --map, so that references follow")

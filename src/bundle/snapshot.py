@@ -13,12 +13,16 @@ from bundle.errors import BundleError, RequestRejected
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind, Raw
 from bundle.model import Api, Body, Event, Json
+from bundle.references import is_id
 
 T = TypeVar("T")
 OnEvent = Callable[[Event], None]
 Rows = Mapping[str, list[Raw]]
 
 _AT_ONCE = 4
+_OK = 200
+# Kinds by the path of their lists; the rows of the older route for tag limits have another form.
+_LISTED = {kind.path: kind for kind in KINDS.values() if kind.path != "/concurrency_limits"}
 _NO_SUCH_ROUTE = frozenset({404, 405})
 # Not every server has these; that any other list is not there means a wrong URL, or a workspace of others.
 _MAY_LACK = frozenset(
@@ -65,8 +69,25 @@ class ApiReader:
         found: dict[str, Raw] = {}
         async with self._slots:
             async for page in _pages(self._api, path, body):
-                found.update((str(row["id"]), row) for row in page)
+                found.update((str(row["id"]), row) for row in self.checked(path, page))
         return list(found.values())
+
+    def checked(self, path: str, found: Json) -> list[Raw]:
+        """Rows as answered; what xfer works on must have an id, and the form of its kind.
+
+        Raises:
+            RequestRejected: something in the answer is no such row.
+        """
+        if not isinstance(found, list):
+            raise _odd(self._api, path, "something else than a list")
+        kind = next((each for above, each in _LISTED.items() if path.startswith(f"{above}/")), None)
+        for row in found:
+            if not isinstance(row, dict) or not is_id(str(row.get("id"))):
+                raise _odd(self._api, path, "something without an id")
+            misfit = kind.odd_row(row) if kind else None
+            if kind and misfit is not None:
+                raise _odd(self._api, path, f"something that is no {kind.name}: {misfit}")
+        return found
 
     async def get(self, path: str) -> Json:
         """The answer of ``GET path``, None for 404."""
@@ -85,6 +106,14 @@ class ApiReader:
                 if error.status in _NO_SUCH_ROUTE:
                     return None
                 raise
+
+
+def _odd(api: Api, path: str, what: str) -> RequestRejected:
+    return RequestRejected(
+        f"{path} on {api.url} answered {what}",
+        status=_OK,
+        hint="it does not behave as a Prefect server does: does the URL name one, with nothing between?",
+    )
 
 
 async def rows_of(kind: Kind, reader: ApiReader) -> list[Raw]:
@@ -145,7 +174,7 @@ async def moved_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KIN
         rows = before.rows[kind.name]
         if kind.is_sorted_by_update and rows:
             known = {str(row["id"]): _signature(kind, row) for row in rows}
-            recent = await _recent(api, kind, max(str(row["updated"]) for row in rows))
+            recent = await _recent(api, kind, reader, max(str(row.get("updated")) for row in rows))
             count = await kind.count(reader)
             return count not in {None, len(rows)} or any(
                 known.get(str(row["id"])) != _signature(kind, row) for row in recent
@@ -175,18 +204,18 @@ def _first(failure: BaseException) -> BaseException:
     return failure
 
 
-async def _recent(api: Api, kind: Kind, newest: str) -> list[Raw]:
+async def _recent(api: Api, kind: Kind, reader: ApiReader, newest: str) -> list[Raw]:
     """Rows updated after ``newest``, the latest update that was seen.
 
     One row tells whether there are any; a page of deployments takes a server as long as all else of a second look.
     """
     path, order = f"{kind.path}/filter", {"sort": "UPDATED_DESC"}
-    last = await api.read(path, {**order, "limit": 1})
-    if isinstance(last, list) and all(str(row["updated"]) <= newest for row in last):
+    last = reader.checked(path, await api.read(path, {**order, "limit": 1}))
+    if all(str(row.get("updated")) <= newest for row in last):
         return []
     recent: list[Raw] = []
     async for page in _pages(api, path, order):
-        later = [row for row in page if str(row["updated"]) > newest]
+        later = [row for row in reader.checked(path, page) if str(row.get("updated")) > newest]
         recent += later
         if len(later) < len(page):
             break

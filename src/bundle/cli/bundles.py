@@ -14,6 +14,7 @@ from bundle.errors import BundleRejected, UsageError
 from bundle.exporter import Exported
 from bundle.files import check_target
 from bundle.model import Bundle, Key, Manifest, Record
+from bundle.shapes import checked
 from bundle.surface import Surfaces, surfaces
 
 STANDARD = "-"
@@ -57,13 +58,13 @@ def read(console: Console, name: str) -> Bundle:
     """
     with _opened(name) as reader:
         _warn(console, reader)
-        return Bundle(reader.manifest, tuple(reader.records()))
+        return Bundle(reader.manifest, tuple(checked(reader.records())))
 
 
 def verify(name: str) -> tuple[Manifest, tuple[str, ...]]:
     """The manifest and the warnings, after every byte has been verified in bounded memory; raises as ``read``."""
     with _opened(name) as reader:
-        for _ in reader.records():
+        for _ in checked(reader.records(), only_known=False):
             pass
         return reader.manifest, tuple(reader.warnings)
 
@@ -72,7 +73,7 @@ def survey(name: str, on_key: Callable[[Key], None] = lambda _: None) -> tuple[M
     """The same, and what the bundle would run; ``on_key`` is told each key. Raises as ``read``."""
 
     def records() -> Iterator[Record]:
-        for placed in reader.records():
+        for placed in checked(reader.records(), only_known=False):
             on_key(placed.record.key)
             yield placed.record
 

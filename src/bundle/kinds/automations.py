@@ -12,12 +12,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
+
+import msgspec
 
 from bundle.canonical import split, walk
 from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
 from bundle.kinds.notification_policies import PATH as POLICIES
 from bundle.kinds.notification_policies import as_automation
-from bundle.model import Body, Json, Key, Pointer
+from bundle.model import Body, Key, Pointer
 from bundle.references import is_foreign_label, template_names
 
 _ACTION_LISTS = ("actions", "actions_on_trigger", "actions_on_resolve")
@@ -33,6 +36,13 @@ _CLOUD_ACTIONS = frozenset({
 _SDK_NAME = re.compile(r"^Automation for deployment |__automation_\d+$")
 
 
+class _Trigger(msgspec.Struct):
+    after: list[str | None] | None = None
+    expect: list[str | None] | None = None
+    for_each: list[str | None] | None = None
+    triggers: list[_Trigger] | None = None
+
+
 class Automation(Kind):
     name = "automation"
     path = "/automations"
@@ -41,6 +51,13 @@ class Automation(Kind):
     required = frozenset({"name", "trigger", "actions"})
     name_form = r"(?s:.+)"
     defaults = {"description": "", "enabled": True, "tags": [], "actions_on_trigger": [], "actions_on_resolve": []}
+    indispensable = frozenset({"name"})
+    types = {
+        "name": str,
+        "description": str,
+        "trigger": _Trigger,
+        **dict.fromkeys(_ACTION_LISTS, list[dict[str, Any]]),
+    }
     deep_fields = frozenset({"owner_resource"})
     sort = "CREATED_DESC"
     is_sorted_by_update = True
@@ -129,7 +146,7 @@ def _needs_cloud(body: Body) -> bool:
 def _trigger(trigger: Body) -> Body:
     """A trigger without the server's ids, its sets in order."""
     kept = {name: value for name, value in trigger.items() if name != "id"}
-    kept |= {name: sorted(kept[name]) for name in _SETS if isinstance(kept.get(name), list)}
+    kept |= {name: sorted(kept[name], key=str) for name in _SETS if isinstance(kept.get(name), list)}
     if isinstance(kept.get("triggers"), list):
         kept["triggers"] = [_trigger(each) for each in kept["triggers"]]
     return kept
@@ -160,16 +177,16 @@ async def _with_owners(rows: list[Raw], reader: Reader) -> list[Raw]:
 
 
 async def _related(reader: Reader, deployment_id: str) -> list[Raw]:
-    found: Json = await reader.get(f"/automations/related-to/prefect.deployment.{deployment_id}")
-    return found or []
+    path = f"/automations/related-to/prefect.deployment.{deployment_id}"
+    return reader.checked(path, await reader.get(path) or [])
 
 
 def _selected_to_run(automation: Raw) -> frozenset[str]:
     actions = [action for field in _ACTION_LISTS for action in automation.get(field) or ()]
     return frozenset(
-        action["deployment_id"]
+        str(action.get("deployment_id"))
         for action in actions
-        if action["type"] == "run-deployment" and action.get("source") == "selected"
+        if action.get("type") == "run-deployment" and action.get("source") == "selected"
     )
 
 

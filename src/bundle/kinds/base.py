@@ -8,8 +8,9 @@ else has to be told.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 
@@ -41,6 +42,10 @@ class Reader(Protocol):
 
     async def get(self, path: str) -> Json:
         """The answer of ``GET path``; None where the server has no such route or object."""
+        ...
+
+    def checked(self, path: str, found: Json) -> list[Raw]:
+        """What a path answered, if it is a list of rows as the kind of that path has them; else an error is raised."""
         ...
 
     async def count(self, path: str, body: Body | None = None) -> int | None:
@@ -150,6 +155,10 @@ class Kind:
     """Fields that the server owns, besides those that every kind has."""
     defaults: ClassVar[Mapping[str, Json]] = {}
     required: ClassVar[frozenset[str]] = frozenset({"name"})
+    types: ClassVar[Mapping[str, Any]] = {}
+    """What stands in those fields that are looked into; null may stand there too, unless the field is required."""
+    indispensable: ClassVar[frozenset[str]] = frozenset()
+    """Those required fields without which a body cannot even be planned."""
     sort: ClassVar[str | None] = None
     is_sorted_by_update: ClassVar[bool] = False
     """Whether ``/filter`` offers the order ``UPDATED_DESC``."""
@@ -170,6 +179,29 @@ class Kind:
     """Whether the server keeps natural names unique; if not, keys may end in ``~<content hash>``."""
     rank: ClassVar[int] = 50
     """Breaks ties inside a reference cycle only; the smaller is made first."""
+
+    # Data from outside
+
+    def odd_row(self, raw: Raw) -> str | None:
+        """Why what a server answered is no resource of this kind, without any value; None where it may be one."""
+        return _misfit(raw, self._row)
+
+    def odd_body(self, body: Body) -> str | None:
+        """The same of a body from a bundle, which a server may still refuse."""
+        return _misfit(body, self._body)
+
+    @functools.cached_property
+    def _row(self) -> type[msgspec.Struct]:
+        return self._with(self.required)
+
+    @functools.cached_property
+    def _body(self) -> type[msgspec.Struct]:
+        return self._with(self.indispensable)
+
+    def _with(self, needed: frozenset[str]) -> type[msgspec.Struct]:
+        present = [(name, self.types.get(name, Any)) for name in sorted(needed)]
+        rest = [(name, kind | None, None) for name, kind in self.types.items() if name not in needed]
+        return msgspec.defstruct(self.name, [*present, *rest])
 
     # Reading
 
@@ -373,6 +405,14 @@ class Kind:
     async def delete(self, to: Destination, made: Made) -> None:
         """Delete what an import made, and nothing that it did not."""
         await to.delete(self.path + "/{id}", id=made.id)
+
+
+def _misfit(value: Body, shape: type[msgspec.Struct]) -> str | None:
+    try:
+        msgspec.convert(value, shape)
+    except (msgspec.ValidationError, RecursionError) as error:
+        return str(error).replace("`", "")
+    return None
 
 
 SYSTEM_LABELS = "prefect."

@@ -7,6 +7,9 @@ back as a reference before anything else is done with the data.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
+
+import msgspec
 
 from bundle.canonical import split
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
@@ -14,6 +17,14 @@ from bundle.model import Body, JsonType, Pointer
 from bundle.secrets import secret_places
 
 _EVERY = {"block_documents": {"is_anonymous": None}, "include_secrets": False}
+
+
+class _Nested(msgspec.Struct):
+    id: str
+
+
+class _Reference(msgspec.Struct):
+    block_document: _Nested
 
 
 class BlockDocument(Kind):
@@ -27,6 +38,15 @@ class BlockDocument(Kind):
     name_form = r"[a-z0-9-]+"
     name_words = "it has lower-case letters, digits and - only"
     defaults = {"is_anonymous": False}
+    indispensable = frozenset({"data"})
+    types = {
+        "name": str,
+        "data": dict[str, Any],
+        "block_schema_id": str,
+        "block_type_id": str,
+        "block_schema": dict[str, Any],
+        "block_document_references": dict[str, _Reference],
+    }
     rank = 20
 
     async def read(self, reader: Reader) -> list[Raw]:

@@ -10,6 +10,9 @@ checksum, the body has the id of that schema.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
 
 from bundle.canonical import encode, sha256_hex
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw
@@ -19,6 +22,21 @@ from bundle.model import Body, Json
 _REFERENCES = "block_schema_references"
 _CHECKSUM = "block_schema_checksum"
 _HASH_DIGITS = 12
+
+
+class _Child(msgspec.Struct):
+    block_type_slug: str
+    block_schema_checksum: str
+
+
+class _Fields(msgspec.Struct):
+    """A JSON Schema as block schemas have it; what is no object in ``definitions`` is passed over."""
+
+    block_type_slug: str | None = None
+    block_schema_references: dict[str, _Child | list[_Child]] | None = None
+    definitions: dict[str, _Fields | list[Any] | str | float | bool | None] | None = None
+    properties: dict[str, Any] | None = None
+    secret_fields: list[str] | None = None
 
 
 class BlockSchema(Kind):
@@ -31,6 +49,14 @@ class BlockSchema(Kind):
     holds_values = False
     required = frozenset({"fields", "block_type_id"})
     defaults = {"capabilities": []}
+    indispensable = frozenset({"fields"})
+    types = {
+        "fields": _Fields,
+        "block_type_id": str,
+        "capabilities": list[str],
+        "checksum": str,
+        "block_type": dict[str, Any],
+    }
     fixed = fields
 
     def natural_name(self, raw: Raw, look: Look) -> str:

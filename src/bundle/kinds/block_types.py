@@ -42,6 +42,8 @@ class BlockType(Kind):
     fields = frozenset({"name", "slug", "logo_url", "documentation_url", "description", "code_example"})
     ignored = frozenset({"is_protected"})
     required = frozenset({"name", "slug"})
+    indispensable = frozenset({"slug"})
+    types = {"name": str, "slug": str, "description": str, "code_example": str}
     holds_values = False
     fixed = frozenset({"name", "slug"})
 

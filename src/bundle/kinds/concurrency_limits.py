@@ -32,13 +32,15 @@ class ConcurrencyLimit(Kind):
     name_form = rf"(?!{TAG_PREFIX}|{DEPLOYMENT_PREFIX}){Kind.name_form}"
     name_words = f"{Kind.name_words}, nor begin with {TAG_PREFIX} or {DEPLOYMENT_PREFIX}"
     defaults = {"active": True, "slot_decay_per_second": 0.0}
+    indispensable = frozenset({"name"})
+    types = {"name": str, "limit": int}
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
         name = split(place)[0]
         return name not in self.fixed and at.takes("PATCH", PATH + "/{id_or_name}", name)
 
     async def read(self, reader: Reader) -> list[Raw]:
-        return [row for row in await reader.rows(f"{PATH}/filter") if not str(row["name"]).startswith(TAG_PREFIX)]
+        return [row for row in await reader.rows(f"{PATH}/filter") if not str(row.get("name")).startswith(TAG_PREFIX)]
 
     def left_out(self, raw: Raw, look: Look) -> str | None:
         owner = owner_id(raw)

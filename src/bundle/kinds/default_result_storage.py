@@ -17,11 +17,12 @@ class DefaultResultStorage(Kind):
     name_field = None
     fields = frozenset({_FIELD})
     required = frozenset({_FIELD})
+    types = {_FIELD: str}
     fixed = frozenset[str]()
 
     async def read(self, reader: Reader) -> list[Raw]:
         found = None if reader.is_cloud else await reader.get(_PATH)
-        return [{"id": self.name, **found}] if found and found.get(_FIELD) else []
+        return [{"id": self.name, **found}] if isinstance(found, dict) and found.get(_FIELD) else []
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         return "server"

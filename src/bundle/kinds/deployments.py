@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from bundle.canonical import encode, join, split, walk
 from bundle.errors import RequestRejected
@@ -50,6 +53,21 @@ _NOT_FOUND = 404
 _RACES = 2
 
 
+class _Timing(msgspec.Struct):
+    anchor_date: str | msgspec.UnsetType = msgspec.UNSET
+    rrule: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Schedule(msgspec.Struct):
+    schedule: _Timing | None = None
+
+
+class _LinkedLimit(msgspec.Struct):
+    id: str
+    name: str
+    limit: int
+
+
 class Deployment(Kind):
     name = "deployment"
     path = "/deployments"
@@ -80,6 +98,19 @@ class Deployment(Kind):
         "pull_steps": [],
         "parameter_openapi_schema": {},
         "enforce_parameter_schema": True,
+    }
+    indispensable = frozenset({"name"})
+    types = {
+        "name": str,
+        "flow_id": str,
+        "schedules": list[_Schedule],
+        "tags": list[str | None],
+        "labels": dict[str, Any],
+        "pull_steps": list[Any],
+        "work_pool_name": str,
+        "work_queue_name": str,
+        "global_concurrency_limit": _LinkedLimit,
+        _OWN_LIMIT: dict[str, Any],
     }
     unsent = frozenset({_OWN_LIMIT})
     sort = "CREATED_DESC"
@@ -346,7 +377,7 @@ def _is_one_schedule(one: Body, other: Body) -> bool:
 
 def _runs_at_the_same_times(one: Body, other: Body) -> bool:
     """Two slugs that differ tell two schedules apart, whenever they run."""
-    is_same = with_phase(one)["schedule"] == with_phase(other)["schedule"]
+    is_same = with_phase(one).get("schedule") == with_phase(other).get("schedule")
     return is_same and None in {one.get("slug"), other.get("slug")}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bundle.kinds.base import Kind, Look, Raw, without_system_labels
 from bundle.model import Body
 
@@ -11,6 +13,7 @@ class Flow(Kind):
     path = "/flows"
     fields = frozenset({"name", "tags", "labels"})
     defaults = {"tags": [], "labels": {}}
+    types = {"name": str, "tags": list[str | None], "labels": dict[str, Any]}
     sort = "CREATED_DESC"
     is_sorted_by_update = True
     counted = True

@@ -46,6 +46,8 @@ class NotificationPolicy(Kind):
     path = PATH
     name_field: ClassVar[str | None] = None
     fields = frozenset({"is_active", "state_names", "tags", "message_template", "block_document_id"})
+    required = frozenset({"state_names", "tags", "block_document_id"})
+    types = {"state_names": list[str], "tags": list[str], "block_document_id": str}
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["id"])
@@ -77,11 +79,11 @@ def as_automation(policy: Raw) -> Raw:
     }
     return {
         "id": f"{policy['id']}/automation",
-        "created": policy["created"],
-        "updated": policy["updated"],
+        "created": policy.get("created"),
+        "updated": policy.get("updated"),
         "name": _NAME,
         "description": _DESCRIPTION,
-        "enabled": policy["is_active"],
+        "enabled": policy.get("is_active"),
         "trigger": trigger,
         "actions": [action],
         "owner_resource": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from bundle.kinds.base import Destination, Kind, Made, Offer, Raw
 from bundle.model import Body, Pointer
@@ -14,6 +15,7 @@ class SavedSearch(Kind):
     fields = frozenset({"name", "filters"})
     defaults = {"filters": []}
     name_form = r"(?s:.+)"
+    types = {"name": str, "filters": list[Any]}
 
     def route(self, to: Offer) -> tuple[str, str]:
         return "PUT", "/saved_searches/"

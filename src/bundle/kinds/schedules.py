@@ -24,7 +24,7 @@ def portable_schedule(raw: Raw) -> Body:
     """A schedule without what the server owns and what it does anyway."""
     kept = {name: value for name, value in raw.items() if name not in _NOT_OURS and value is not None}
     kept = {name: value for name, value in kept.items() if _DEFAULTS.get(name) != value}
-    return kept | {"schedule": _timing(raw["schedule"])}
+    return kept | {"schedule": _timing(raw.get("schedule") or {})}
 
 
 def unknown_fields(schedule: Body) -> Iterator[str]:
@@ -47,14 +47,15 @@ def with_phase(schedule: Body) -> Body:
     Since 3.6.26 a server gives such a rule, if it has no beginning, a recent
     one of the same phase, so that not every run since 2020 has to be counted.
     """
-    rule = str(schedule["schedule"].get("rrule", ""))
+    timing = schedule.get("schedule") or {}
+    rule = str(timing.get("rrule", ""))
     frequency = _FREQUENT.search(rule)
     begun = _BEGUN.fullmatch(rule if "DTSTART" in rule.upper() else _BEGINNING + rule)
     if frequency is None or begun is None or "COUNT" in rule.upper():
         return schedule
     interval = int((_INTERVAL.search(rule) or ("", "1"))[1])
     phase = _seconds(begun[1]) % (interval * (60 if frequency[1].upper() == "MINUTE" else 1))
-    return schedule | {"schedule": schedule["schedule"] | {"rrule": f"{phase} {begun[2]}"}}
+    return schedule | {"schedule": timing | {"rrule": f"{phase} {begun[2]}"}}
 
 
 def _seconds(instant: str) -> int:

@@ -28,12 +28,15 @@ class TagLimit(Kind):
     ignored = frozenset({"name", "active_slots", "denied_slots", "avg_slot_occupancy_seconds", "concurrency_limit"})
     unsent = frozenset({"tag", "limit"})
     defaults = {"active": True, "slot_decay_per_second": 0.0}
+    indispensable = frozenset({"tag", "limit"})
+    types = {"tag": str, "limit": int}
 
     async def read(self, reader: Reader) -> list[Raw]:
         old = await reader.rows(f"{_OLD}/filter")
-        new = [row for row in await reader.rows(f"{GLOBAL_LIMITS}/filter") if row["name"].startswith(TAG_PREFIX)]
-        by_tag = {row["tag"]: {**row, "limit": row["concurrency_limit"]} for row in old}
-        by_tag |= {tag: {**row, "tag": tag} for row in new if (tag := row["name"].removeprefix(TAG_PREFIX))}
+        rows = [(str(row.get("name")), row) for row in await reader.rows(f"{GLOBAL_LIMITS}/filter")]
+        new = [(name.removeprefix(TAG_PREFIX), row) for name, row in rows if name.startswith(TAG_PREFIX)]
+        by_tag = {str(row.get("tag")): {**row, "limit": row.get("concurrency_limit")} for row in old}
+        by_tag |= {tag: {**row, "tag": tag} for tag, row in new if tag}
         return list(by_tag.values())
 
     def natural_name(self, raw: Raw, look: Look) -> str:

@@ -16,6 +16,8 @@ class Variable(Kind):
     name_form = r"[a-z0-9_-]{1,255}"
     name_words = "it has lower-case letters, digits, _ and - only"
     defaults = {"tags": []}
+    indispensable = frozenset({"name"})
+    types = {"name": str, "tags": list[str | None]}
     sort = "CREATED_DESC"
     is_sorted_by_update = True
     counted = True

@@ -26,6 +26,8 @@ class Webhook(Kind):
     ignored = frozenset({"slug"})
     required = frozenset({"name", "template"})
     defaults = {"description": "", "enabled": True}
+    indispensable = frozenset({"name"})
+    types = {"name": str, "description": str}
     cloud_only = True
     unique_names = False
 

@@ -9,6 +9,9 @@ completed at the very end.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import msgspec
 
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw
 from bundle.model import Body, Json, Key, Pointer
@@ -22,6 +25,19 @@ _CREDENTIALS = {
 _STEPS = ("bundle_upload_step", "bundle_execution_step")
 
 
+class _Variables(msgspec.Struct):
+    properties: dict[str, Any] | None = None
+
+
+class _Template(msgspec.Struct):
+    variables: _Variables | None = None
+
+
+class _Storage(msgspec.Struct):
+    bundle_upload_step: dict[str, Any] | None = None
+    bundle_execution_step: dict[str, Any] | None = None
+
+
 class WorkPool(Kind):
     name = "work-pool"
     path = "/work_pools"
@@ -31,6 +47,14 @@ class WorkPool(Kind):
     ignored = frozenset({"status", "default_queue_id", "active_slots"})
     required = frozenset({"name", "type"})
     defaults = {"is_paused": False, "base_job_template": {}, "storage_configuration": {}}
+    indispensable = frozenset({"name"})
+    types = {
+        "name": str,
+        "description": str,
+        "type": str,
+        "base_job_template": _Template,
+        "storage_configuration": _Storage,
+    }
     counted = True
     rank = 30
     activity = {"is_paused": False}

@@ -28,6 +28,8 @@ class WorkQueue(Kind):
     ignored = frozenset({"last_polled", "work_pool_name", "status", "active_slots"})
     required = frozenset({"name", "priority"})
     defaults = {"is_paused": False, "description": "", "is_default": False}
+    indispensable = frozenset({"name", "priority"})
+    types = {"name": str, "priority": int, "work_pool_id": str}
     unsent = frozenset({"work_pool_id", "is_default"})
     rank = 40
 

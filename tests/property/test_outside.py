@@ -1,0 +1,208 @@
+"""What servers answer and bundles hold may have any form: whatever it is, it ends in an account or in an error of ours.
+
+The number of each is ``XFER_FUZZ_OUTSIDE`` (40 where it is not set), and each is made from its own number alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import os
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from bundle.canonical import make_record
+from bundle.container import write_bundle
+from bundle.errors import BundleError, BundleRejected
+from bundle.exporter import export_environment
+from bundle.graph import place
+from bundle.model import Body, Bundle, Header, Json, Record
+from bundle.plan import SKIP, Conflicts
+from environment import PLANTS, Canaries, Environment
+from fake_prefect import FakePrefect
+from offline import api_of, import_into, run, seeded, speaking_to
+
+NUMBERS = range(int(os.environ.get("XFER_FUZZ_OUTSIDE", "40")))
+# More than an export of the seeded environment sends.
+REQUESTS = 60
+VALUES: tuple[Json, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    2**63,
+    1e300,
+    "",
+    "x",
+    "\n",
+    "\x1b[31m",
+    [],
+    {},
+    [[]],
+    [None],
+    {"": None},
+)
+
+
+def _nodes(value: Json) -> Iterator[tuple[Any, Any]]:
+    """Every place inside a value: the container, and the name or index in it."""
+    rest = [value]
+    while rest:
+        container = rest.pop()
+        for name in list(container) if isinstance(container, dict) else range(len(container)):
+            yield container, name
+            if isinstance(container[name], dict | list):
+                rest.append(container[name])
+
+
+def twisted(chance: random.Random, value: Json) -> Any:
+    """A value in which one or two nodes are set to something else, taken away, or replaced by a copy of another."""
+    value = copy.deepcopy(value)
+    for _ in range(chance.choice((1, 1, 2))):
+        places = list(_nodes(value)) or [([None], 0)]
+        (container, place), (other, there) = chance.choice(places), chance.choice(places)
+        way = chance.randrange(4)
+        if way == 0:
+            del container[place]
+        else:
+            container[place] = copy.deepcopy(other[there] if way == 1 else chance.choice(VALUES))
+    return value
+
+
+class Twisting(httpx.AsyncBaseTransport):
+    """The way to a fake server, on which one answer is changed."""
+
+    def __init__(self, fake: FakePrefect, number: int) -> None:
+        self._fake = fake
+        self._chance = random.Random(f"answer {number}")
+        self._rest = self._chance.randrange(REQUESTS)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._fake.transport.handle_async_request(request)
+        await response.aread()
+        self._rest -= 1
+        if self._rest != -1 or response.status_code != httpx.codes.OK:
+            return response
+        found = twisted(self._chance, [msgspec.json.decode(response.content)])
+        return httpx.Response(httpx.codes.OK, json=found[0] if found else None)
+
+
+@pytest.fixture(scope="module")
+def source() -> FakePrefect:
+    """A server with the seeded environment."""
+    fake = FakePrefect()
+    with speaking_to(fake) as api:
+        environment = Environment(api, Canaries())
+        for plant in PLANTS:
+            plant(environment)
+    return fake
+
+
+@pytest.fixture(scope="module")
+def filled() -> FakePrefect:
+    """A destination that has everything."""
+    fake = FakePrefect(seed=1)
+    import_into(fake, seeded())
+    return fake
+
+
+def _export_through(fake: FakePrefect, transport: httpx.AsyncBaseTransport) -> None:
+    async def export() -> None:
+        async with api_of(fake, transport) as api:
+            found = await export_environment(api, created="2026-11-22T00:00:00Z")
+            write_bundle(found.header, found.records, io.BytesIO())
+
+    run(export())
+
+
+def test_an_export_survives_whatever_a_server_answers(source: FakePrefect) -> None:
+    """One odd answer gives a bundle or an error of ours, and nothing else."""
+    for number in NUMBERS:
+        try:
+            _export_through(source, Twisting(source, number))
+        except BundleError:
+            pass
+        except BaseException as error:
+            raise AssertionError(f"answer {number}") from error
+
+
+class Strict(httpx.AsyncBaseTransport):
+    """The way to a fake server that refuses what it cannot handle."""
+
+    def __init__(self, fake: FakePrefect) -> None:
+        self._fake = fake
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await self._fake.transport.handle_async_request(request)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return httpx.Response(httpx.codes.UNPROCESSABLE_ENTITY, json={"detail": "odd"})
+
+
+class Deepening(httpx.AsyncBaseTransport):
+    """The way to a fake server whose first variable has a value as deep as JSON parsers just bear."""
+
+    def __init__(self, fake: FakePrefect) -> None:
+        self._fake = fake
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._fake.transport.handle_async_request(request)
+        await response.aread()
+        if request.url.path != "/api/variables/filter" or not response.json():
+            return response
+        rows = response.json()
+        rows[0]["value"] = "deep"
+        return httpx.Response(httpx.codes.OK, text=json.dumps(rows).replace('"deep"', "[" * 900 + "]" * 900))
+
+
+def test_a_server_can_answer_as_deep_as_it_likes(source: FakePrefect) -> None:
+    """What is nested beyond what Python bears is an error of ours."""
+    with pytest.raises(BundleError, match="nested"):
+        _export_through(source, Deepening(source))
+
+
+def _bundle_with(record: Record, body: Body) -> Bundle:
+    changed = make_record(record.key, body, record.references, record.secrets)
+    records = [changed if each.record.key == record.key else each.record for each in seeded().records]
+    return Bundle(seeded().manifest, place(records))
+
+
+def _odd_bundle(number: int) -> Bundle | None:
+    """A bundle with one odd body; None where a reader refuses such a one anyway."""
+    chance = random.Random(f"body {number}")
+    kind = chance.choice(sorted({each.record.kind for each in seeded().records}))
+    record = chance.choice([each.record for each in seeded().records if each.record.kind == kind])
+    body = twisted(chance, record.body)
+    try:
+        bundle = _bundle_with(record, body)
+        write_bundle(_header(bundle), bundle.records, io.BytesIO())
+    except (BundleError, ValueError):
+        return None
+    return bundle
+
+
+def _header(bundle: Bundle) -> Header:
+    known = {name: getattr(bundle.manifest, name) for name in Header.__struct_fields__}
+    return Header(**{name: value for name, value in known.items() if value is not msgspec.UNSET})
+
+
+def test_an_import_survives_whatever_a_bundle_holds(filled: FakePrefect) -> None:
+    """A whole bundle with one odd body is refused, or every record of it ends in an outcome."""
+    for number in NUMBERS:
+        bundle = _odd_bundle(number)
+        if bundle is None:
+            continue
+        try:
+            for fake, policy in ((FakePrefect(), SKIP), (copy.deepcopy(filled), Conflicts("update"))):
+                result = import_into(fake, bundle, Strict(fake), on_conflict=policy)
+                assert len(result.outcomes) == len(bundle.records)
+        except BundleRejected:
+            pass
+        except BaseException as error:
+            raise AssertionError(f"body {number}") from error
