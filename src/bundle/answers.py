@@ -166,6 +166,11 @@ def may_repeat(call: Call, outcome: Outcome, effort: Effort, codes: Collection[i
     return call.repeatable or outcome.executed == "no"
 
 
+def may_come_late(call: Call, outcome: Outcome) -> bool:
+    """Whether a write may take effect after its end was told here; a 500 is the server's own, and it is over then."""
+    return call.is_write and outcome.executed == "maybe" and outcome.status != HTTPStatus.INTERNAL_SERVER_ERROR
+
+
 def may_be_too_early(call: Call, outcome: Outcome, effort: Effort) -> bool:
     """Whether a write to Cloud names an object that was made a moment ago and is not found yet (docs/cloud.md)."""
     is_new = call.is_write and call.method != "DELETE" and outcome.status == HTTPStatus.NOT_FOUND

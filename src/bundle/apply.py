@@ -11,7 +11,9 @@ Rules:
 4. Every record ends in exactly one outcome.
 5. An update writes at once what makes nothing run; what does is written at
    the end, with the activations.
-6. Once the destination refuses the credentials (401), or is away beyond the
+6. Where writes were not answered, what took several is looked at once more at
+   the end, and put right: a late one may have undone later ones.
+7. Once the destination refuses the credentials (401), or is away beyond the
    client's retry budget and does not answer a probe, nothing more is tried. A
    403 concerns one resource. Once Cloud says that its plan allows no more of a
    kind, no more of that kind is tried.
@@ -20,6 +22,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 
@@ -194,6 +197,37 @@ class _Run:
                 await self.activate(wave)
             if self._begun.keys() <= self.outcomes.keys():
                 break
+        await self.confirm([record for wave in waves for record in wave])
+
+    async def confirm(self, records: Sequence[Record]) -> None:
+        """See that what took several writes stands: one of them that was not answered may have come over later ones."""
+        known = 0
+        for _ in range(self._patience.tries):
+            if self._api.unanswered == known or self._is_over():
+                break
+            known = self._api.unanswered
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), self._patience.settle_seconds)
+            async with asyncio.TaskGroup() as group:
+                for record in records:
+                    if self._took_several_writes(record.key):
+                        group.create_task(self._settle(record, self._confirm_one(record)))
+
+    def _took_several_writes(self, key: Key) -> bool:
+        is_changed = key in self._begun or self._actions[key].verb == "update"
+        return is_changed and self.outcomes[key].state == "succeeded"
+
+    async def _confirm_one(self, record: Record) -> Outcome | None:
+        seen = await self._look.await_until(record, self._standing.ids[record.key], lambda _: True)
+        if seen is None or seen.is_equal:
+            return None
+        async with self._slots:
+            if record.key in self._begun:
+                return await self._finish(Begun(record, seen.made, seen.body))
+            action = self._actions[record.key]
+            change = self._rewriter.change(record, action, seen)
+            dropped = await self._rewriter.write(record, action, change.names, change)
+            return self._succeeded(record, dropped=dropped)
 
     async def agree(self) -> None:
         """Settle with other importers what stands, where the server does not keep names unique."""

@@ -50,6 +50,7 @@ from bundle.answers import (
     failure,
     is_csrf_refusal,
     may_be_too_early,
+    may_come_late,
     may_repeat,
     moved_within,
     not_json,
@@ -170,6 +171,7 @@ class PrefectApi:
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
         self._csrf = _Csrf(is_on=target.csrf and not target.is_cloud)
         self._sent = Sent()
+        self._unanswered = 0
         self._has_answered = False
         self._connect = functools.partial(_connection, target, transport, proxy)
         self._http: httpx.AsyncClient | None = None
@@ -198,6 +200,11 @@ class PrefectApi:
     def sent(self) -> Sent:
         """The requests sent up to now."""
         return self._sent
+
+    @property
+    def unanswered(self) -> int:
+        """Writes that the server may have got and did not answer itself; each may take effect late."""
+        return self._unanswered
 
     @property
     def throttle(self) -> Throttle:
@@ -337,6 +344,7 @@ class PrefectApi:
             elif outcome.is_answer:
                 slot.answered()
         effort.add(call, outcome, seconds)
+        self._unanswered += may_come_late(call, outcome)
         self._has_answered |= outcome.status > 0
         _log.debug(
             "%s: %s, %.0f ms, attempt %d", call.place, outcome.reason or outcome.status, 1000 * seconds, effort.attempts

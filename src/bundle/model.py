@@ -238,6 +238,11 @@ class Api(Protocol):
         """Whether the URL names a Prefect Cloud workspace."""
         ...
 
+    @property
+    def unanswered(self) -> int:
+        """How many writes got no answer up to now, and may take effect late."""
+        ...
+
     async def get(self, path: str) -> Json:
         """The decoded answer of ``GET path``."""
         ...
