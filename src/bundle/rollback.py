@@ -8,12 +8,14 @@ Rules:
 3. What is kept keeps what it needs.
 4. What was updated gets back what it had, at the places that were written;
    before anything is deleted, since it may refer to what the import made.
-5. Secrets that were supplied are live secrets by now; they are left alone.
+5. A destination that refuses the credentials (401) or does not answer ends it.
+6. Secrets that were supplied are live secrets by now; they are left alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -23,12 +25,12 @@ from bundle.activity import as_switched
 from bundle.canonical import resolve, split, stands
 from bundle.destination import ANY_FIELDS, Fields, Offered, Sender, read_version
 from bundle.environment import Environment, describe
-from bundle.errors import ServerError, UsageError
+from bundle.errors import AccessDenied, ServerError, Unreachable, UsageError
 from bundle.importer import reveal
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind, Made, Raw
 from bundle.model import Api, Body, Event, Json, Key, Placed, Pointer, Record, Reference
-from bundle.plan import Action, Secrets, between, compare, is_within, match
+from bundle.plan import REASONS, Action, Secrets, between, compare, is_within, match
 from bundle.receipt import Change, Receipt, needs
 from bundle.references import NIL_ID, put_back
 from bundle.snapshot import OnEvent, take
@@ -43,7 +45,9 @@ ROLLBACK_REASONS: Mapping[str, str] = {
     "still-needed": "something else at the destination refers to it, and it is kept",
     "secret-kept": "a secret that the import filled in is live, and is kept",
     "rejected": "the destination refused to delete it, or to change it back",
+    **{code: REASONS[code] for code in ("denied", "unreachable", "not-tried")},
 }
+_UNAUTHORIZED = 401
 
 
 class Undone(msgspec.Struct, frozen=True):
@@ -58,8 +62,54 @@ class Undone(msgspec.Struct, frozen=True):
     action: Literal["delete", "restore"] = "delete"
 
 
+class _Writer:
+    """Writes to the destination, one after the other, until there is a reason to write nothing more."""
+
+    def __init__(self, sender: Sender, stop: asyncio.Event, *, dry_run: bool) -> None:
+        self._sender = sender
+        self._stop = stop
+        self._dry_run = dry_run
+        self._has_ended = False
+
+    async def delete(self, record: Record, identifier: str) -> Undone:
+        """Delete what the import made."""
+        made = Made(identifier, self._sender.raw(identifier) or {})
+        undone = Undone(record.key, record.kind, "succeeded", "deleted")
+        return await self._done(undone, lambda: KINDS[record.kind].delete(self._sender, made))
+
+    async def restore(self, undone: Undone, change: update.Change) -> Undone:
+        """Give back what the import changed."""
+        kind = KINDS[undone.kind]
+        return await self._done(undone, lambda: kind.update(self._sender, change.made, change.body, change.names))
+
+    async def _done(self, undone: Undone, write: Callable[[], Awaitable[None]]) -> Undone:
+        if self._dry_run:
+            return undone
+        if self._stop.is_set() or self._has_ended:
+            return msgspec.structs.replace(undone, state="failed", reason="not-tried")
+        try:
+            await write()
+        except ServerError as error:
+            is_refused = isinstance(error, AccessDenied) and error.status == _UNAUTHORIZED
+            self._has_ended |= is_refused or isinstance(error, Unreachable)
+            return msgspec.structs.replace(undone, state="failed", reason=_reason(error), detail=error.message)
+        return undone
+
+
+def _reason(error: ServerError) -> str:
+    if isinstance(error, AccessDenied):
+        return "denied"
+    return "unreachable" if isinstance(error, Unreachable) else "rejected"
+
+
 async def roll_back(
-    receipt: Receipt, api: Api, *, force: bool = False, dry_run: bool = False, on_event: OnEvent = lambda _: None
+    receipt: Receipt,
+    api: Api,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    on_event: OnEvent = lambda _: None,
+    stop: asyncio.Event | None = None,
 ) -> tuple[Undone, ...]:
     """Take back the import of ``receipt``.
 
@@ -69,6 +119,7 @@ async def roll_back(
         force: delete, and change back, also what was edited since.
         dry_run: only say what would be done.
         on_event: told of each deletion.
+        stop: once set, nothing new is begun.
 
     Raises:
         UsageError: the receipt is of another destination.
@@ -81,13 +132,14 @@ async def roll_back(
         )
     destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
     sender = Sender(api, Fields(version=await read_version(api)), destination.rows, set())
-    restored, destination = await _restore(receipt, api, destination, sender, force=force, dry_run=dry_run)
+    writer = _Writer(sender, stop or asyncio.Event(), dry_run=dry_run)
+    restored, destination = await _restore(receipt, api, destination, writer, force=force)
     found = _found(receipt, destination)
     results = _kept(receipt, destination, found, force=force)
     for placed in reversed(receipt.to_make):
         key = placed.record.key
         if key not in results:
-            results[key] = await _delete(placed, found[key], sender, dry_run=dry_run)
+            results[key] = await writer.delete(placed.record, found[key])
             on_event(Event("rollback", placed.record.kind, len(results), len(receipt.to_make)))
     return (*(results[placed.record.key] for placed in receipt.to_make), *restored)
 
@@ -96,7 +148,7 @@ async def roll_back(
 
 
 async def _restore(
-    receipt: Receipt, api: Api, destination: Environment, sender: Sender, *, force: bool, dry_run: bool
+    receipt: Receipt, api: Api, destination: Environment, writer: _Writer, *, force: bool
 ) -> tuple[list[Undone], Environment]:
     """Give back what was changed; returns what became of each, and the environment as it is then."""
     keys = destination.keys
@@ -107,8 +159,8 @@ async def _restore(
     for each in receipt.changes:
         key = keys.get(each.id, "")
         undone, change = _way_back(each, receipt, destination, records.get(key), revealed, force=force)
-        if change is not None and not dry_run:
-            undone = await _write(undone, change, sender)
+        if change is not None:
+            undone = await writer.restore(undone, change)
         if change is not None and undone.state == "succeeded":
             records[key] = _with_references(records[key], each)
         results.append(undone)
@@ -192,14 +244,6 @@ def _with_references(now: Record, change: Change) -> Record:
     return msgspec.structs.replace(now, references=(*kept, *_references(change.change, places)))
 
 
-async def _write(undone: Undone, change: update.Change, sender: Sender) -> Undone:
-    try:
-        await KINDS[undone.kind].update(sender, change.made, change.body, change.names)
-    except ServerError as error:
-        return msgspec.structs.replace(undone, state="failed", reason="rejected", detail=error.message)
-    return undone
-
-
 # Deleting
 
 
@@ -265,13 +309,3 @@ def _outside(there: Key, ours: Mapping[Key, Key], referrers: Mapping[Key, frozen
 def _goes_along(referrer: Key, target: Key) -> bool:
     """A pool's default queue, which nobody made, goes with its pool."""
     return referrer.startswith("work-queue:") and target == "work-pool:" + referrer.split(":", 1)[1].rpartition("/")[0]
-
-
-async def _delete(placed: Placed, identifier: str, sender: Sender, *, dry_run: bool) -> Undone:
-    record = placed.record
-    if not dry_run:
-        try:
-            await KINDS[record.kind].delete(sender, Made(identifier, sender.raw(identifier) or {}))
-        except ServerError as error:
-            return Undone(record.key, record.kind, "failed", "rejected", error.message)
-    return Undone(record.key, record.kind, "succeeded", "deleted")

@@ -10,6 +10,7 @@ import click
 from bundle import receipt
 from bundle.cli import connection, options
 from bundle.cli.console import Console
+from bundle.cli.interruption import stopping
 from bundle.cli.progress import progress
 from bundle.profiles import Target
 from bundle.receipt import Receipt
@@ -45,7 +46,10 @@ def command(console: Console, receipt_file: str, destination: str, *, force: boo
 
 async def _undo(console: Console, taken: Receipt, target: Target, *, force: bool, dry_run: bool) -> Report:
     connection.announce(console, "reading" if dry_run else "rolling back in", target)
+    stop = asyncio.Event()
     with progress(console) as on_event:
         async with connection.connect(target) as api:
-            undone = await roll_back(taken, api, force=force, dry_run=dry_run, on_event=on_event)
-    return account.rolled_back(undone, connection.side(target), dry_run=dry_run)
+            with stopping(stop, console):
+                undone = await roll_back(taken, api, force=force, dry_run=dry_run, on_event=on_event, stop=stop)
+    report = account.rolled_back(undone, connection.side(target), dry_run=dry_run)
+    return account.interrupted(report) if stop.is_set() else report

@@ -1,0 +1,102 @@
+"""How a rollback ends before its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import httpx
+
+from bundle.importer import carry_out, prepare
+from bundle.receipt import Journal, read
+from bundle.rollback import Undone, roll_back
+from fake_prefect import FakePrefect
+from moving import CREATED
+from offline import api_of, bundle_of, run, speaking_to
+
+NAMES = [f"v{number}" for number in range(12)]
+
+
+class Failing(httpx.AsyncBaseTransport):
+    """The way to a fake server; from the third deletion on something else happens."""
+
+    def __init__(self, fake: FakePrefect, failure: httpx.ConnectError | httpx.Response | asyncio.Event) -> None:
+        self._fake = fake
+        self._failure = failure
+        self._deletions = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        self._deletions += request.method == "DELETE"
+        if self._deletions > 2:
+            if isinstance(self._failure, httpx.ConnectError):
+                raise self._failure
+            if isinstance(self._failure, httpx.Response):
+                return self._failure
+            self._failure.set()
+        return self._fake.handle(request)
+
+
+def _imported(fake: FakePrefect, path: Path) -> None:
+    source = FakePrefect()
+    with speaking_to(source) as api:
+        for name in NAMES:
+            api.post("/variables/", name=name, value=1)
+    bundle = bundle_of(source)
+
+    async def there() -> None:
+        async with api_of(fake) as api:
+            prepared = await prepare(bundle, api)
+            with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
+                await carry_out(prepared, api, on_made=journal.made)
+
+    run(there())
+
+
+def _taken_back(
+    fake: FakePrefect, path: Path, failure: httpx.ConnectError | httpx.Response | asyncio.Event
+) -> tuple[Counter[str], float]:
+    """How often each reason was given, and how many seconds it took."""
+
+    async def back() -> tuple[tuple[Undone, ...], float]:
+        stop = failure if isinstance(failure, asyncio.Event) else None
+        async with api_of(fake, Failing(fake, failure)) as api:
+            undone = await roll_back(read(path), api, stop=stop)
+            return undone, asyncio.get_running_loop().time()
+
+    undone, seconds = run(back())
+    return Counter(each.reason for each in undone), seconds
+
+
+def test_a_server_that_goes_away_is_waited_for_once(tmp_path: Path) -> None:
+    """When the destination is gone, a rollback does not insist on each resource anew, and says what it did not try."""
+    fake = FakePrefect(seed=1)
+    _imported(fake, tmp_path / "receipt")
+
+    reasons, seconds = _taken_back(fake, tmp_path / "receipt", httpx.ConnectError("refused"))
+
+    assert reasons == {"deleted": 2, "unreachable": 1, "not-tried": 9}
+    assert seconds < 120
+
+
+def test_credentials_that_expire_end_a_rollback(tmp_path: Path) -> None:
+    """After a 401 nothing more is tried."""
+    fake = FakePrefect(seed=1)
+    _imported(fake, tmp_path / "receipt")
+
+    reasons, _ = _taken_back(fake, tmp_path / "receipt", httpx.Response(401))
+
+    assert reasons == {"deleted": 2, "denied": 1, "not-tried": 9}
+
+
+def test_a_rollback_that_is_stopped_says_what_it_did(tmp_path: Path) -> None:
+    """Once it is to stop, nothing more is deleted, and the same rollback again does the rest."""
+    fake = FakePrefect(seed=1)
+    _imported(fake, tmp_path / "receipt")
+
+    reasons, _ = _taken_back(fake, tmp_path / "receipt", asyncio.Event())
+
+    assert reasons == {"deleted": 3, "not-tried": 9}
+    again, _ = _taken_back(fake, tmp_path / "receipt", asyncio.Event())
+    assert again == {"gone": 3, "deleted": 3, "not-tried": 6}
