@@ -22,7 +22,7 @@ import msgspec
 
 from bundle.canonical import encode, split
 from bundle.environment import Environment
-from bundle.errors import BundleError
+from bundle.errors import BundleError, OutputError
 from bundle.files import check_target, output_errors
 from bundle.importer import Prepared
 from bundle.model import Key, Placed, Pointer, Record
@@ -81,6 +81,7 @@ class Journal:
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file = file
         self._path = path
+        self.failure: OutputError | None = None
 
     @classmethod
     def begin(cls, path: Path, prepared: Prepared, *, destination: str, created: str) -> Self:
@@ -101,19 +102,28 @@ class Journal:
         return cls(file, path)
 
     def made(self, key: Key, identifier: str | None) -> None:
-        """Note the id of a resource that stands at the destination now; None where somebody else made it."""
-        with output_errors(self._path):
-            self._file.write(encode(_Made(key, identifier)) + b"\n")
-            self._file.flush()
+        """Note the id of a resource that stands at the destination now; None where somebody else made it.
+
+        The first failure to do so is kept in ``failure``, and ends the noting, but not what is under way.
+        """
+        if self.failure is None:
+            try:
+                with output_errors(self._path):
+                    self._file.write(encode(_Made(key, identifier)) + b"\n")
+                    self._file.flush()
+            except OutputError as failure:
+                self.failure = failure
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with output_errors(self._path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+        try:
+            with output_errors(self._path), self._file:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        except OutputError as failure:
+            self.failure = self.failure or failure
 
 
 def is_needed(prepared: Prepared) -> bool:

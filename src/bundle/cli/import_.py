@@ -15,7 +15,7 @@ from bundle.cli.interruption import stopping
 from bundle.cli.policies import OnError, Wishes
 from bundle.cli.progress import progress
 from bundle.client import PrefectApi
-from bundle.errors import BundleError, Conflict, SecretMissing
+from bundle.errors import BundleError, Conflict, OutputError, SecretMissing
 from bundle.importer import Prepared, Result, carry_out, prepare, surface_of
 from bundle.model import Bundle, Json
 from bundle.overlay import Overlay
@@ -115,7 +115,7 @@ async def show(console: Console, job: Job) -> tuple[Prepared, Report]:
             prepared, refusal = await _foreseen(job, api, on_event)
     report = account.planned(job.run(prepared), prepared.plan)
     report = msgspec.structs.replace(report, surface=surface_of(prepared))
-    return prepared, report if refusal is None else account.refused(report, refusal)
+    return prepared, report if refusal is None else account.ended_by(report, refusal)
 
 
 async def _foreseen(job: Job, api: PrefectApi, on_event: OnEvent) -> tuple[Prepared, BundleError | None]:
@@ -155,25 +155,32 @@ async def replay(console: Console, job: Job) -> Report:
     """The plan, carried out; the first interrupt ends it with an account of what was done."""
     stop = asyncio.Event()
     connection.announce(console, "importing into", job.target)
-    prepared, result = await _carry(console, job, stop)
+    prepared, result, failure = await _carry(console, job, stop)
     report = account.imported(job.run(prepared), prepared.plan, result.outcomes, forgives=job.on_error == "ignore")
+    if failure is not None:
+        return account.ended_by(report, failure)
     return account.interrupted(report) if stop.is_set() else report
 
 
-async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepared, Result]:
+async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepared, Result, OutputError | None]:
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
-            prepared = await _prepared(job, api, on_event)
-            with (
-                receipts.written(console, job.receipt, prepared, api.url) as on_made,
-                stopping(stop, console),
-            ):
-                result = await carry_out(
-                    prepared,
-                    api,
-                    on_event=on_event,
-                    on_made=on_made,
-                    stop=stop,
-                    stops_at_failure=job.on_error == "abort",
-                )
-                return prepared, result
+            prepared, result = await _prepared(job, api, on_event), None
+            try:
+                with (
+                    receipts.written(console, job.receipt, prepared, api.url, stop) as on_made,
+                    stopping(stop, console),
+                ):
+                    result = await carry_out(
+                        prepared,
+                        api,
+                        on_event=on_event,
+                        on_made=on_made,
+                        stop=stop,
+                        stops_at_failure=job.on_error == "abort",
+                    )
+            except OutputError as failure:
+                if result is None:
+                    raise
+                return prepared, result, failure
+            return prepared, result, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import os
@@ -39,11 +40,15 @@ def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | No
 
 
 @contextlib.contextmanager
-def written(console: Console, path: Path | None, prepared: Prepared, destination: str) -> Iterator[OnMade]:
+def written(
+    console: Console, path: Path | None, prepared: Prepared, destination: str, stop: asyncio.Event
+) -> Iterator[OnMade]:
     """The receipt, begun before the first write; nothing is written where the plan writes nothing.
 
+    One that cannot grow any more sets ``stop``, and is an error at the end of the block.
+
     Raises:
-        OutputError: it cannot be written; no request has been sent then.
+        OutputError: it cannot be written.
     """
     if path is None or not receipt.is_needed(prepared):
         yield lambda _key, _id: None
@@ -51,4 +56,12 @@ def written(console: Console, path: Path | None, prepared: Prepared, destination
     created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     with receipt.Journal.begin(path, prepared, destination=destination, created=created) as journal:
         console.say(f"receipt, to take this import back with `xfer rollback`: {path}")
-        yield journal.made
+
+        def made(key: Key, identifier: str | None) -> None:
+            journal.made(key, identifier)
+            if journal.failure is not None:
+                stop.set()
+
+        yield made
+    if journal.failure is not None:
+        raise journal.failure

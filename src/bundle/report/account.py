@@ -142,8 +142,8 @@ def interrupted(report: Report) -> Report:
     return msgspec.structs.replace(report, exit_code=ExitCode.INTERRUPTED, ok=False, error=problem)
 
 
-def refused(report: Report, error: BundleError) -> Report:
-    """The report of a plan that an import would not carry out, and why."""
+def ended_by(report: Report, error: BundleError) -> Report:
+    """The same account, of a run that an error ended, or that a plan would not have let begin."""
     return msgspec.structs.replace(report, exit_code=error.exit_code, ok=False, error=problem_of(error))
 
 
