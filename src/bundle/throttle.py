@@ -6,7 +6,7 @@ takes longer for all, answers 503, and may stand still for a minute
 starts at 1 and moves by what is seen:
 
 * a window of answers: one more, on trial;
-* a trial that brought less than a third of what one more could bring: one back,
+* a trial that brought less than an eighth of what one more could bring: one back,
   and no new try for a few windows, twice as many as the last time;
 * a trial after which less was done than before: the same, for many windows;
 * a 429, a 503 or a timeout: half, and no new try for many windows.
@@ -34,7 +34,7 @@ LEAST, MOST = 1, 16
 _WINDOW = 8
 _LONGEST_TRIAL = 2 * _WINDOW
 _KEPT = 4 * _WINDOW
-_LEAST_GAIN = 1 / 3
+_LEAST_GAIN = 1 / 8
 _MOST_PATIENCE = 64
 _PATIENCE_AFTER_HARM = 16
 
