@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import msgspec
 
 from bundle.environment import Environment, describe
+from bundle.errors import ServerError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made
 from bundle.model import Api, Body, Key, Record
@@ -64,6 +65,8 @@ class SecondLook:
         self._new = new
         self._reading = asyncio.Lock()
         self._asked = self._answered = 0
+        self._failed = 0
+        self._failure: ServerError | None = None
         self._now: Environment | None = None
         self._pairs: Mapping[Key, Key] = {}
 
@@ -121,13 +124,19 @@ class SecondLook:
         return {key: Made(identifier, now.rows[identifier]) for key, identifier in equal.items()}
 
     async def _read(self) -> Environment:
-        """A reading that began after it was asked for; all who wait for one share it."""
+        """A reading that began after it was asked for; all who wait for one share it, or its failure."""
         self._asked += 1
         asked = self._asked
         async with self._reading:
             if self._now is None or self._answered < asked:
+                if self._failure is not None and self._failed >= asked:
+                    raise self._failure
                 covered = self._asked
-                now = describe(await take(self._api, deep=False), everything=True)
+                try:
+                    now = describe(await take(self._api, deep=False), everything=True)
+                except ServerError as failure:
+                    self._failed, self._failure = covered, failure
+                    raise
                 unmade = [record for record in self._records if record.key not in self._ids]
                 self._pairs = match(unmade, _without(now, set(self._ids.values())))
                 self._now, self._answered = now, covered

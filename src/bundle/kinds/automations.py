@@ -138,7 +138,7 @@ def _action(action: Body) -> Body:
 def _needs_cloud(body: Body) -> bool:
     """Whether an action or a trigger is one that only Cloud has; a body from a bundle may have any shape."""
     actions = [action for field in _ACTION_LISTS for action in body.get(field) or () if isinstance(action, dict)]
-    return any(action.get("type") in _CLOUD_ACTIONS for action in actions) or any(
+    return any(str(action.get("type")) in _CLOUD_ACTIONS for action in actions) or any(
         isinstance(part, dict) and part.get("type") == "metric" for _, part in walk(body.get("trigger"))
     )
 

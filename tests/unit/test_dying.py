@@ -1,0 +1,44 @@
+"""A destination that goes away for good in the middle of an import."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import httpx
+
+from bundle.importer import Result, carry_out, prepare
+from fake_prefect import FakePrefect
+from offline import api_of, run, seeded
+
+MOST_SECONDS = 240
+
+
+class Dying(httpx.AsyncBaseTransport):
+    """The way to a fake server behind a gateway; from the 60th write on connections break off."""
+
+    def __init__(self, fake: FakePrefect) -> None:
+        self._fake = fake
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        if len(self._fake.writes) >= 60:
+            raise httpx.ReadError("broken off")
+        return self._fake.handle(request)
+
+
+def test_an_import_insists_no_longer_than_one_look_takes() -> None:
+    """However many writes are in doubt, they wait for the same look at the destination, and the account is whole."""
+
+    async def replay() -> tuple[Result, float]:
+        async with api_of(fake, Dying(fake)) as api:
+            result = await carry_out(await prepare(bundle, api), api)
+            return result, asyncio.get_running_loop().time()
+
+    bundle, fake = seeded(), FakePrefect(seed=1)
+    result, seconds = run(replay())
+
+    reasons = Counter(outcome.reason for outcome in result.outcomes)
+    assert reasons["unreachable"] > 1
+    assert sum(reasons.values()) == len(bundle.records)
+    assert seconds < MOST_SECONDS
