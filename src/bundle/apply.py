@@ -24,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -43,8 +43,6 @@ from bundle.snapshot import OnEvent
 from bundle.standing import Standing
 from bundle.twins import Claim, Stand, settle
 
-OnMade = Callable[[Key, str | None], None]
-
 _AT_ONCE = 16
 # As many as a rate of 625 requests a minute needs; and no more than these are on their way when a limit is told.
 _AT_ONCE_ON_CLOUD = 4
@@ -52,6 +50,16 @@ _AT_ONCE_ON_CLOUD = 4
 _OUTSTANDING = "too-large"
 _NOT_FOUND = 404
 _CONFLICT = 409
+
+
+class Witness:
+    """Told what an import makes; keeps nothing by itself."""
+
+    def trying(self, key: Key) -> None:
+        """A resource is going to be made now."""
+
+    def made(self, key: Key, identifier: str | None) -> None:
+        """A resource stands at the destination by this run, or (None) by somebody else."""
 
 
 class Late(msgspec.Struct, frozen=True):
@@ -78,7 +86,7 @@ async def apply(
     fields: Fields,
     secrets: Secrets,
     on_event: OnEvent = lambda _: None,
-    on_made: OnMade = lambda _key, _id: None,
+    witness: Witness | None = None,
     stop: asyncio.Event | None = None,
     patience: Patience | None = None,
     stops_at_failure: bool = False,
@@ -93,7 +101,7 @@ async def apply(
         fields: what the destination's version takes.
         secrets: values to fill in.
         on_event: told of each outcome as it comes.
-        on_made: told the id of each resource as soon as it stands at the destination, None where another made it.
+        witness: told of each creation, before and after.
         stop: once set, nothing new is begun.
         patience: how long the late effect of an unanswered write is waited for.
         stops_at_failure: begin nothing new once a resource has failed.
@@ -108,7 +116,7 @@ async def apply(
         Standing(plan, api, destination, fields, secrets),
         secrets,
         on_event=on_event,
-        on_made=on_made,
+        witness=witness or Witness(),
         stop=stop or asyncio.Event(),
         patience=patience or Patience(),
         stops_at_failure=stops_at_failure,
@@ -134,7 +142,7 @@ class _Run:
         secrets: Secrets,
         *,
         on_event: OnEvent,
-        on_made: OnMade,
+        witness: Witness,
         stop: asyncio.Event,
         patience: Patience,
         stops_at_failure: bool,
@@ -142,7 +150,7 @@ class _Run:
         self._actions = {action.key: action for action in plan.actions}
         self._api = api
         self._on_event = on_event
-        self._on_made = on_made
+        self._witness = witness
         self._stop = stop
         self._stops_at_failure = stops_at_failure
         self._slots = asyncio.Semaphore(_AT_ONCE_ON_CLOUD if api.is_cloud else _AT_ONCE)
@@ -265,7 +273,7 @@ class _Run:
             self._note(outcome_of(self._actions[key], "succeeded") if is_own else self._left_alone(begun.record))
             del self._begun[key]
         elif not is_own:
-            self._on_made(key, None)
+            self._witness.made(key, None)
             self._actions[key] = msgspec.structs.replace(self._actions[key], reason="completed")
             self._begun[key] = Begun(begun.record, stand.made, {})
 
@@ -350,6 +358,7 @@ class _Run:
             return outcome_of(self._actions[record.key], "skipped", reason="tier-limit", detail=full)
         first = self._standing.final(record, kind.pending(record.body, mark(record)))
         to = self._standing.sender(mark(record))
+        self._witness.trying(record.key)
         for is_last in self._patience.attempts():
             try:
                 made = await kind.create(to, first)
@@ -399,11 +408,11 @@ class _Run:
         return self._left_alone(record)
 
     def _left_alone(self, record: Record) -> Outcome:
-        self._on_made(record.key, None)
+        self._witness.made(record.key, None)
         return outcome_of(self._actions[record.key], "skipped", reason="exists-now")
 
     def _keep(self, record: Record, made: Made) -> None:
-        self._on_made(record.key, made.id)
+        self._witness.made(record.key, made.id)
         self._standing.made(record.key, made)
 
     def _has_deferred(self, record: Record) -> bool:
@@ -415,6 +424,7 @@ class _Run:
 
     def _take_up(self, record: Record, identifier: str) -> None:
         """Go on from what an earlier run left at the destination."""
+        self._witness.made(record.key, identifier)
         _, first = self._standing.read_before(identifier)
         self._begun[record.key] = Begun(record, Made(identifier, self._standing.rows[identifier]), first)
 

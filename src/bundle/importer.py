@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from bundle.activity import at_rest
-from bundle.apply import OnMade, apply
+from bundle.apply import Witness, apply
 from bundle.canonical import replace_all, resolve, walk
 from bundle.destination import Fields, TellingApi, read_fields
 from bundle.environment import Environment, describe
@@ -124,15 +124,15 @@ async def carry_out(
     api: Api,
     *,
     on_event: OnEvent = lambda _: None,
-    on_made: OnMade = lambda _key, _id: None,
+    witness: Witness | None = None,
     stop: asyncio.Event | None = None,
     patience: Patience | None = None,
     stops_at_failure: bool = False,
 ) -> Result:
     """Carry out a prepared plan; every record of the bundle ends in one outcome.
 
-    ``on_made`` is told the id of each resource as soon as it is made, None where somebody else made it. Once
-    ``stop`` is set, or with ``stops_at_failure`` once a resource has failed, nothing new is begun.
+    ``witness`` is told of each creation. Once ``stop`` is set, or with ``stops_at_failure`` once a resource has
+    failed, nothing new is begun.
     """
     outcomes = await apply(
         prepared.plan,
@@ -142,7 +142,7 @@ async def carry_out(
         fields=prepared.fields,
         secrets=prepared.secrets,
         on_event=on_event,
-        on_made=on_made,
+        witness=witness,
         stop=stop,
         patience=patience,
         stops_at_failure=stops_at_failure,

@@ -5,21 +5,25 @@ A file of JSON lines, so that a killed run leaves a receipt that can be used:
     {"xfer_receipt": "1.0", "destination": …, "content_digest": …, "created": …}
     {"make": {record}, "wave": 3}            one for each resource to be made
     {"change": {record}, "id": …, …}         the pre-image of each to be changed, without secrets
-    {"made": key, "id": …}                   added as the run goes on
+    {"trying": key}                          added before each creation,
+    {"made": key, "id": …}                   and after it
 
-All but the ``made`` lines are written and synced before the first write to the
-destination. A last line that was cut off is passed over.
+All but the last two are written and synced before the first write to the
+destination. A last line that was cut off is passed over. What was never tried
+is nobody's business: an equal resource there is somebody else's. Receipts of
+version 1.0 have no ``trying``, and may have tried everything.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 
+from bundle.apply import Witness
 from bundle.canonical import encode, split
 from bundle.environment import Environment
 from bundle.errors import BundleError, OutputError
@@ -28,7 +32,8 @@ from bundle.importer import Prepared
 from bundle.model import Key, Placed, Pointer, Record
 from bundle.plan import Action, localized
 
-VERSION = "1.0"
+VERSION = "1.1"
+_WITHOUT_TRYING = "1.0"
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -61,13 +66,20 @@ class _Make(msgspec.Struct, frozen=True):
     wave: int
 
 
+class _Trying(msgspec.Struct, frozen=True):
+    trying: Key
+
+
 class _Made(msgspec.Struct, frozen=True):
     made: Key
     id: str | None
 
 
+_ENTRIES: Mapping[str, type[msgspec.Struct]] = {"made": _Made, "trying": _Trying, "make": _Make}
+
+
 class Receipt(msgspec.Struct, frozen=True):
-    """A receipt as read: what was to be made, the ids of what was, and what was to be changed."""
+    """A receipt as read: what may have been made, the ids of what was, and what was to be changed."""
 
     head: Head
     to_make: tuple[Placed, ...]
@@ -75,16 +87,28 @@ class Receipt(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-class Journal:
-    """Writes a receipt: all that is intended first, then each id as it comes."""
+class Journal(Witness):
+    """Writes a receipt: all that is intended first, then each creation, before and after.
 
-    def __init__(self, file: BinaryIO, path: Path) -> None:
+    The first failure to write is kept in ``failure``, and ends the writing, but not what is under way.
+    """
+
+    def __init__(self, file: BinaryIO, path: Path, on_failure: Callable[[], None]) -> None:
         self._file = file
         self._path = path
+        self._on_failure = on_failure
         self.failure: OutputError | None = None
 
     @classmethod
-    def begin(cls, path: Path, prepared: Prepared, *, destination: str, created: str) -> Self:
+    def begin(
+        cls,
+        path: Path,
+        prepared: Prepared,
+        *,
+        destination: str,
+        created: str,
+        on_failure: Callable[[], None] = lambda: None,
+    ) -> Self:
         """Write and sync what the import intends.
 
         Raises:
@@ -99,20 +123,23 @@ class Journal:
                 file.write(encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        return cls(file, path)
+        return cls(file, path, on_failure)
+
+    def trying(self, key: Key) -> None:
+        self._note(_Trying(key))
 
     def made(self, key: Key, identifier: str | None) -> None:
-        """Note the id of a resource that stands at the destination now; None where somebody else made it.
+        self._note(_Made(key, identifier))
 
-        The first failure to do so is kept in ``failure``, and ends the noting, but not what is under way.
-        """
+    def _note(self, entry: _Trying | _Made) -> None:
         if self.failure is None:
             try:
                 with output_errors(self._path):
-                    self._file.write(encode(_Made(key, identifier)) + b"\n")
+                    self._file.write(encode(entry) + b"\n")
                     self._file.flush()
             except OutputError as failure:
                 self.failure = failure
+                self._on_failure()
 
     def __enter__(self) -> Self:
         return self
@@ -175,17 +202,22 @@ def read(path: Path) -> Receipt:
     to_make: list[Placed] = []
     changes: list[Change] = []
     made: dict[Key, str | None] = {}
+    tried: set[Key] = set()
     for line in lines[1:-1]:
         entry = _entry(path, line)
         if isinstance(entry, _Make):
             to_make.append(Placed(entry.wave, entry.make))
         elif isinstance(entry, Change):
             changes.append(entry)
+        elif isinstance(entry, _Trying):
+            tried.add(entry.trying)
         else:
             made[entry.made] = entry.id
     ours = {key: identifier for key, identifier in made.items() if identifier is not None}
-    others = made.keys() - ours.keys()
-    return Receipt(head, tuple(each for each in to_make if each.record.key not in others), ours, tuple(changes))
+    if head.xfer_receipt == _WITHOUT_TRYING:
+        tried = {each.record.key for each in to_make}
+    mine = (tried | ours.keys()) - {key for key, identifier in made.items() if identifier is None}
+    return Receipt(head, tuple(each for each in to_make if each.record.key in mine), ours, tuple(changes))
 
 
 def _head(path: Path, line: bytes) -> Head:
@@ -201,14 +233,14 @@ def _head(path: Path, line: bytes) -> Head:
     return head
 
 
-def _entry(path: Path, line: bytes) -> _Make | Change | _Made:
+def _entry(path: Path, line: bytes) -> _Make | Change | _Trying | _Made:
     try:
         names = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys()
-        if "made" in names:
-            return msgspec.json.decode(line, type=_Made)
-        return msgspec.json.decode(line, type=_Make) if "make" in names else msgspec.json.decode(line, type=Change)
+        form: Any = next((form for name, form in _ENTRIES.items() if name in names), Change)
+        entry: _Make | Change | _Trying | _Made = msgspec.json.decode(line, type=form)
     except msgspec.MsgspecError as error:
         raise BundleError(f"{path}: a line is damaged", hint="use the file as import wrote it") from error
+    return entry
 
 
 def needs(environment: Environment) -> dict[Key, frozenset[Key]]:

@@ -165,7 +165,7 @@ def _journalled(url: str, bundle: Bundle, path: Path) -> None:
         async with PrefectApi(target(url)) as api:
             prepared = await prepare(bundle, api, on_conflict=UPDATE)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, on_made=journal.made)
+                await carry_out(prepared, api, witness=journal)
 
     asyncio.run(run())
 

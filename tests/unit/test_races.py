@@ -88,7 +88,7 @@ def test_a_rollback_leaves_what_somebody_made_meanwhile(tmp_path: Path) -> None:
         async with api_of(fake, way) as api:
             prepared = await prepare(bundle, api)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, on_made=journal.made)
+                await carry_out(prepared, api, witness=journal)
             return await roll_back(read(path), api)
 
     undone = run(there_and_back())

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 
 from bundle.importer import carry_out, prepare
+from bundle.model import Bundle
 from bundle.receipt import Journal, read
 from bundle.rollback import Undone, roll_back
 from fake_prefect import FakePrefect
@@ -38,18 +39,26 @@ class Failing(httpx.AsyncBaseTransport):
         return self._fake.handle(request)
 
 
-def _imported(fake: FakePrefect, path: Path) -> None:
-    source = FakePrefect()
-    with speaking_to(source) as api:
-        for name in NAMES:
+def _make(fake: FakePrefect, names: list[str]) -> None:
+    with speaking_to(fake) as api:
+        for name in names:
             api.post("/variables/", name=name, value=1)
-    bundle = bundle_of(source)
+
+
+def _bundle() -> Bundle:
+    source = FakePrefect()
+    _make(source, NAMES)
+    return bundle_of(source)
+
+
+def _imported(fake: FakePrefect, path: Path) -> None:
+    bundle = _bundle()
 
     async def there() -> None:
         async with api_of(fake) as api:
             prepared = await prepare(bundle, api)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, on_made=journal.made)
+                await carry_out(prepared, api, witness=journal)
 
     run(there())
 
@@ -100,3 +109,26 @@ def test_a_rollback_that_is_stopped_says_what_it_did(tmp_path: Path) -> None:
     assert reasons == {"deleted": 3, "not-tried": 9}
     again, _ = _taken_back(fake, tmp_path / "receipt", asyncio.Event())
     assert again == {"gone": 3, "deleted": 3, "not-tried": 6}
+
+
+def test_what_was_never_tried_is_somebody_elses(tmp_path: Path) -> None:
+    """An import that ended early takes back what it made, and not what others made meanwhile, however equal that is."""
+    fake, bundle, path, stop = FakePrefect(seed=1), _bundle(), tmp_path / "receipt", asyncio.Event()
+
+    async def stopped() -> None:
+        async with api_of(fake) as api:
+            prepared = await prepare(bundle, api)
+            with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
+                await carry_out(prepared, api, witness=journal, stop=stop, on_event=lambda _: stop.set())
+
+    run(stopped())
+    made = {row["name"] for row in fake.rows("variables")}
+    left = sorted(set(NAMES) - made)
+    assert made
+    assert left
+    _make(fake, left)
+
+    reasons, _ = _taken_back(fake, path, asyncio.Event())
+
+    assert reasons == {"deleted": len(made)}
+    assert sorted(row["name"] for row in fake.rows("variables")) == left

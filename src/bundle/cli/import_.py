@@ -168,14 +168,14 @@ async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepa
             prepared, result = await _prepared(job, api, on_event), None
             try:
                 with (
-                    receipts.written(console, job.receipt, prepared, api.url, stop) as on_made,
+                    receipts.written(console, job.receipt, prepared, api.url, stop) as witness,
                     stopping(stop, console),
                 ):
                     result = await carry_out(
                         prepared,
                         api,
                         on_event=on_event,
-                        on_made=on_made,
+                        witness=witness,
                         stop=stop,
                         stops_at_failure=job.on_error == "abort",
                     )

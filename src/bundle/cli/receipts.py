@@ -6,17 +6,15 @@ import asyncio
 import contextlib
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from bundle import receipt
+from bundle.apply import Witness
 from bundle.cli.bundles import STANDARD
 from bundle.cli.console import Console
 from bundle.errors import UsageError
 from bundle.importer import Prepared
-from bundle.model import Key
-
-OnMade = Callable[[Key, str | None], None]
 
 
 def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | None:
@@ -42,7 +40,7 @@ def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | No
 @contextlib.contextmanager
 def written(
     console: Console, path: Path | None, prepared: Prepared, destination: str, stop: asyncio.Event
-) -> Iterator[OnMade]:
+) -> Iterator[Witness]:
     """The receipt, begun before the first write; nothing is written where the plan writes nothing.
 
     One that cannot grow any more sets ``stop``, and is an error at the end of the block.
@@ -51,17 +49,13 @@ def written(
         OutputError: it cannot be written.
     """
     if path is None or not receipt.is_needed(prepared):
-        yield lambda _key, _id: None
+        yield Witness()
         return
     created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    with receipt.Journal.begin(path, prepared, destination=destination, created=created) as journal:
+    with receipt.Journal.begin(
+        path, prepared, destination=destination, created=created, on_failure=stop.set
+    ) as journal:
         console.say(f"receipt, to take this import back with `xfer rollback`: {path}")
-
-        def made(key: Key, identifier: str | None) -> None:
-            journal.made(key, identifier)
-            if journal.failure is not None:
-                stop.set()
-
-        yield made
+        yield journal
     if journal.failure is not None:
         raise journal.failure
