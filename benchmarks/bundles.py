@@ -18,8 +18,8 @@ from bundle.container import open_bundle
 _RATE = 20_000
 _GROWTH = 1.5
 _WORKS = ("write", "stream", "read", "verify", "inspect", "diff")
-# These hold all records, so their memory grows with them.
-_WHOLE = frozenset({"read", "diff"})
+# These hold all records, or answer with a list of what they found, so their memory grows with it.
+_WHOLE = frozenset({"read", "diff", "inspect"})
 _NAMES = {"stream": "read one by one", "read": "read whole"}
 _BARE = {"write": "write-bare", "stream": "read-bare", "read": "read-bare", "verify": "read-bare"}
 _ROOT = Path(__file__).parent.parent

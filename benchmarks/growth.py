@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ from bundle.container import write_file
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 260, 56, 16, 36, 40
 _COLORS = ("#1f6feb", "#d1242f", "#1a7f37", "#8250df")
 
+_ROOT = Path(__file__).parent.parent
 _Series = dict[str, list[tuple[float, float]]]
 
 
@@ -55,17 +55,27 @@ def measure(place: Place, directory: Path, sizes: Sequence[int], plot: Path | No
     return [_row(name, points) for name, points in found.items()]
 
 
+# What ``xfer`` does, and then the peak memory on standard error.
+_XFER = """
+import sys
+from benchmarks.measure import peak_mib
+from bundle.cli import run
+code = run(sys.argv[1:])
+print(peak_mib(), file=sys.stderr)
+sys.exit(code)
+"""
+
+
 def _run(resources: int, arguments: list[str]) -> Point:
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [str(Path(sys.executable).parent / "xfer"), *arguments],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    done = subprocess.run(
+        [sys.executable, "-c", _XFER, *arguments],
+        cwd=_ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"xfer {' '.join(arguments)}: exit code {process.returncode}")
-    return Point(resources, time.perf_counter() - started, usage.ru_maxrss / 1024)
+    took = time.perf_counter() - started
+    if done.returncode:
+        raise RuntimeError(f"xfer {' '.join(arguments)}: exit code {done.returncode}")
+    return Point(resources, took, float(done.stderr.split()[-1]))
 
 
 def _row(name: str, points: list[Point]) -> Row:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,7 @@ import msgspec
 import zstandard
 
 from benchmarks import synthetic
+from benchmarks.measure import peak_mib
 from bundle.canonical import encode
 from bundle.container import open_bundle, read_bundle, verify_bundle, write_file
 from bundle.model import Record
@@ -108,8 +108,7 @@ def main(work: str, path: str, resources: str) -> None:
     started, started_processor = time.perf_counter(), time.process_time()
     WORKS[work](Path(path), int(resources))
     took, took_processor = time.perf_counter() - started, time.process_time() - started_processor
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": took, "processor_seconds": took_processor, "peak_mib": peak}))
+    print(json.dumps({"seconds": took, "processor_seconds": took_processor, "peak_mib": peak_mib()}))
 
 
 if __name__ == "__main__":
