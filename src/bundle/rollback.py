@@ -15,6 +15,7 @@ Rules:
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Literal
 
@@ -136,12 +137,22 @@ async def roll_back(
     restored, destination = await _restore(receipt, api, destination, writer, force=force)
     found = _found(receipt, destination)
     results = _kept(receipt, destination, found, force=force)
-    for placed in reversed(receipt.to_make):
-        key = placed.record.key
-        if key not in results:
-            results[key] = await writer.delete(placed.record, found[key])
-            on_event(Event("rollback", placed.record.kind, len(results), len(receipt.to_make)))
+    refused: dict[Key, set[Key]] = defaultdict(set)  # by what they need: those that could not be deleted
+    for record in (placed.record for placed in reversed(receipt.to_make)):
+        if record.key not in results:
+            holders = tuple(sorted(refused[record.key]))
+            results[record.key] = (
+                _needed(record, holders) if holders else await writer.delete(record, found[record.key])
+            )
+            on_event(Event("rollback", record.kind, len(results), len(receipt.to_make)))
+        if results[record.key].state == "failed":
+            for reference in record.references:
+                refused[reference.target].add(record.key)
     return (*(results[placed.record.key] for placed in receipt.to_make), *restored)
+
+
+def _needed(record: Record, holders: tuple[Key, ...]) -> Undone:
+    return Undone(record.key, record.kind, "failed", "still-needed", needed_by=holders)
 
 
 # Giving back
@@ -291,13 +302,13 @@ def _still_needed(
     """What resources that stay refer to; kept resources keep what they need, so this goes on until nothing is added."""
     keys = destination.keys
     ours = {keys[identifier]: key for key, identifier in found.items() if key not in kept}
-    kinds = {placed.record.key: placed.record.kind for placed in receipt.to_make}
+    records = {placed.record.key: placed.record for placed in receipt.to_make}
     referrers = needs(destination)
     needed: dict[Key, Undone] = {}
     while held := {there: outside for there in ours if (outside := _outside(there, ours, referrers))}:
         for there, outside in held.items():
             key = ours.pop(there)
-            needed[key] = Undone(key, kinds[key], "failed", "still-needed", needed_by=outside)
+            needed[key] = _needed(records[key], outside)
     return needed
 
 

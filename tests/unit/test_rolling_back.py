@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from bundle.importer import carry_out, prepare
-from bundle.model import Bundle
+from bundle.model import Bundle, Key
 from bundle.receipt import Journal, read
 from bundle.rollback import Undone, roll_back
 from fake_prefect import FakePrefect
@@ -39,6 +39,19 @@ class Failing(httpx.AsyncBaseTransport):
         return self._fake.handle(request)
 
 
+class Refusing(httpx.AsyncBaseTransport):
+    """The way to a fake server whose role may not delete what lies below a path."""
+
+    def __init__(self, fake: FakePrefect, path: str) -> None:
+        self._fake = fake
+        self._path = path
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        is_refused = request.method == "DELETE" and self._path in request.url.path
+        return httpx.Response(403) if is_refused else self._fake.handle(request)
+
+
 def _make(fake: FakePrefect, names: list[str]) -> None:
     with speaking_to(fake) as api:
         for name in names:
@@ -52,7 +65,10 @@ def _bundle() -> Bundle:
 
 
 def _imported(fake: FakePrefect, path: Path) -> None:
-    bundle = _bundle()
+    _import(fake, _bundle(), path)
+
+
+def _import(fake: FakePrefect, bundle: Bundle, path: Path) -> None:
 
     async def there() -> None:
         async with api_of(fake) as api:
@@ -61,6 +77,14 @@ def _imported(fake: FakePrefect, path: Path) -> None:
                 await carry_out(prepared, api, witness=journal)
 
     run(there())
+
+
+def _undone(fake: FakePrefect, path: Path, way: httpx.AsyncBaseTransport) -> dict[Key, Undone]:
+    async def back() -> tuple[Undone, ...]:
+        async with api_of(fake, way) as api:
+            return await roll_back(read(path), api)
+
+    return {each.key: each for each in run(back())}
 
 
 def _taken_back(
@@ -76,6 +100,23 @@ def _taken_back(
 
     undone, seconds = run(back())
     return Counter(each.reason for each in undone), seconds
+
+
+def test_what_cannot_be_deleted_keeps_what_it_needs(tmp_path: Path) -> None:
+    """When a deployment is refused to be deleted, its flow stays, which would take the deployment along."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    with speaking_to(source) as api:
+        flow = api.post("/flows/", name="etl")
+        api.post("/deployments/", name="nightly", flow_id=flow["id"])
+    _import(fake, bundle_of(source), tmp_path / "receipt")
+
+    undone = _undone(fake, tmp_path / "receipt", Refusing(fake, "/deployments/"))
+
+    assert {key: (each.reason, each.needed_by) for key, each in undone.items()} == {
+        "deployment:etl/nightly": ("denied", ()),
+        "flow:etl": ("still-needed", ("deployment:etl/nightly",)),
+    }
+    assert len(fake.rows("flows")) == len(fake.rows("deployments")) == 1
 
 
 def test_a_server_that_goes_away_is_waited_for_once(tmp_path: Path) -> None:
