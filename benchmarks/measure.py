@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import platform
 import resource
@@ -64,12 +65,19 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def interleaved(works: Mapping[str, Callable[[], float]], repetitions: int) -> dict[str, list[float]]:
-    """Results of every work, each round running all of them, so that a change of load meets all alike."""
+def interleaved(
+    works: Mapping[str, Callable[[], float]], repetitions: int, *, hopeless: float = math.inf
+) -> dict[str, list[float]]:
+    """Results of every work, each round running all of them, so that a change of load meets all alike.
+
+    One that took ``hopeless`` times as long as the first of them is not repeated.
+    """
     found: dict[str, list[float]] = {name: [] for name in works}
+    first = next(iter(found.values()))
     for _ in range(repetitions):
         for name, work in works.items():
-            found[name].append(work())
+            if not found[name] or found[name][0] < hopeless * first[0]:
+                found[name].append(work())
     return found
 
 
