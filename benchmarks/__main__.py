@@ -23,8 +23,7 @@ _PLOT = _HERE.parent / "docs" / "growth.svg"
 class Settings(msgspec.Struct, frozen=True):
     """How much is measured."""
 
-    size: str
-    import_size: str
+    sizes: tuple[str, ...]
     repetitions: int
     at_once: tuple[int, ...]
     movable: tuple[int, int]
@@ -36,8 +35,7 @@ class Settings(msgspec.Struct, frozen=True):
 
 
 FULL = Settings(
-    size="full",
-    import_size="small",
+    sizes=("small", "full"),
     repetitions=3,
     at_once=(1, 2, 4, 8),
     movable=(200, 20),
@@ -48,8 +46,7 @@ FULL = Settings(
     plot=_PLOT,
 )
 SMOKE = Settings(
-    size="small",
-    import_size="small",
+    sizes=("small",),
     repetitions=1,
     at_once=(1,),
     movable=(5, 1),
@@ -83,12 +80,10 @@ class Session:
         return self.places.sqlite(f"source-{size}")
 
     def export(self) -> Iterable[Row]:
-        settings = self.settings
-        sizes = dict.fromkeys((settings.import_size, settings.size))
-        repetitions = settings.repetitions
+        repetitions = self.settings.repetitions
         return [
             each
-            for size in sizes
+            for size in self.settings.sizes
             for each in moves.measure_export(self.source(size), size=size, repetitions=repetitions)
         ]
 
@@ -99,14 +94,12 @@ class Session:
         return self._import("postgresql")
 
     def _import(self, name: str) -> Iterable[Row]:
-        size = self.settings.import_size
-        data = self.data(size)
-        place = self.places.sqlite("destination") if name == "sqlite" else self.places.postgresql()
-        repetitions = self.settings.repetitions
-        return [
-            *moves.measure_import(place, data, size=size, repetitions=repetitions, at_once=self.settings.at_once),
-            *moves.measure_second(place, data, size=size, repetitions=repetitions),
-        ]
+        repetitions, at_once = self.settings.repetitions, self.settings.at_once
+        for size in self.settings.sizes:
+            data = self.data(size)
+            place = self.places.sqlite("destination") if name == "sqlite" else self.places.postgresql()
+            yield from moves.measure_import(place, data, size=size, repetitions=repetitions, at_once=at_once)
+            yield from moves.measure_second(place, data, size=size, repetitions=repetitions)
 
     def prefect_transfer(self) -> Iterable[Row]:
         variables, pools = self.settings.movable

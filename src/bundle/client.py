@@ -335,9 +335,11 @@ class PrefectApi:
         return effort.counted >= self._policy.attempts or self._policy.budget_seconds <= 0
 
     async def _attempt(self, call: Call, token: str | None, effort: Effort) -> Outcome:
+        # Made before its turn: while one request is on its way, the next is got ready.
+        request = self._request(call, self._target.base + call.path, token)
         async with self._turn(call) as slot:
             started = self._clock()
-            outcome = await self._transmit(call, token)
+            outcome = await self._transmit(call, request, token)
             seconds = self._clock() - started
             if outcome.status in _TOO_BUSY or (not outcome.is_answer and outcome.executed == "maybe"):
                 slot.overloaded()
@@ -365,27 +367,32 @@ class PrefectApi:
 
     # -- One attempt --------------------------------------------------------------------------------------------------
 
-    async def _transmit(self, call: Call, token: str | None) -> Outcome:
-        url = self._target.base + call.path
+    async def _transmit(self, call: Call, request: httpx.Request, token: str | None) -> Outcome:
         try:
             async with asyncio.timeout(self._policy.deadline_seconds):
                 for _ in range(_MOST_REDIRECTS):
-                    outcome = await self._stream(call, url, token)
-                    onward = moved_within(url, outcome)
+                    outcome = await self._stream(call, request)
+                    onward = moved_within(str(request.url), outcome)
                     if onward is None:
                         break
-                    url = onward
+                    request = self._request(call, onward, token)
                 return outcome
         except (httpx.HTTPError, TimeoutError, OSError) as error:
             return _lost(error)
 
-    async def _stream(self, call: Call, url: str, token: str | None) -> Outcome:
+    @property
+    def _client(self) -> httpx.AsyncClient:
         if self._http is None:
             raise RuntimeError("PrefectApi is used inside 'async with'")
-        self._count(call)
+        return self._http
+
+    def _request(self, call: Call, url: str, token: str | None) -> httpx.Request:
         headers = _headers(self._target, call, self._csrf.headers(token))
-        request = self._http.build_request(call.method, url, content=call.content, headers=headers)
-        response = await self._http.send(request, stream=True)
+        return self._client.build_request(call.method, url, content=call.content, headers=headers)
+
+    async def _stream(self, call: Call, request: httpx.Request) -> Outcome:
+        self._count(call)
+        response = await self._client.send(request, stream=True)
         try:
             content = await _content(response)
             if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
