@@ -16,7 +16,7 @@ from benchmarks.measure import Row, row, tell
 from benchmarks.places import Place
 from bundle.container import write_file
 
-_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 260, 56, 16, 36, 40
+_WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 260, 56, 28, 36, 40
 _COLORS = ("#1f6feb", "#d1242f", "#1a7f37", "#8250df")
 
 _ROOT = Path(__file__).parent.parent
