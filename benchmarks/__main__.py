@@ -141,6 +141,8 @@ def main() -> None:
     settings = SMOKE if options.smoke else FULL
     if options.repetitions:
         settings = msgspec.structs.replace(settings, repetitions=options.repetitions)
+    if options.at_once:
+        settings = msgspec.structs.replace(settings, at_once=tuple(options.at_once))
     known: dict[str, object] = {
         "machine": machine(),
         "run": "smoke" if options.smoke else "full",
@@ -168,6 +170,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="little of everything, in a minute or two")
     parser.add_argument("--only", action="append", choices=CASES, metavar="CASE", help=f"one of {', '.join(CASES)}")
     parser.add_argument("--repetitions", type=int, help="how often to repeat what is repeated")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        action="append",
+        metavar="N",
+        help="bare writes in flight, in place of 1, 2, 4 and 8",
+    )
     parser.add_argument("--output", type=Path, default=_HERE / "results.json", help="where the results are written")
     return parser.parse_args()
 
