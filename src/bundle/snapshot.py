@@ -89,6 +89,11 @@ class ApiReader:
                 raise _odd(self._api, path, f"something that is no {kind.name}: {misfit}")
         return found
 
+    async def first(self, path: str, body: Body) -> list[Raw]:
+        """The first row of a ``/filter`` route, if there is any."""
+        found = await self._optional(lambda: self._api.read(path, {**body, "limit": 1}))
+        return [] if found is None else self.checked(path, found)
+
     async def get(self, path: str) -> Json:
         """The answer of ``GET path``, None for 404."""
         return await self._optional(lambda: self._api.get(path))
@@ -210,8 +215,7 @@ async def _recent(api: Api, kind: Kind, reader: ApiReader, newest: str) -> list[
     One row tells whether there are any; a page of deployments takes a server as long as all else of a second look.
     """
     path, order = f"{kind.path}/filter", {"sort": "UPDATED_DESC"}
-    last = reader.checked(path, await api.read(path, {**order, "limit": 1}))
-    if all(str(row.get("updated")) <= newest for row in last):
+    if all(str(row.get("updated")) <= newest for row in await reader.first(path, order)):
         return []
     recent: list[Raw] = []
     async for page in _pages(api, path, order):
