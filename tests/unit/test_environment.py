@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
+import httpx
+
 from bundle.environment import describe
-from bundle.snapshot import Reading, take
+from bundle.kinds.notification_policies import PATH as POLICIES
+from bundle.snapshot import Reading, moved_kinds, take
 from fake_prefect import FakePrefect
 from offline import api_of, import_into, seeded
 
@@ -34,3 +38,42 @@ def test_the_order_of_members_does_not_matter() -> None:
     read = reading()
     turned = Reading(backwards(read.rows), read.counts)
     assert describe(turned).records == describe(read).records
+
+
+POLICY = {
+    "id": "6f1f2a52-6f0e-4a52-9d2c-0d9e0c1c2b3a",
+    "created": "2026-01-01T00:00:00Z",
+    "updated": "2026-01-01T00:00:00Z",
+    "is_active": True,
+    "state_names": ["Failed"],
+    "tags": [],
+    "message_template": None,
+    "block_document_id": "7a0a3c1e-4a39-4d0d-8f57-0d3c53a9a0f1",
+}
+
+
+class WithoutAutomations(httpx.AsyncBaseTransport):
+    """A server like Prefect 2.20: automations are switched off, and there is a notification policy."""
+
+    def __init__(self, fake: FakePrefect) -> None:
+        self._fake = fake
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = await request.aread()
+        if "/automations/" in request.url.path:
+            return httpx.Response(404, json={"detail": "Automations are not enabled"})
+        if request.url.path.endswith(f"{POLICIES}/filter"):
+            return httpx.Response(200, json=[] if json.loads(body).get("offset") else [POLICY])
+        return self._fake.handle(request)
+
+
+def test_a_policy_that_becomes_an_automation_needs_no_automations() -> None:
+    """Where automations are switched off, a policy is read as one, and a second look sees that nothing moved."""
+
+    async def run() -> tuple[int, tuple[str, ...]]:
+        fake = FakePrefect(seed=1)
+        async with api_of(fake, WithoutAutomations(fake)) as api:
+            read = await take(api, deep=True, counted=True)
+            return len(read.rows["automation"]), await moved_kinds(api, read)
+
+    assert asyncio.run(run()) == (1, ())
