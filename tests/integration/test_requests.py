@@ -214,7 +214,7 @@ def test_commands_that_only_look(door: Proxy, kept: str) -> None:
 
     assert ask(door, "plan", kept, "--to", door.url) == Asked(look + VERSION + revealed, 0)
     assert ask(door, "import", kept, "--to", door.url, "--dry-run") == Asked(look + VERSION + revealed, 0)
-    assert ask(door, "verify", kept, "--to", door.url) == Asked(look + VERSION + owners, 0)
+    assert ask(door, "verify", kept, "--to", door.url) == Asked(look + VERSION + owners + revealed, 0)
     assert ask(door, "diff", kept, door.url) == Asked(look + owners, 0)
     assert ask(door, "activate", kept, "--to", door.url, "--dry-run") == Asked(look, 0)
     assert ask(door, "inspect", kept) == ask(door, "verify", kept) == Asked(0, 0)

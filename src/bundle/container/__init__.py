@@ -212,6 +212,7 @@ def _spool_parts(header: Header, records: Iterable[Placed], spool: tempfile.Spoo
         members.append(Member(name, kind, wave, count, len(data), sha256_hex(data)))
         with output_errors("temporary file"):
             spool.write(pack(name, data))
+        del data  # before the next part is collected
     problem = manifests.account_problem(header.census, header.left_out, members)
     if problem:
         raise ValueError(problem)
