@@ -95,8 +95,9 @@ def _twice(exported: Exported, origin: Target, target: Target) -> Iterator[str]:
     """What would happen at both servers after a transfer that leaves the source as it is."""
     count = firing_schedules(placed.record for placed in exported.records)
     if count:
+        they_start = "1 schedule starts" if count == 1 else f"{count} schedules start"
         yield (
-            f"{count} schedules start runs at {origin.name}, and would at {target.name} too: transfer with --inert, "
+            f"{they_start} runs at {origin.name}, and would at {target.name} too: transfer with --inert, "
             f"or stop {origin.name} with `xfer deactivate --from {origin.name} -o FILE`"
         )
 
