@@ -20,11 +20,11 @@ import msgspec
 
 from bundle.destination import ANY_FIELDS, Sender
 from bundle.environment import Environment, describe
-from bundle.errors import AccessDenied, ServerError, Unreachable
+from bundle.errors import ServerError, Unreachable
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made
 from bundle.model import Api, Body, Bundle, Event, Key, Record
-from bundle.outcomes import State
+from bundle.outcomes import State, reason_of, refuses_credentials
 from bundle.overlay import NO_OVERLAY, Overlay, Wanted, adapt
 from bundle.plan import REASONS, Difference, between, is_begun, match
 from bundle.references import NIL_ID, put_back
@@ -32,7 +32,6 @@ from bundle.selection import EVERYTHING, Selection
 from bundle.snapshot import OnEvent, take
 
 _AT_ONCE = 16
-_UNAUTHORIZED = 401
 
 SWITCH_REASONS: Mapping[str, str] = {
     "switched-on": "it, or part of it, was off and has been switched on",
@@ -212,9 +211,8 @@ class _Run:
             made = Made(planned.id, self._sender.raw(planned.id) or {})
             await KINDS[planned.kind].switch(self._sender, made, planned.switches)
         except ServerError as error:
-            is_refused = isinstance(error, AccessDenied) and error.status == _UNAUTHORIZED
-            self._has_ended |= is_refused or isinstance(error, Unreachable)
-            return _other(planned, "failed", _reason(error), detail=error.message)
+            self._has_ended |= refuses_credentials(error) or isinstance(error, Unreachable)
+            return _other(planned, "failed", reason_of(error), detail=error.message)
         return planned
 
     def _is_lost(self, key: Key) -> bool:
@@ -226,10 +224,4 @@ def _other(
 ) -> Switched:
     return msgspec.structs.replace(
         planned, state=state, reason=reason, detail=detail, waits_for=tuple(waits_for), firing=()
-    )
-
-
-def _reason(error: ServerError) -> str:
-    return (
-        "denied" if isinstance(error, AccessDenied) else "unreachable" if isinstance(error, Unreachable) else "rejected"
     )

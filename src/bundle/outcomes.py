@@ -51,6 +51,18 @@ def outcome_of(
     )
 
 
+def reason_of(error: ServerError) -> str:
+    """The reason code of a write that failed."""
+    if isinstance(error, AccessDenied):
+        return "denied"
+    return "unreachable" if isinstance(error, Unreachable) else "rejected"
+
+
+def refuses_credentials(error: ServerError) -> bool:
+    """Whether nothing more can come of these credentials; a 403 concerns one resource."""
+    return isinstance(error, RequestRejected) and error.status == _UNAUTHORIZED
+
+
 class Refusals:
     """What a destination has refused so far: all that comes after may depend on it.
 
@@ -73,13 +85,10 @@ class Refusals:
             if error.is_full:
                 self._full[action.kind] = error.detail
             return outcome_of(action, "failed" if stands else "skipped", reason="tier-limit", detail=error.detail)
-        if isinstance(error, AccessDenied):
-            self.has_ended |= error.status == _UNAUTHORIZED
-            return outcome_of(action, "failed", reason="denied", detail=error.message)
+        self.has_ended |= refuses_credentials(error)
         if isinstance(error, Unreachable):
             await self._probe()
-            return outcome_of(action, "failed", reason="unreachable", detail=error.message)
-        return outcome_of(action, "failed", reason="rejected", detail=error.message)
+        return outcome_of(action, "failed", reason=reason_of(error), detail=error.message)
 
     async def _probe(self) -> None:
         """End the run unless the destination still answers: one resource that it chokes on stops no other.
@@ -91,6 +100,6 @@ class Refusals:
                 try:
                     await self._api.get("/health")
                 except RequestRejected as error:
-                    self.has_ended = error.status == _UNAUTHORIZED
+                    self.has_ended = refuses_credentials(error)
                 except Unreachable:
                     self.has_ended = True

@@ -26,11 +26,12 @@ from bundle.activity import as_switched
 from bundle.canonical import resolve, split, stands
 from bundle.destination import ANY_FIELDS, Fields, Offered, Sender, read_version
 from bundle.environment import Environment, describe
-from bundle.errors import AccessDenied, ServerError, Unreachable, UsageError
+from bundle.errors import ServerError, Unreachable, UsageError
 from bundle.importer import reveal
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind, Made, Raw
 from bundle.model import Api, Body, Event, Json, Key, Placed, Pointer, Record, Reference
+from bundle.outcomes import reason_of, refuses_credentials
 from bundle.plan import REASONS, Action, Secrets, between, compare, is_within, match
 from bundle.receipt import Change, Receipt, needs
 from bundle.references import NIL_ID, put_back
@@ -48,7 +49,6 @@ ROLLBACK_REASONS: Mapping[str, str] = {
     "rejected": "the destination refused to delete it, or to change it back",
     **{code: REASONS[code] for code in ("denied", "unreachable", "not-tried")},
 }
-_UNAUTHORIZED = 401
 
 
 class Undone(msgspec.Struct, frozen=True):
@@ -91,16 +91,9 @@ class _Writer:
         try:
             await write()
         except ServerError as error:
-            is_refused = isinstance(error, AccessDenied) and error.status == _UNAUTHORIZED
-            self._has_ended |= is_refused or isinstance(error, Unreachable)
-            return msgspec.structs.replace(undone, state="failed", reason=_reason(error), detail=error.message)
+            self._has_ended |= refuses_credentials(error) or isinstance(error, Unreachable)
+            return msgspec.structs.replace(undone, state="failed", reason=reason_of(error), detail=error.message)
         return undone
-
-
-def _reason(error: ServerError) -> str:
-    if isinstance(error, AccessDenied):
-        return "denied"
-    return "unreachable" if isinstance(error, Unreachable) else "rejected"
 
 
 async def roll_back(
