@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.measure import Row, interleaved, median, row, tell
-from bundle.container import open_bundle
+from bundle.container.reader import open_bundle
 
 _RATE = 20_000
 _GROWTH = 1.5

@@ -14,7 +14,7 @@ import msgspec
 from benchmarks import synthetic
 from benchmarks.measure import Row, row, tell
 from benchmarks.places import Place
-from bundle.container import write_file
+from bundle.container.writer import write_file
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 400, 260, 56, 28, 36, 40
 _COLORS = ("#1f6feb", "#d1242f", "#1a7f37", "#8250df")

@@ -17,12 +17,13 @@ import msgspec
 from benchmarks import bare
 from benchmarks.measure import Row, best, interleaved, median, ratio, row, tell
 from benchmarks.places import Place
-from bundle.client import PrefectApi, Sent
-from bundle.container import read_bundle, write_bundle
-from bundle.exporter import export_environment
-from bundle.importer import carry_out, prepare
-from bundle.profiles import Profiles, Target, resolve
-from bundle.throttle import AdaptiveLimit, Throttle
+from bundle.container.reader import read_bundle
+from bundle.container.writer import write_bundle
+from bundle.operations.export import export_environment
+from bundle.operations.import_ import carry_out, prepare
+from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
+from bundle.server.client import PrefectApi, Sent
+from bundle.server.profiles import Profiles, Target, resolve
 
 if TYPE_CHECKING:
     from environment import Size

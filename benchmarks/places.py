@@ -16,7 +16,7 @@ from typing import Self
 
 import httpx
 
-from bundle import servers
+from bundle.server import processes
 
 _KEY = {"PREFECT_SERVER_ENCRYPTION_KEY": "eGZlci10ZXN0cy14ZmVyLXRlc3RzLXhmZXItdGVzdHM="}
 _TESTS = Path(__file__).parent.parent / "tests"
@@ -25,7 +25,7 @@ _TESTS = Path(__file__).parent.parent / "tests"
 class Place:
     """A running server and the way to empty it."""
 
-    def __init__(self, name: str, server: servers.Server, restore: Callable[[], None]) -> None:
+    def __init__(self, name: str, server: processes.Server, restore: Callable[[], None]) -> None:
         self.name = name
         self.server = server
         self._restore = restore
@@ -60,7 +60,7 @@ class Places:
         """The SQLite server of this name, as it was left."""
         if name not in self._places:
             server = self._stack.enter_context(
-                servers.start(self._directory / name, settings=_KEY, database=self._pristine)
+                processes.start(self._directory / name, settings=_KEY, database=self._pristine)
             )
             if self._pristine is None:
                 self._pristine = server.snapshot(self._directory / "pristine.db")
@@ -73,7 +73,7 @@ class Places:
         if "postgresql" not in self._places:
             base = self._stack.enter_context(_of_tests("postgresql").cluster())
             settings = {**_KEY, "PREFECT_SERVER_DATABASE_CONNECTION_URL": base.url("postgresql+asyncpg")}
-            server = self._stack.enter_context(servers.start(self._directory / "on-postgresql", settings=settings))
+            server = self._stack.enter_context(processes.start(self._directory / "on-postgresql", settings=settings))
             base.run(_KEEP)
             self._places["postgresql"] = Place("PostgreSQL", server, lambda: base.run(_RESTORE))
         return self._places["postgresql"]

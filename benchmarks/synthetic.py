@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bundle.canonical import make_record
 from bundle.model import Body, Count, Header, Placed, Record, Reference
+from bundle.record.canonical import make_record
 
 # Of ten resources: one flow, five deployments on it, four variables.
 _TEN = {"flow": 1, "variable": 4, "deployment": 5}

@@ -14,9 +14,10 @@ import zstandard
 
 from benchmarks import synthetic
 from benchmarks.measure import peak_mib
-from bundle.canonical import encode
-from bundle.container import open_bundle, read_bundle, verify_bundle, write_file
+from bundle.container.reader import open_bundle, read_bundle, verify_bundle
+from bundle.container.writer import write_file
 from bundle.model import Record
+from bundle.record.canonical import encode
 
 _PART_BYTES = 4 * 1024 * 1024
 _MAGIC_BYTES = 8
@@ -54,7 +55,7 @@ def _inspect(path: Path, _resources: int) -> None:
 
 
 def _diff(path: Path, _resources: int) -> None:
-    from bundle.audit import as_environment, changes  # noqa: PLC0415 - as above
+    from bundle.operations.drift import as_environment, changes  # noqa: PLC0415 - as above
 
     older, newer = (as_environment(read_bundle(path).records) for _ in range(2))
     if any(change.fate != "unchanged" for change in changes(older, newer)):

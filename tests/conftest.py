@@ -17,7 +17,7 @@ import httpx
 import hypothesis
 import pytest
 
-from bundle import servers
+from bundle.server import processes
 from cloud.emulator import Cloud, Rules
 from databases import replace_rows
 from environment import Canaries, Size, seed
@@ -59,24 +59,24 @@ class ServerPool:
         self._prefect = prefect
         self._version = version or importlib.metadata.version("prefect")
         self._stack = ExitStack()
-        self._free: list[servers.Server] = []
+        self._free: list[processes.Server] = []
         self._booted = 0
         self._databases: dict[Size, Path] = {}
         self.canaries: dict[Size, Canaries] = {}
 
-    def take(self, content: Size | None = None) -> servers.Server:
+    def take(self, content: Size | None = None) -> processes.Server:
         """A server that holds nothing, or the seeded environment of a size."""
         database = self.empty_database if content is None else self.filled_database(content)
         server = self._free.pop() if self._free else self._boot()
         self.load(server, database)
         return server
 
-    def give_back(self, server: servers.Server) -> None:
+    def give_back(self, server: processes.Server) -> None:
         """Allow a server to be taken again, whatever it holds now."""
         if server.is_running:
             self._free.append(server)
 
-    def load(self, server: servers.Server, database: Path) -> None:
+    def load(self, server: processes.Server, database: Path) -> None:
         """Give a running server the content of a database that ``snapshot`` made."""
         # The pointer to the result storage is the one thing that the server remembers outside its database.
         answer = httpx.delete(f"{server.url}/admin/storage", trust_env=False)
@@ -90,7 +90,7 @@ class ServerPool:
         file = self._cache / f"prefect-{self._version}.db"
         if not file.exists():
             draft = self._directory / "draft.db"
-            server = servers.start(self._new_directory(), settings=SETTINGS, prefect=self._prefect)
+            server = processes.start(self._new_directory(), settings=SETTINGS, prefect=self._prefect)
             self._stack.enter_context(server).snapshot(draft)
             # Renamed at the end: another session may be looking for it.
             draft.replace(file)
@@ -110,9 +110,9 @@ class ServerPool:
     def close(self) -> None:
         self._stack.close()
 
-    def _boot(self) -> servers.Server:
+    def _boot(self) -> processes.Server:
         empty = self.empty_database
-        server = servers.start(self._new_directory(), settings=SETTINGS, prefect=self._prefect, database=empty)
+        server = processes.start(self._new_directory(), settings=SETTINGS, prefect=self._prefect, database=empty)
         return self._stack.enter_context(server)
 
     def _new_directory(self) -> Path:
@@ -143,16 +143,16 @@ def server_pool(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
 
 
 @pytest.fixture(scope="session")
-def hardened_server(server_pool: ServerPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def hardened_server(server_pool: ServerPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Server]:
     """A server with a password, CSRF protection, a path of its own, and pages of 50."""
     settings = {**SETTINGS, **HARDENED}
     directory = tmp_path_factory.mktemp("hardened")
-    with servers.start(directory, settings=settings, database=server_pool.empty_database) as server:
+    with processes.start(directory, settings=settings, database=server_pool.empty_database) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def source_server(server_pool: ServerPool) -> Iterator[servers.Server]:
+def source_server(server_pool: ServerPool) -> Iterator[processes.Server]:
     """A server with one of everything (``Size.SMALL``); tests only read it."""
     server = server_pool.take(Size.SMALL)
     yield server
@@ -160,18 +160,18 @@ def source_server(server_pool: ServerPool) -> Iterator[servers.Server]:
 
 
 @pytest.fixture(scope="session")
-def canaries(source_server: servers.Server, server_pool: ServerPool) -> Canaries:
+def canaries(source_server: processes.Server, server_pool: ServerPool) -> Canaries:
     """What is planted in ``source_server``."""
     assert source_server.is_running
     return server_pool.canaries[Size.SMALL]
 
 
 @pytest.fixture
-def server_factory(server_pool: ServerPool) -> Iterator[Callable[[Size | None], servers.Server]]:
+def server_factory(server_pool: ServerPool) -> Iterator[Callable[[Size | None], processes.Server]]:
     """Servers for one test, to change at will: ``server_factory(None)`` is empty, a ``Size`` comes seeded."""
-    taken: list[servers.Server] = []
+    taken: list[processes.Server] = []
 
-    def make(content: Size | None = None) -> servers.Server:
+    def make(content: Size | None = None) -> processes.Server:
         taken.append(server_pool.take(content))
         return taken[-1]
 
@@ -182,7 +182,7 @@ def server_factory(server_pool: ServerPool) -> Iterator[Callable[[Size | None], 
 
 @pytest.fixture
 def cloud_factory(
-    server_factory: Callable[[Size | None], servers.Server],
+    server_factory: Callable[[Size | None], processes.Server],
 ) -> Iterator[Callable[[Rules | None], Cloud]]:
     """Emulated Cloud workspaces for one test, each empty, by the rules that they keep."""
     with ExitStack() as stack:
@@ -190,7 +190,7 @@ def cloud_factory(
 
 
 @pytest.fixture
-def destination_server(server_factory: Callable[[Size | None], servers.Server]) -> servers.Server:
+def destination_server(server_factory: Callable[[Size | None], processes.Server]) -> processes.Server:
     """An empty server for one test."""
     return server_factory(None)
 

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import msgspec
 
-from bundle.client import PrefectApi, RetryPolicy, Sent
-from bundle.container import read_bundle, write_bundle
-from bundle.destination import TellingApi
-from bundle.exporter import Exported, export_environment
-from bundle.importer import Prepared, Result, carry_out, prepare
+from bundle.apply.confirm import Patience
+from bundle.container.reader import read_bundle
+from bundle.container.writer import write_bundle
+from bundle.environment.selection import EVERYTHING, Selection
 from bundle.model import Bundle, Json
-from bundle.plan import SKIP, Conflicts, Secrets
-from bundle.profiles import Profiles, Target, resolve
-from bundle.second_look import Patience
-from bundle.selection import EVERYTHING, Selection
-from bundle.tiers import ANY_TIER, Tier
+from bundle.operations.export import Exported, export_environment
+from bundle.operations.import_ import Prepared, Result, carry_out, prepare
+from bundle.plan.actions import SKIP, Conflicts, Secrets
+from bundle.plan.capabilities import TellingApi
+from bundle.server.client import PrefectApi, RetryPolicy, Sent
+from bundle.server.profiles import Profiles, Target, resolve
+from bundle.server.tiers import ANY_TIER, Tier
 
 CREATED = "2026-11-22T00:00:00Z"
 

@@ -15,12 +15,13 @@ from typing import Any, TypeVar
 
 import httpx
 
-from bundle.client import PrefectApi
-from bundle.container import read_bundle, write_bundle
-from bundle.exporter import Exported, export_environment
-from bundle.importer import Result, carry_out, prepare
+from bundle.container.reader import read_bundle
+from bundle.container.writer import write_bundle
 from bundle.model import Bundle
-from bundle.plan import SKIP, Conflicts, Secrets
+from bundle.operations.export import Exported, export_environment
+from bundle.operations.import_ import Result, carry_out, prepare
+from bundle.plan.actions import SKIP, Conflicts, Secrets
+from bundle.server.client import PrefectApi
 from edits import EDITS, There
 from environment import PLANTS, Api, Canaries, Environment
 from fake_prefect import FakePrefect

@@ -1,17 +1,18 @@
 """xfer moves and archives whole Prefect 3 environments: the package map, and a small Python API.
 
-    errors, model           the nouns, and every error with its exit code
-    canonical, references,  pure: canonical JSON, ids cut out of bodies and put back, secrets taken
-    secrets, graph          out, the order in which everything can be made
-    kinds/                  one module for each kind of resource: where it lives, what travels
+    errors, model, files    the nouns, every error with its exit code, files that appear whole
+    record/                 one resource in portable form: ids and secrets out, references beside it
     container/              the bundle file: written, read, verified
-    client, profiles        one server over HTTP, and which one a name stands for
-    snapshot, environment   everything of a server, read and turned into records
-    selection, overlay      what of it, and what is to be different from the bundle
-    plan, apply             what is to be done, and doing it; rollback takes it back by a receipt
-    exporter, importer      the two use cases; audit, activation, checklist what comes after and before
-    report/, cli/           the account as values, text and JSON; the command line
-    servers, demo           throwaway Prefect servers, and what ``xfer demo`` fills them with
+    server/                 one Prefect server over HTTP, and which one a name stands for
+    kinds/                  one module for each kind of resource: where it lives, what travels
+    environment/            everything of a server, read and turned into records; what of it is selected
+    plan/                   what is to be done at a destination, field by field; nothing is written
+    apply/                  doing it
+    operations/             the use cases: export, import, rollback, cutover, drift, preflight, demo
+    report/                 what was done, as values, text and JSON
+    cli/                    the command line
+
+A package imports only those before it.
 
 ``export_environment``, ``read_bundle``, ``write_file``, ``verify_bundle``, ``prepare`` and
 ``carry_out`` can be taken from here (docs/api.md); they are imported when they are first used.
@@ -23,22 +24,22 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bundle.container import read_bundle as read_bundle
-    from bundle.container import verify_bundle as verify_bundle
-    from bundle.container import write_file as write_file
-    from bundle.exporter import export_environment as export_environment
-    from bundle.importer import carry_out as carry_out
-    from bundle.importer import prepare as prepare
+    from bundle.container.reader import read_bundle as read_bundle
+    from bundle.container.reader import verify_bundle as verify_bundle
+    from bundle.container.writer import write_file as write_file
+    from bundle.operations.export import export_environment as export_environment
+    from bundle.operations.import_ import carry_out as carry_out
+    from bundle.operations.import_ import prepare as prepare
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "export_environment": "bundle.exporter",
-    "read_bundle": "bundle.container",
-    "write_file": "bundle.container",
-    "verify_bundle": "bundle.container",
-    "prepare": "bundle.importer",
-    "carry_out": "bundle.importer",
+    "export_environment": "bundle.operations.export",
+    "read_bundle": "bundle.container.reader",
+    "write_file": "bundle.container.writer",
+    "verify_bundle": "bundle.container.reader",
+    "prepare": "bundle.operations.import_",
+    "carry_out": "bundle.operations.import_",
 }
 
 

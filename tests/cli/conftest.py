@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from bundle import cli
 from bundle.cli import connection
-from bundle.client import PrefectApi, RetryPolicy
-from bundle.profiles import Target
+from bundle.server.client import PrefectApi, RetryPolicy
+from bundle.server.profiles import Target
 
 PROFILES = """
 [profiles.a]

@@ -14,13 +14,15 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle import exporter, servers
-from bundle.cli import COMMANDS, export, import_
+from bundle.cli import COMMANDS
+from bundle.cli.commands import export, import_
 from bundle.cli.console import Console
-from bundle.container import read_bundle
+from bundle.container.reader import read_bundle
 from bundle.errors import AccessDenied, BundleError, UsageError
 from bundle.model import Finding, SecretSlot
+from bundle.operations import export as operation
 from bundle.report.secrets import template
+from bundle.server import processes
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = str(ROOT / "fixtures" / "golden" / "format-1.0.pxb")
@@ -260,9 +262,9 @@ def test_values_that_look_secret_are_not_shown(shell: Any) -> None:
 def test_torn_reading(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source that kept changing gives a bundle, and exit code 3 with the kinds that changed."""
 
-    async def torn(*arguments: Any, **settings: Any) -> exporter.Exported:
-        found = await exporter.export_environment(*arguments, **settings)
-        return exporter.Exported(found.header, found.records, ("variable",))
+    async def torn(*arguments: Any, **settings: Any) -> operation.Exported:
+        found = await operation.export_environment(*arguments, **settings)
+        return operation.Exported(found.header, found.records, ("variable",))
 
     monkeypatch.setattr(export, "export_environment", torn)
     ended = shell("export", "--from", "a", "-o", "env.pxb")
@@ -478,7 +480,7 @@ def test_demo_needs_prefect(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None
     def missing() -> Path:
         raise BundleError("no prefect", hint="pip install 'xfer[demo]'")
 
-    monkeypatch.setattr(servers, "find_prefect", missing)
+    monkeypatch.setattr(processes, "find_prefect", missing)
     ended = shell("demo")
     assert (ended.code, ended.err) == (1, "xfer: error: no prefect\nhint: pip install 'xfer[demo]'\n")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bundle.cli import connection
-from bundle.profiles import Target
+from bundle.server.profiles import Target
 from fake_prefect import FakePrefect
 from offline import api_of, import_into, seeded
 

@@ -14,10 +14,11 @@ import httpx
 import jsonschema
 import pytest
 
-from bundle import cli, servers
+from bundle import cli
 from bundle.cli import COMMANDS, connection
-from bundle.demo import Check
-from bundle.profiles import Target
+from bundle.operations.demo import Check
+from bundle.server import processes
+from bundle.server.profiles import Target
 from fake_prefect import FakePrefect
 from offline import api_of
 
@@ -72,8 +73,8 @@ def ready(shell: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         return api_of(fakes[target.url]) if target.url in fakes else shell.connect(target)
 
     monkeypatch.setattr(connection, "connect", connect)
-    monkeypatch.setattr(servers, "find_prefect", lambda: Path("prefect"))
-    monkeypatch.setattr(servers, "start_many", lambda _: [nullcontext(SimpleNamespace(url=url)) for url in fakes])
+    monkeypatch.setattr(processes, "find_prefect", lambda: Path("prefect"))
+    monkeypatch.setattr(processes, "start_many", lambda _: [nullcontext(SimpleNamespace(url=url)) for url in fakes])
     return shell
 
 
@@ -189,7 +190,7 @@ def test_a_demo_says_what_has_held(ready: Any) -> None:
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_a_demo_that_fails_says_so(ready: Any, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]) -> None:
     """A claim of the demo that does not hold is exit code 1, in the document and in the text."""
-    monkeypatch.setattr("bundle.cli.demo.checks", failing)
+    monkeypatch.setattr("bundle.cli.commands.demo.checks", failing)
     ended = ready("demo", *more)
     assert ended.code == 1
     assert document(ended)["summary"] == {"ok": 0, "failed": 1} if more else "FAILED  nothing" in ended.out

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.servers import Server
+from bundle.server.processes import Server
 from cloud.emulator import ACCOUNT, CLOUD_ACTIONS, HOBBY, LARGEST_BODY, Cloud, Rules
 from environment import Size
 

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from bundle.apply.confirm import Patience
+from bundle.apply.outcomes import Outcome
 from bundle.model import Bundle, Key
-from bundle.outcomes import Outcome
-from bundle.plan import Conflicts
-from bundle.second_look import Patience
-from bundle.servers import Server
+from bundle.plan.actions import Conflicts
+from bundle.server.processes import Server
 from cloud.emulator import Cloud, Rules
 from environment import when
 from moving import Imported, bundle_of, import_into

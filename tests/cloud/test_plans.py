@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bundle.apply.outcomes import Outcome
 from bundle.model import Bundle, Key
-from bundle.outcomes import Outcome
-from bundle.tiers import TIERS
+from bundle.server.tiers import TIERS
 from cloud.emulator import HOBBY, Cloud, Rules
 from moving import Imported, import_into
 

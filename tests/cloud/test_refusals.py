@@ -7,11 +7,12 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from bundle import plan
-from bundle.client import RetryPolicy
 from bundle.errors import RequestRejected
 from bundle.model import Bundle
-from bundle.servers import Server
+from bundle.plan import compare
+from bundle.plan.actions import Conflicts
+from bundle.server.client import RetryPolicy
+from bundle.server.processes import Server
 from cloud import emulator
 from cloud.emulator import ACCOUNT, Cloud, Rules
 from environment import Api, Canaries, Environment, Size
@@ -100,7 +101,7 @@ def test_every_request_has_a_length_and_none_is_too_large(
     cloud_factory: Clouds, server_factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is above the largest request is known before any write and fails alone; no request is a 411 or 413."""
-    monkeypatch.setattr(plan, "LARGEST_REQUEST_BYTES", 20_000)
+    monkeypatch.setattr(compare, "LARGEST_REQUEST_BYTES", 20_000)
     monkeypatch.setattr(emulator, "LARGEST_BODY", 20_000)
     source, cloud = server_factory(None), cloud_factory(None)
     with Api(source.url) as api:
@@ -129,7 +130,7 @@ def test_a_mask_is_never_sent_back(cloud_factory: Clouds, pools_bundle: Bundle, 
         (row,) = (each for each in api.read_all("/block_documents/filter") if each["name"] == "main")
         api.patch(f"/block_documents/{row['id']}", data={"region_name": "edited"})
 
-        import_into(cloud.target, pools_bundle, on_conflict=plan.Conflicts("update"))
+        import_into(cloud.target, pools_bundle, on_conflict=Conflicts("update"))
 
         data = api.send("GET", f"/block_documents/{row['id']}?include_secrets=true")["data"]
     assert (data["aws_secret_access_key"], data["region_name"]) == ("live", "eu")

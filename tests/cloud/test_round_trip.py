@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bundle.model import Bundle
-from bundle.servers import Server
+from bundle.server.processes import Server
 from cloud.emulator import Cloud
 from compare import compare
 from moving import bundle_of, import_into

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.servers import Server
+from bundle.server.processes import Server
 from cloud.emulator import KEY, Cloud, Rules
 from commands import write_profiles, xfer
 from environment import Api, seed_pools

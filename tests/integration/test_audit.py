@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bundle.container import write_file
-from bundle.servers import Server
+from bundle.container.writer import write_file
+from bundle.server.processes import Server
 from environment import Api
 from moving import bundle_of, export, import_into
 

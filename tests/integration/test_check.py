@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 import trustme
 
-from bundle.client import PrefectApi, Sent
-from bundle.exporter import export_environment
-from bundle.servers import Server
+from bundle.operations.export import export_environment
+from bundle.server.client import PrefectApi, Sent
+from bundle.server.processes import Server
 from cloud.emulator import KEY, Cloud
 from commands import Ended, write_profiles, xfer
 from conftest import PASSWORD

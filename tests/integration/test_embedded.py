@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from bundle.client import PrefectApi
-from bundle.demo import fill
+from bundle.operations.demo import fill
+from bundle.server.client import PrefectApi
 from commands import write_profiles, xfer
 from compare import compare
 from conftest import SETTINGS, ServerPool

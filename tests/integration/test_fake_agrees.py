@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.openapi import Verdict, parse_openapi
-from bundle.servers import Server
+from bundle.server.openapi import Verdict, parse_openapi
+from bundle.server.processes import Server
 from cloud.emulator import ABSENT, ADDED, KEY, Cloud
 from environment import PLANTS, Api, Canaries, Environment
 from fake_prefect import BUILT_IN, FIELDS, TABLES, FakePrefect, How

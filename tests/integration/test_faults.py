@@ -15,10 +15,10 @@ import httpx
 import msgspec
 import pytest
 
-from bundle import servers
-from bundle.client import RetryPolicy
-from bundle.second_look import Patience
-from bundle.servers import Server
+from bundle.apply.confirm import Patience
+from bundle.server import processes
+from bundle.server.client import RetryPolicy
+from bundle.server.processes import Server
 from compare import compare
 from conftest import SETTINGS, ServerPool
 from environment import Size
@@ -110,14 +110,14 @@ def test_a_server_that_is_restarted_is_waited_for(
 ) -> None:
     """When the server is killed in the middle and started again, the same run goes on and ends as a clean one."""
     directory = tmp_path / "server"
-    first = servers.start(directory, settings=SETTINGS, database=server_pool.empty_database)
+    first = processes.start(directory, settings=SETTINGS, database=server_pool.empty_database)
     settings = SETTINGS | {"PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false"}
     with ExitStack() as stack, ThreadPoolExecutor() as aside:
 
         def restart() -> None:
             first.signal(signal.SIGKILL)
             first.stop()
-            stack.enter_context(servers.start(directory, settings=settings, port=first.port))
+            stack.enter_context(processes.start(directory, settings=settings, port=first.port))
 
         def at_write(request: Recorded) -> None:
             if request.is_write and len(proxy.writes) == 80:

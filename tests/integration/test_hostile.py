@@ -19,11 +19,12 @@ import zstandard
 from click.testing import CliRunner
 
 from bundle import cli
-from bundle.canonical import make_record
 from bundle.cli import connection
-from bundle.container import open_bundle, write_bundle, write_file
+from bundle.container.reader import open_bundle
+from bundle.container.writer import write_bundle, write_file
 from bundle.errors import BundleError, BundleRejected
 from bundle.model import Count, Finding, Header, Placed
+from bundle.record.canonical import make_record
 
 CORPUS = Path(__file__).parents[2] / "fixtures" / "hostile"
 EXPECTED = json.loads((CORPUS / "expected.json").read_text())
@@ -202,7 +203,7 @@ HELD = MEASURED.replace(
     "from bundle import cli\ncode = cli.run(sys.argv[1:])",
     """
 from pathlib import Path
-from bundle.container import read_bundle
+from bundle import read_bundle
 from bundle.errors import Corrupt
 try:
     read_bundle(Path(sys.argv[1]))

@@ -13,10 +13,11 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from bundle import cli, servers
-from bundle.container import read_bundle
-from bundle.plan import switched_off
-from bundle.servers import Server
+from bundle import cli
+from bundle.container.reader import read_bundle
+from bundle.plan.matching import switched_off
+from bundle.server import processes
+from bundle.server.processes import Server
 from compare import compare
 from environment import Api, Canaries, Environment, Size
 from moving import bundle_of, export, import_into, written
@@ -143,7 +144,7 @@ def scheduling_server(server_pool: Any, tmp_path: Path) -> Iterator[Server]:
     """An empty server whose scheduler looks for work every second."""
     prefix = "PREFECT_SERVER_SERVICES_SCHEDULER"
     settings = {f"{prefix}_ENABLED": "true", f"{prefix}_LOOP_SECONDS": "1"}
-    with servers.start(tmp_path / "server", settings=settings, database=server_pool.empty_database) as server:
+    with processes.start(tmp_path / "server", settings=settings, database=server_pool.empty_database) as server:
         yield server
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from bundle.container import read_bundle
-from bundle.servers import Server
+from bundle.container.reader import read_bundle
+from bundle.server.processes import Server
 from compare import compare
 from environment import Size
 from moving import export, written

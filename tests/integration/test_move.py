@@ -12,8 +12,8 @@ import httpx
 import pytest
 import zstandard
 
-from bundle.plan import REASONS
-from bundle.servers import Server
+from bundle.plan.actions import REASONS
+from bundle.server.processes import Server
 from compare import compare
 from environment import Canaries, Size, random_environment
 from moving import bundle_of, export, import_into, written

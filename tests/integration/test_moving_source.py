@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.client import PrefectApi
-from bundle.exporter import export_environment
+from bundle.environment.read import moved_kinds, take
 from bundle.model import Event
-from bundle.servers import Server
-from bundle.snapshot import moved_kinds, take
+from bundle.operations.export import export_environment
+from bundle.server.client import PrefectApi
+from bundle.server.processes import Server
 from environment import Size
 from moving import CREATED, target
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bundle.servers import Server
+from bundle.server.processes import Server
 from compare import compare
 from environment import Api, Canaries, Size, seed
 from moving import bundle_of, import_into

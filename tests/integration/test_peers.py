@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from bundle import cli
-from bundle.profiles import CONNECTION_SETTINGS
-from bundle.servers import Server
+from bundle.server.processes import Server
+from bundle.server.profiles import CONNECTION_SETTINGS
 from commands import write_profiles, xfer
 from doors import Door, Head, forward_proxy, reading, trap
 from environment import Size

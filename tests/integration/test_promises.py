@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.servers import Server
+from bundle.server.processes import Server
 from cloud.emulator import HOBBY, KEY, Cloud, Rules
 from commands import Ended, write_profiles, xfer
 from compare import compare

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bundle.servers import Server
+from bundle.server.processes import Server
 from environment import Api
 
 OVERLAY = """

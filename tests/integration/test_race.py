@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bundle.container import read_bundle
-from bundle.servers import Server
+from bundle.container.reader import read_bundle
+from bundle.server.processes import Server
 from compare import compare
 from moving import export, import_into, written
 

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from bundle.client import PrefectApi, Sent
-from bundle.container import read_bundle, write_bundle
-from bundle.exporter import export_environment
-from bundle.importer import carry_out, prepare
+from bundle.container.reader import read_bundle
+from bundle.container.writer import write_bundle
 from bundle.kinds import KINDS
 from bundle.model import Bundle
-from bundle.servers import Server
+from bundle.operations.export import export_environment
+from bundle.operations.import_ import carry_out, prepare
+from bundle.server.client import PrefectApi, Sent
+from bundle.server.processes import Server
 from commands import xfer
 from conftest import ServerPool
 from environment import Size

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.client import PrefectApi
-from bundle.importer import carry_out, prepare
-from bundle.receipt import Journal, read
-from bundle.rollback import Undone, roll_back
-from bundle.servers import Server
+from bundle.operations.import_ import carry_out, prepare
+from bundle.operations.receipt import Journal, read
+from bundle.operations.rollback import Undone, roll_back
+from bundle.server.client import PrefectApi
+from bundle.server.processes import Server
 from compare import compare
 from environment import Size, random_environment
 from moving import CREATED, bundle_of, target

@@ -13,7 +13,7 @@ from environment import Api, Canaries, Size, encodings, is_in, random_environmen
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bundle.servers import Server
+    from bundle.server.processes import Server
 
     Factory = Callable[[Size | None], Server]
     Change = Callable[[Api], None]

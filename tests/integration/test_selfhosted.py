@@ -17,12 +17,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bundle import servers
-from bundle.client import PrefectApi, RetryPolicy
 from bundle.errors import AccessDenied, RequestRejected, Unreachable
 from bundle.model import Bundle, Json
-from bundle.profiles import Profiles, Target, resolve
-from bundle.servers import Server
+from bundle.server import processes
+from bundle.server.client import PrefectApi, RetryPolicy
+from bundle.server.processes import Server
+from bundle.server.profiles import Profiles, Target, resolve
 from commands import Ended, write_profiles, xfer
 from compare import compare
 from conftest import PASSWORD, SETTINGS, ServerPool
@@ -347,6 +347,6 @@ def test_postgresql(source_server: Server, small: Bundle, tmp_path: Path) -> Non
     """An environment of a server on SQLite arrives whole on PostgreSQL, and leaves it whole."""
     with cluster() as database:
         settings = {**SETTINGS, "PREFECT_SERVER_DATABASE_CONNECTION_URL": database.url("postgresql+asyncpg")}
-        with servers.start(tmp_path / "on-postgresql", settings=settings) as server:
+        with processes.start(tmp_path / "on-postgresql", settings=settings) as server:
             assert_whole(small, profile(server.url))
             assert compare(source_server.url, server.url) == []

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from bundle.audit import drift
-from bundle.client import PrefectApi
+from bundle.environment.selection import Selection
 from bundle.errors import AccessDenied, Unreachable
-from bundle.importer import carry_out, prepare
 from bundle.model import Bundle
-from bundle.overlay import adapt
-from bundle.plan import Conflicts, Plan
-from bundle.receipt import Journal, read
-from bundle.rollback import Undone, roll_back
-from bundle.selection import Selection
-from bundle.servers import Server
+from bundle.operations.drift import drift
+from bundle.operations.import_ import carry_out, prepare
+from bundle.operations.receipt import Journal, read
+from bundle.operations.rollback import Undone, roll_back
+from bundle.plan.actions import Conflicts, Plan
+from bundle.plan.overlay import adapt
+from bundle.server.client import PrefectApi
+from bundle.server.processes import Server
 from compare import compare
 from conftest import ServerPool
 from edits import EDITS, ROTATED, SUPPLIED, SUPPLIED_SLOT, There

@@ -11,11 +11,13 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundle.canonical import encode, make_record, replace_all, resolve, walk
-from bundle.container import read_bundle, write_bundle
+from bundle.container.reader import read_bundle
+from bundle.container.writer import write_bundle
 from bundle.errors import BundleRejected
-from bundle.graph import place
 from bundle.model import Bundle, Count, Header, Placed, Reference, Secret
+from bundle.record.canonical import encode, make_record
+from bundle.record.graph import place
+from bundle.record.pointers import replace_all, resolve, walk
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bundle.importer import Result
+from bundle.operations.import_ import Result
 from fake_prefect import FakePrefect
 from offline import import_into, seeded
 

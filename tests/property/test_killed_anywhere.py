@@ -11,7 +11,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from bundle.plan import Conflicts, Secrets
+from bundle.plan.actions import Conflicts, Secrets
 from edits import EDITS, SUPPLIED, SUPPLIED_SLOT
 from fake_prefect import FakePrefect
 from offline import bundle_of, edited, import_into, seeded

@@ -17,13 +17,13 @@ import httpx
 import msgspec
 import pytest
 
-from bundle.canonical import make_record
-from bundle.container import write_bundle
+from bundle.container.writer import write_bundle
 from bundle.errors import BundleError, BundleRejected
-from bundle.exporter import export_environment
-from bundle.graph import place
 from bundle.model import Body, Bundle, Header, Json, Record
-from bundle.plan import SKIP, Conflicts
+from bundle.operations.export import export_environment
+from bundle.plan.actions import SKIP, Conflicts
+from bundle.record.canonical import make_record
+from bundle.record.graph import place
 from environment import PLANTS, Canaries, Environment
 from fake_prefect import FakePrefect
 from offline import api_of, import_into, run, seeded, speaking_to

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from bundle.importer import Result, carry_out, prepare
+from bundle.operations.import_ import Result, carry_out, prepare
 from fake_prefect import FakePrefect
 from offline import api_of, bundle_of, import_into, run, seeded
 

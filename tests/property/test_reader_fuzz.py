@@ -23,11 +23,13 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundle.canonical import encode
-from bundle.container import open_bundle, schema, write_bundle
+from bundle.container import schema
 from bundle.container.manifest import is_newer
+from bundle.container.reader import open_bundle
+from bundle.container.writer import write_bundle
 from bundle.errors import BundleRejected
 from bundle.model import Header, Manifest, Placed
+from bundle.record.canonical import encode
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 MUTANTS = int(os.environ.get("XFER_FUZZ_MUTANTS", "2000"))

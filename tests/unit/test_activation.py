@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from bundle import activation
-from bundle.activation import SWITCH_REASONS, Switched
+from bundle.environment.selection import EVERYTHING, Selection
 from bundle.errors import RequestRejected
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made
 from bundle.model import Bundle
-from bundle.plan import mark
-from bundle.selection import EVERYTHING, Selection
+from bundle.operations import cutover
+from bundle.operations.cutover import SWITCH_REASONS, Switched
+from bundle.plan.matching import mark
 from fake_prefect import FakePrefect
 from offline import api_of, bundle_of, import_into, seeded
 
@@ -37,9 +37,9 @@ def switch(
 
     async def run() -> tuple[Switched, ...]:
         async with api_of(fake) as api:
-            switching = await activation.prepare(bundle, api, on=on, selection=selection)
+            switching = await cutover.prepare(bundle, api, on=on, selection=selection)
             between()
-            return await activation.carry_out(switching, api, stop=stop)
+            return await cutover.carry_out(switching, api, stop=stop)
 
     results = asyncio.run(run())
     assert {each.reason for each in results} <= SWITCH_REASONS.keys()

@@ -6,12 +6,13 @@ import uuid
 
 import pytest
 
-from bundle import saved_plan
 from bundle.errors import Conflict
-from bundle.importer import Prepared, carry_out, prepare
 from bundle.kinds import KINDS
 from bundle.model import Bundle
-from bundle.plan import Conflicts, switched_off
+from bundle.operations import saved_plan
+from bundle.operations.import_ import Prepared, carry_out, prepare
+from bundle.plan.actions import Conflicts
+from bundle.plan.matching import switched_off
 from fake_prefect import FakePrefect
 from offline import api_of, bundle_of, import_into, run, seeded
 

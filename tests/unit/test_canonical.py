@@ -7,19 +7,9 @@ from typing import Any
 
 import pytest
 
-from bundle.canonical import (
-    encode,
-    join,
-    make_record,
-    record_digest,
-    replace,
-    replace_all,
-    resolve,
-    sha256_hex,
-    split,
-    walk,
-)
 from bundle.model import Reference, Secret
+from bundle.record.canonical import encode, make_record, record_digest, sha256_hex
+from bundle.record.pointers import join, replace, replace_all, resolve, split, walk
 
 BODY: dict[str, Any] = {"a/b": {"~": [1, {"x": None}]}, "": "empty", "list": [], "0": {"1": "one"}}
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from bundle.checklist import Check, compare
 from bundle.kinds import KINDS
-from bundle.openapi import Accepted, parse_openapi
-from bundle.survey import Survey, export_of, import_of
-from bundle.tiers import ANY_TIER, TIERS, Tier
+from bundle.operations.inventory import Survey, export_of, import_of
+from bundle.operations.preflight import Check, compare
+from bundle.server.openapi import Accepted, parse_openapi
+from bundle.server.tiers import ANY_TIER, TIERS, Tier
 
 
 def accepts(**bodies: dict[str, Any]) -> Accepted:

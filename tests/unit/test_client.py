@@ -15,11 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.client import PrefectApi, RetryPolicy, Sent
 from bundle.errors import AccessDenied, BundleError, PlanLimit, ProfileError, RequestRejected, Unreachable
 from bundle.model import Api
-from bundle.profiles import Retries, SecretText, Target
-from bundle.throttle import AdaptiveLimit, Throttle
+from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
+from bundle.server.client import PrefectApi, RetryPolicy, Sent
+from bundle.server.profiles import Retries, SecretText, Target
 
 CANARY = "pnu_CANARY0123456789"
 URL = "http://server.test:4200/prefix/api"
@@ -573,7 +573,7 @@ def test_a_proxy_that_wants_a_password_is_named() -> None:
 
 def test_large_answers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer is cut off by its decoded size, so a compressed bomb gains nothing; a plain one of the size passes."""
-    monkeypatch.setattr("bundle.client.ANSWER_BYTES", 1000)
+    monkeypatch.setattr("bundle.server.client.ANSWER_BYTES", 1000)
     buffer = io.BytesIO()
     with gzip.open(buffer, "wb") as bomb:
         bomb.write(b" " * 100_000)

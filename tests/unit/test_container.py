@@ -18,24 +18,17 @@ import pytest
 import referencing
 import zstandard
 
-from bundle import container
-from bundle.canonical import encode, make_record, sha256_hex
-from bundle.container import (
-    BundleReader,
-    Limits,
-    open_bundle,
-    read_bundle,
-    schema,
-    verify_bundle,
-    write_bundle,
-    write_file,
-)
+from bundle.container import schema, writer
 from bundle.container.archive import pack
-from bundle.container.ledger import KeySet
+from bundle.container.interning import Shelf
+from bundle.container.limits import Limits
 from bundle.container.manifest import decode_record
-from bundle.container.shelf import Shelf
+from bundle.container.reader import BundleReader, open_bundle, read_bundle, verify_bundle
+from bundle.container.writer import write_bundle, write_file
 from bundle.errors import BundleError, Corrupt, OutputError, UnsupportedFormat
 from bundle.model import Count, Header, LeftOut, Manifest, Placed, Record, Reference, Secret
+from bundle.record.canonical import encode, make_record, sha256_hex
+from bundle.record.key_set import KeySet
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "fixtures" / "golden" / "format-1.0.pxb"
@@ -239,7 +232,7 @@ def test_same_input_gives_same_bytes() -> None:
 
 def test_a_big_kind_is_cut_into_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part does not grow beyond its size, unless one record alone does."""
-    monkeypatch.setattr(container, "PART_BYTES", 300)
+    monkeypatch.setattr(writer, "PART_BYTES", 300)
     records = (*(flow(f"{number}") for number in range(5)), flow("x", text="y" * 400), flow("z"))
     bundle = read_bundle(io.BytesIO(bundle_of(*records)))
 
@@ -258,7 +251,7 @@ def test_a_pipe_can_be_read(step: int) -> None:
 
 def test_standard_input_can_be_read() -> None:
     """A bundle comes through a real pipe."""
-    program = "import sys; from bundle.container import verify_bundle as v; print(v(sys.stdin.buffer).content_digest)"
+    program = "import sys; from bundle import verify_bundle as v; print(v(sys.stdin.buffer).content_digest)"
     done = subprocess.run([sys.executable, "-c", program], input=GOLDEN.read_bytes(), capture_output=True, check=True)
 
     assert done.stdout.decode().strip() == GOLDEN_DIGEST

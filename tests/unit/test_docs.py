@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import bundle
-from bundle.activation import SWITCH_REASONS
 from bundle.cli import COMMANDS
 from bundle.errors import ExitCode
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
-from bundle.plan import REASONS
-from bundle.profiles import CONNECTION_SETTINGS
-from bundle.rollback import ROLLBACK_REASONS
-from bundle.surface import SURFACE_CODES
+from bundle.operations.cutover import SWITCH_REASONS
+from bundle.operations.rollback import ROLLBACK_REASONS
+from bundle.plan.actions import REASONS
+from bundle.plan.execution_surface import SURFACE_CODES
+from bundle.server.profiles import CONNECTION_SETTINGS
 from versions.table import LOCKS, VERSIONS, recorded, rendered
 
 ROOT = Path(__file__).parents[2]

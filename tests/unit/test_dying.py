@@ -7,7 +7,7 @@ from collections import Counter
 
 import httpx
 
-from bundle.importer import Result, carry_out, prepare
+from bundle.operations.import_ import Result, carry_out, prepare
 from fake_prefect import FakePrefect
 from offline import api_of, run, seeded
 

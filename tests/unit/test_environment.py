@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 
-from bundle.environment import describe
+from bundle.environment.describe import describe
+from bundle.environment.read import Reading, moved_kinds, take
 from bundle.kinds.notification_policies import PATH as POLICIES
-from bundle.snapshot import Reading, moved_kinds, take
 from fake_prefect import FakePrefect
 from offline import api_of, import_into, seeded
 

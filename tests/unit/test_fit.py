@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from bundle.audit import drift
-from bundle.canonical import make_record
-from bundle.destination import Fields
-from bundle.fit import Fit, fit
-from bundle.importer import Prepared, Result, carry_out, prepare
+from bundle.environment.selection import EVERYTHING
 from bundle.model import Body, Placed, Record, Reference, Secret
-from bundle.openapi import parse_openapi
-from bundle.overlay import NO_OVERLAY, adapt
-from bundle.plan import Plan
-from bundle.selection import EVERYTHING
+from bundle.operations.drift import drift
+from bundle.operations.import_ import Prepared, Result, carry_out, prepare
+from bundle.plan.actions import Plan
+from bundle.plan.capabilities import Fields
+from bundle.plan.compatibility import Fit, fit
+from bundle.plan.overlay import NO_OVERLAY, adapt
+from bundle.record.canonical import make_record
+from bundle.server.openapi import parse_openapi
 from fake_prefect import FakePrefect
 from offline import api_of, seeded
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundle.canonical import make_record
-from bundle.graph import place
 from bundle.model import Record, Reference
+from bundle.record.canonical import make_record
+from bundle.record.graph import place
 
 
 def _record(key: str, *needs: str) -> Record:

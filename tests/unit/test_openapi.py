@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bundle.openapi import Accepted, Verdict, parse_openapi
+from bundle.server.openapi import Accepted, Verdict, parse_openapi
 
 
 def _body(schema: Any) -> dict[str, Any]:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundle.canonical import make_record
 from bundle.errors import UsageError
 from bundle.model import Body, Bundle, Key, Manifest, Placed, Record, Reference, Secret
-from bundle.overlay import Overlay, Patch, Wanted, adapt, merge
+from bundle.plan.overlay import Overlay, Patch, Wanted, adapt, merge
+from bundle.record.canonical import make_record
 
 NIGHTLY: Body = {
     "name": "nightly",

@@ -9,11 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from bundle.addresses import is_this_machine, url_hint
-from bundle.embedded import hide
 from bundle.errors import ProfileError
-from bundle.paths import segment
-from bundle.profiles import (
+from bundle.server.ephemeral import hide
+from bundle.server.paths import segment
+from bundle.server.profiles import (
     Embedded,
     Profiles,
     Retries,
@@ -24,7 +23,8 @@ from bundle.profiles import (
     resolve,
     same_server,
 )
-from bundle.proxies import environment_proxy
+from bundle.server.proxies import environment_proxy
+from bundle.server.urls import is_this_machine, url_hint
 
 CANARY = "pnu_CANARY0123456789"
 A, W = "11111111-2222-3333-4444-555555555555", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.importer import carry_out, prepare
 from bundle.model import Bundle
-from bundle.receipt import Journal, read
-from bundle.rollback import Undone, roll_back
+from bundle.operations.import_ import carry_out, prepare
+from bundle.operations.receipt import Journal, read
+from bundle.operations.rollback import Undone, roll_back
 from fake_prefect import FakePrefect
 from moving import CREATED
 from offline import api_of, bundle_of, import_into, run

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundle.apply.outcomes import Outcome
 from bundle.errors import BundleError
 from bundle.model import Count, Finding, LeftOut, Manifest, Member, SecretSlot, Wave
-from bundle.outcomes import Outcome
-from bundle.plan import Action, Difference, Plan
-from bundle.report import account, schema, screen, text
+from bundle.plan.actions import Action, Difference, Plan
+from bundle.plan.execution_surface import Surface, Surfaces
+from bundle.report import account, escaping, schema, text
 from bundle.report import json as as_json
 from bundle.report.account import Run
 from bundle.report.model import Report, Side
-from bundle.surface import Surface, Surfaces
 
 ROOT = Path(__file__).parents[2]
 DESTINATION = Side("prod", "http://prod.test/api")
@@ -325,9 +325,9 @@ UNSAFE = "\x00\x07\x1b\r\n\t\x7f\x85\x9b\u200e\u2028\u202e\u2066"
 
 def test_unsafe_characters_are_written_out() -> None:
     """Control and bidirectional characters become their code points; letters of any script stay."""
-    assert screen.escape(UNSAFE) == ("\\x00\\x07\\x1b\\x0d\\x0a\\x09\\x7f\\x85\\x9b\\u200e\\u2028\\u202e\\u2066")
-    assert screen.escape("ünïcode ☃ 漢字 \U0001f680 [bold]") == "ünïcode ☃ 漢字 \U0001f680 [bold]"
-    assert screen.escape_lines("a\x1b\nb") == "a\\x1b\nb"
+    assert escaping.escape(UNSAFE) == ("\\x00\\x07\\x1b\\x0d\\x0a\\x09\\x7f\\x85\\x9b\\u200e\\u2028\\u202e\\u2066")
+    assert escaping.escape("ünïcode ☃ 漢字 \U0001f680 [bold]") == "ünïcode ☃ 漢字 \U0001f680 [bold]"
+    assert escaping.escape_lines("a\x1b\nb") == "a\\x1b\nb"
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
@@ -347,7 +347,7 @@ def test_no_unsafe_character_survives(name: str, detail: str) -> None:
         as_json.render(report),
         text.render(account.described("inspect", manifest(key, findings=findings, provenance={name: detail}), detail)),
     ):
-        assert screen.escape_lines(shown) == shown
+        assert escaping.escape_lines(shown) == shown
     document = json.loads(as_json.render(report))
     assert (document["resources"][0]["key"], document["resources"][0]["detail"]) == (key, detail)
 

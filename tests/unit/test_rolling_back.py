@@ -8,10 +8,10 @@ from pathlib import Path
 
 import httpx
 
-from bundle.importer import carry_out, prepare
 from bundle.model import Bundle, Key
-from bundle.receipt import Journal, read
-from bundle.rollback import Undone, roll_back
+from bundle.operations.import_ import carry_out, prepare
+from bundle.operations.receipt import Journal, read
+from bundle.operations.rollback import Undone, roll_back
 from fake_prefect import FakePrefect
 from moving import CREATED
 from offline import api_of, bundle_of, run, speaking_to

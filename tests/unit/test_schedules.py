@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bundle.schedules import next_times, words
+from bundle.operations.next_runs import next_times, words
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu")
 # In winter, and hours before clocks change in Berlin, in both directions.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundle.model import Secret
-from bundle.secrets import MASK, fill, marker, secret_places, still_marked, suspects, take_out, variable_name
+from bundle.record.secrets import MASK, fill, marker, secret_places, still_marked, suspects, take_out, variable_name
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bundle.canonical import make_record
-from bundle.environment import Environment
+from bundle.environment.describe import Environment
+from bundle.environment.selection import EVERYTHING, Selection, external, matches, narrow, select
 from bundle.errors import UsageError
 from bundle.model import Body, Count, Key, Record, Reference
-from bundle.selection import EVERYTHING, Selection, external, matches, narrow, select
+from bundle.record.canonical import make_record
 
 
 def _record(key: Key, *targets: Key, **body: object) -> Record:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bundle.canonical import make_record
-from bundle.importer import prepare, surface_of
 from bundle.model import Record, Reference
-from bundle.surface import MOST, SURFACE_CODES, Surfaces, surfaces
+from bundle.operations.import_ import prepare, surface_of
+from bundle.plan.execution_surface import MOST, SURFACE_CODES, Surfaces, surfaces
+from bundle.record.canonical import make_record
 from fake_prefect import FakePrefect
 from offline import api_of, import_into, seeded
 
@@ -251,7 +251,7 @@ def test_texts_are_short_and_on_one_line() -> None:
 
 def test_more_than_can_be_kept_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of very many entries some are kept, and all are counted."""
-    monkeypatch.setattr("bundle.surface.MOST", 3)
+    monkeypatch.setattr("bundle.plan.execution_surface.MOST", 3)
     result = surfaces([deployment(entrypoint=str(number)) for number in range(5)])
     assert (result.counts, len(result.entries), MOST) == ({"entrypoint": 5}, 3, 100_000)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bundle.throttle import AdaptiveLimit, Throttle
+from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
 
 
 def _drive(limit: AdaptiveLimit, latency: Callable[[int], float], requests: int) -> None:

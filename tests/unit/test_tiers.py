@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from bundle.canonical import make_record
-from bundle.environment import Environment
+from bundle.environment.describe import Environment
 from bundle.kinds import KINDS
 from bundle.model import Placed, Record, Reference
-from bundle.plan import Action, Secrets, compare
-from bundle.tiers import ANY_TIER, LARGEST_REQUEST_BYTES, TIERS, Tier
+from bundle.plan.actions import Action, Secrets
+from bundle.plan.compare import compare
+from bundle.record.canonical import make_record
+from bundle.server.tiers import ANY_TIER, LARGEST_REQUEST_BYTES, TIERS, Tier
 
 HOBBY = TIERS["hobby"]
 

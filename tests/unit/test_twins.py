@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bundle.apply.race import judge
 from bundle.kinds.base import Made
-from bundle.twins import judge
 
 OLD, OWN, NEW = ({"id": name} for name in ("old", "own", "new"))
 DONE = Made("done", {"id": "done"})

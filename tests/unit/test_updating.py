@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundle.apply.outcomes import Outcome
 from bundle.cli.policies import read_policies
-from bundle.destination import ANY_FIELDS, Fields, Offered
 from bundle.errors import Conflict, UsageError
-from bundle.importer import Result, prepare
 from bundle.kinds import KINDS
 from bundle.model import Body
-from bundle.outcomes import Outcome
-from bundle.plan import Conflicts, Secrets, between
-from bundle.update import bring_over
+from bundle.operations.import_ import Result, prepare
+from bundle.plan.actions import Conflicts, Secrets
+from bundle.plan.capabilities import ANY_FIELDS, Fields, Offered
+from bundle.plan.differences import between
+from bundle.plan.merge import bring_over
 from edits import SUPPLIED, SUPPLIED_SLOT
 from fake_prefect import FakePrefect
 from offline import api_of, edited, import_into, run, seeded

@@ -18,14 +18,14 @@ import httpx
 import msgspec
 import pytest
 
-from bundle.audit import drift
-from bundle.client import PrefectApi
+from bundle.apply.outcomes import Outcome
+from bundle.environment.selection import EVERYTHING
 from bundle.model import Bundle, Key
-from bundle.outcomes import Outcome
-from bundle.overlay import NO_OVERLAY, adapt
-from bundle.plan import Plan
-from bundle.selection import EVERYTHING
-from bundle.servers import Server
+from bundle.operations.drift import drift
+from bundle.plan.actions import Plan
+from bundle.plan.overlay import NO_OVERLAY, adapt
+from bundle.server.client import PrefectApi
+from bundle.server.processes import Server
 from compare import compare, read_all, schema_body
 from conftest import ServerPool
 from environment import Size

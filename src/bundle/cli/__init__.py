@@ -26,20 +26,20 @@ from bundle.cli.failures import handle
 from bundle.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "export": ("bundle.cli.export", "Read a whole environment into one bundle."),
-    "import": ("bundle.cli.import_", "Replay a bundle into an environment, as often as you like."),
-    "transfer": ("bundle.cli.transfer", "Export and import in one command."),
-    "plan": ("bundle.cli.plan", "Show what an import would do, field by field."),
-    "inspect": ("bundle.cli.inspect", "Show what is inside a bundle."),
-    "verify": ("bundle.cli.verify", "Check that a bundle is whole, and that a server holds it."),
-    "diff": ("bundle.cli.diff", "Show what changed between two bundles or servers."),
-    "activate": ("bundle.cli.activate", "Switch on what a bundle has on, with the next runs."),
-    "deactivate": ("bundle.cli.deactivate", "Switch off what starts by itself, reversibly."),
-    "rollback": ("bundle.cli.rollback", "Take an import back by its receipt."),
-    "check": ("bundle.cli.check", "Check before a transfer that both servers can be used."),
-    "profiles": ("bundle.cli.profiles", "List the profiles, and what each would connect to."),
-    "secrets": ("bundle.cli.secrets", "Prepare the secrets that a bundle does not hold."),
-    "demo": ("bundle.cli.demo", "Try everything with two throwaway servers."),
+    "export": ("bundle.cli.commands.export", "Read a whole environment into one bundle."),
+    "import": ("bundle.cli.commands.import_", "Replay a bundle into an environment, as often as you like."),
+    "transfer": ("bundle.cli.commands.transfer", "Export and import in one command."),
+    "plan": ("bundle.cli.commands.plan", "Show what an import would do, field by field."),
+    "inspect": ("bundle.cli.commands.inspect", "Show what is inside a bundle."),
+    "verify": ("bundle.cli.commands.verify", "Check that a bundle is whole, and that a server holds it."),
+    "diff": ("bundle.cli.commands.diff", "Show what changed between two bundles or servers."),
+    "activate": ("bundle.cli.commands.activate", "Switch on what a bundle has on, with the next runs."),
+    "deactivate": ("bundle.cli.commands.deactivate", "Switch off what starts by itself, reversibly."),
+    "rollback": ("bundle.cli.commands.rollback", "Take an import back by its receipt."),
+    "check": ("bundle.cli.commands.check", "Check before a transfer that both servers can be used."),
+    "profiles": ("bundle.cli.commands.profiles", "List the profiles, and what each would connect to."),
+    "secrets": ("bundle.cli.commands.secrets", "Prepare the secrets that a bundle does not hold."),
+    "demo": ("bundle.cli.commands.demo", "Try everything with two throwaway servers."),
 }
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bundle.cli.console import Console
-from bundle.container import BundleReader, open_bundle, write_bundle, write_file
+from bundle.container.reader import BundleReader, open_bundle
+from bundle.container.writer import write_bundle, write_file
+from bundle.environment.validation import checked
 from bundle.errors import BundleRejected, UsageError
-from bundle.exporter import Exported
 from bundle.files import check_target
 from bundle.model import Bundle, Key, Manifest, Record
-from bundle.shapes import checked
-from bundle.surface import Surfaces, surfaces
+from bundle.operations.export import Exported
+from bundle.plan.execution_surface import Surfaces, surfaces
 
 STANDARD = "-"
 

@@ -8,15 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from bundle import profiles
-from bundle.addresses import is_this_machine
 from bundle.cli.console import Console
-from bundle.cli.embedded import running
-from bundle.client import PrefectApi
+from bundle.cli.ephemeral import running
 from bundle.errors import UsageError
-from bundle.profiles import Profiles, SecretText, Target
-from bundle.proxies import environment_proxy
 from bundle.report.model import Side
+from bundle.server import profiles
+from bundle.server.client import PrefectApi
+from bundle.server.profiles import Profiles, SecretText, Target
+from bundle.server.proxies import environment_proxy
+from bundle.server.urls import is_this_machine
 
 
 def load() -> Profiles:

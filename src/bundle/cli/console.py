@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bundle.report import screen
+from bundle.report import escaping
 
 if TYPE_CHECKING:
     from bundle.report.model import Report
@@ -46,17 +46,17 @@ class Console:
     def say(self, text: str) -> None:
         """One line on what is going on."""
         if not self.is_quiet:
-            click.echo(screen.escape(text), err=True)
+            click.echo(escaping.escape(text), err=True)
 
     def warn(self, text: str) -> None:
         """One line that somebody should read."""
-        click.echo(f"xfer: warning: {screen.escape(text)}", err=True)
+        click.echo(f"xfer: warning: {escaping.escape(text)}", err=True)
 
     def error(self, message: str, hint: str) -> None:
         """Why the command failed, and what to do."""
         label = click.style("error:", fg="red", bold=True) if _has_colors() else "error:"
-        click.echo(f"xfer: {label} {screen.escape_lines(message)}", err=True)
-        click.echo(f"hint: {screen.escape_lines(hint)}", err=True)
+        click.echo(f"xfer: {label} {escaping.escape_lines(message)}", err=True)
+        click.echo(f"hint: {escaping.escape_lines(hint)}", err=True)
 
     def result(self, text: str) -> None:
         """The text that was asked for; the caller has escaped what is foreign in it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from bundle.report import screen
+from bundle.report import escaping
 
 
 def show() -> Callable[[], None]:
@@ -28,4 +28,4 @@ class _Stderr(logging.Handler):
     """Records as lines on stderr, safe to print."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(screen.escape(f"{record.levelname.lower()} {record.name}: {record.getMessage()}"), err=True)
+        click.echo(escaping.escape(f"{record.levelname.lower()} {record.name}: {record.getMessage()}"), err=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bundle import saved_plan
 from bundle.cli.bundles import STANDARD
 from bundle.cli.console import Console
 from bundle.errors import UsageError
 from bundle.files import check_target, output_errors
-from bundle.saved_plan import SavedPlan
+from bundle.operations import saved_plan
+from bundle.operations.saved_plan import SavedPlan
 
 
 def check_output(console: Console, name: str | None, *, force: bool) -> None:

@@ -9,14 +9,14 @@ from typing import Any, Literal, TypeVar, get_args
 import click
 import msgspec
 
-from bundle.cli import options, supplied, wanted
+from bundle.cli import options, scope_options, secret_values
 from bundle.cli.console import Console
+from bundle.environment.selection import kind_of
 from bundle.errors import UsageError
 from bundle.model import Json
-from bundle.plan import Conflicts, OnConflict
-from bundle.profiles import Target
-from bundle.selection import kind_of
-from bundle.tiers import ANY_TIER, TIERS, Tier
+from bundle.plan.actions import Conflicts, OnConflict
+from bundle.server.profiles import Target
+from bundle.server.tiers import ANY_TIER, TIERS, Tier
 
 T = TypeVar("T")
 OnError = Literal["fail", "abort", "ignore"]
@@ -30,7 +30,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     missing_secrets: Missing
     conflicts: Conflicts
     tier: Tier
-    overlay: wanted.Request
+    overlay: scope_options.Request
     inert: bool
 
 
@@ -99,7 +99,7 @@ def wishes(function: Callable[..., T]) -> Callable[..., T]:
     @options.secrets
     @conflicts
     @tier
-    @wanted.overlay
+    @scope_options.overlay
     @options.inert
     @functools.wraps(function)
     def gathered(*args: Any, **given: Any) -> T:
@@ -116,7 +116,7 @@ def check(console: Console, wishes: Wishes, destination: Target) -> dict[str, Js
         UsageError: the secrets file cannot be read, or the destination has no tier.
     """
     check_tier(wishes.tier, destination)
-    return supplied.read_file(console, wishes.secrets_file)
+    return secret_values.read_file(console, wishes.secrets_file)
 
 
 def check_tier(tier: Tier, destination: Target) -> None:

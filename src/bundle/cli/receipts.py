@@ -9,12 +9,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundle import receipt
-from bundle.apply import Witness
+from bundle.apply.run import Witness
 from bundle.cli.bundles import STANDARD
 from bundle.cli.console import Console
 from bundle.errors import UsageError
-from bundle.importer import Prepared
+from bundle.operations import receipt
+from bundle.operations.import_ import Prepared
 
 
 def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | None:

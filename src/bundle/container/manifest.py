@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 
-from bundle.canonical import encode, sha256_hex
 from bundle.container.limits import Limits
 from bundle.errors import Corrupt, UnsupportedFormat
 from bundle.model import FORMAT_VERSION, Count, Key, LeftOut, Manifest, Member, Record, Requirement, Wave
+from bundle.record.canonical import encode, sha256_hex
 
 NAME = "manifest.json"
 OLDEST_VERSION = "1.0"

@@ -16,12 +16,12 @@ from typing import Any
 
 import msgspec
 
-from bundle.canonical import split, walk
 from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
 from bundle.kinds.notification_policies import PATH as POLICIES
 from bundle.kinds.notification_policies import as_automation
 from bundle.model import Body, Key, Pointer
-from bundle.references import is_foreign_label, template_names
+from bundle.record.pointers import split, walk
+from bundle.record.references import is_foreign_label, template_names
 
 _ACTION_LISTS = ("actions", "actions_on_trigger", "actions_on_resolve")
 _SETS = ("after", "expect", "for_each")

@@ -14,9 +14,10 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from bundle.canonical import encode, split
 from bundle.model import Body, Json, JsonType, Key, Pointer
-from bundle.references import blank_ids
+from bundle.record.canonical import encode
+from bundle.record.pointers import split
+from bundle.record.references import blank_ids
 
 Raw = Body
 

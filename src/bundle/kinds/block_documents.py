@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from bundle.canonical import split
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
 from bundle.model import Body, JsonType, Pointer
-from bundle.secrets import secret_places
+from bundle.record.pointers import split
+from bundle.record.secrets import secret_places
 
 _EVERY = {"block_documents": {"is_anonymous": None}, "include_secrets": False}
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from bundle.canonical import encode, sha256_hex
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw
 from bundle.kinds.block_types import BUILT_IN
 from bundle.model import Body, Json
+from bundle.record.canonical import encode, sha256_hex
 
 _REFERENCES = "block_schema_references"
 _CHECKSUM = "block_schema_checksum"

@@ -6,10 +6,10 @@ Since 3.0.3 a deployment's own limit is a row named ``deployment:<id>``, since
 
 from __future__ import annotations
 
-from bundle.canonical import split
 from bundle.kinds.base import Kind, Look, Offer, Raw, Reader
 from bundle.model import Pointer
-from bundle.references import is_id
+from bundle.record.pointers import split
+from bundle.record.references import is_id
 
 TAG_PREFIX = "tag:"
 DEPLOYMENT_PREFIX = "deployment:"

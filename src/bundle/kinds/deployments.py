@@ -18,7 +18,6 @@ from typing import Any
 
 import msgspec
 
-from bundle.canonical import encode, join, split, walk
 from bundle.errors import RequestRejected
 from bundle.kinds.base import (
     SYSTEM_LABELS,
@@ -34,7 +33,9 @@ from bundle.kinds.base import (
 from bundle.kinds.concurrency_limits import owner_id
 from bundle.kinds.schedules import portable_schedule, unknown_fields, with_phase
 from bundle.model import Body, Json, Key, Pointer
-from bundle.references import template_names
+from bundle.record.canonical import encode
+from bundle.record.pointers import join, split, walk
+from bundle.record.references import template_names
 
 _MOST_RUNS = "max_scheduled_runs"
 _CHANGES_WITHOUT_SCHEMA_SINCE = (3, 6)

@@ -15,7 +15,7 @@ import msgspec
 
 from bundle.kinds.base import Destination, Kind, Look, Made, Raw
 from bundle.model import Body, Json, Key, Pointer
-from bundle.references import template_names
+from bundle.record.references import template_names
 
 _CREDENTIALS = {
     "aws_credentials_block_name": "aws-credentials",

@@ -11,14 +11,17 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from bundle.activation import Switched
-from bundle.audit import Change
-from bundle.canonical import split
+from bundle.apply.outcomes import Outcome
 from bundle.errors import BundleError, ExitCode
 from bundle.kinds import KINDS
 from bundle.model import Json, Key, Manifest, Pointer, SecretSlot
-from bundle.outcomes import Outcome
-from bundle.plan import Action, Difference, Plan
+from bundle.operations.cutover import Switched
+from bundle.operations.drift import Change
+from bundle.operations.rollback import Undone
+from bundle.plan.actions import Action, Difference, Plan
+from bundle.plan.execution_surface import Surfaces
+from bundle.record.pointers import split
+from bundle.record.secrets import suspects, variable_name
 from bundle.report.model import (
     Contents,
     FieldDifference,
@@ -31,9 +34,6 @@ from bundle.report.model import (
     SlotState,
     Verb,
 )
-from bundle.rollback import Undone
-from bundle.secrets import suspects, variable_name
-from bundle.surface import Surfaces
 
 STATES = ("succeeded", "skipped", "failed", "blocked")
 PLANNED = ("create", "update", "unchanged", "different", "unsupported", "blocked", "not_selected")

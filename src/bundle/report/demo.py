@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bundle.checklist import Check
-from bundle.demo import Check as Claim
 from bundle.errors import ExitCode
 from bundle.model import Manifest
+from bundle.operations.demo import Check as Claim
+from bundle.operations.preflight import Check
 from bundle.report.account import contents
+from bundle.report.escaping import escape
 from bundle.report.model import Report
-from bundle.report.screen import escape
 
 
 def shown(claims: Sequence[Claim], manifest: Manifest, file: str | None) -> Report:

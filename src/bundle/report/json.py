@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from bundle.report.escaping import escape_json
 from bundle.report.model import Report
-from bundle.report.screen import escape_json
 
 
 def render(report: Report) -> str:

@@ -11,10 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from bundle.checklist import Check
 from bundle.model import Finding, Json, Key, LeftOut, Pointer, Wave
-from bundle.surface import Surfaces
-from bundle.survey import Estimate
+from bundle.operations.inventory import Estimate
+from bundle.operations.preflight import Check
+from bundle.plan.execution_surface import Surfaces
 
 REPORT_VERSION = "1.0"
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 
 from bundle.model import SecretSlot
-from bundle.report.screen import escape, escape_json
-from bundle.secrets import variable_name
+from bundle.record.secrets import variable_name
+from bundle.report.escaping import escape, escape_json
 
 _HEAD = """\
 # Fill in what you have, and give this file to `xfer import --secrets FILE`; keep it to yourself.

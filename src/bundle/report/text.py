@@ -13,15 +13,15 @@ from typing import TypeVar
 
 import msgspec
 
-from bundle.activation import SWITCH_REASONS
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, Json, LeftOut
-from bundle.plan import REASONS
-from bundle.report import checks, connections, demo
+from bundle.operations.cutover import SWITCH_REASONS
+from bundle.operations.rollback import ROLLBACK_REASONS
+from bundle.plan.actions import REASONS
+from bundle.plan.execution_surface import SURFACE_CODES, Surface
+from bundle.report import check, demo, profiles
 from bundle.report.account import CHANGES, FATES, NOT_SELECTED, PLANNED, STATES, VERIFIED
+from bundle.report.escaping import escape
 from bundle.report.model import FieldDifference, NextRuns, Report, Resource, Side
-from bundle.report.screen import escape
-from bundle.rollback import ROLLBACK_REASONS
-from bundle.surface import SURFACE_CODES, Surface
 
 SHOWN = 10
 SHOWN_AGAIN = 3
@@ -228,8 +228,8 @@ _LAYOUTS: Mapping[str, Layout] = {
     "rollback": _rollback,
     "activate": _switch,
     "deactivate": _switch,
-    "profiles": connections.layout,
-    "check": checks.layout,
+    "profiles": profiles.layout,
+    "check": check.layout,
     "demo": demo.layout,
 }
 

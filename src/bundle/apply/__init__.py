@@ -1,0 +1,1 @@
+"""Carries out a plan: writes, waits, looks again, and gives every record one outcome."""

@@ -1,0 +1,91 @@
+"""Sends the writes of one record: the ``Destination`` of ``kinds.base``. What the server does not take is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from bundle.errors import RequestRejected
+from bundle.kinds.base import Raw
+from bundle.model import Api, Body, Json, Pointer
+from bundle.plan.capabilities import Fields
+from bundle.record.pointers import resolve, without
+from bundle.server.paths import segment
+
+_NOT_FOUND = 404
+_NOTHING: tuple[Json, ...] = (None, "", [], {})
+
+
+class Sender:
+    """Sends the writes of one record, without fields that the destination does not take."""
+
+    def __init__(self, api: Api, fields: Fields, rows: Mapping[str, Raw], new: set[str], mark: str = "") -> None:
+        self._api = api
+        self._fields = fields
+        self._rows = rows
+        self._new = new
+        self.mark = mark
+        self._dropped: set[Pointer] = set()
+
+    @property
+    def dropped(self) -> tuple[Pointer, ...]:
+        return tuple(sorted(self._dropped))
+
+    @property
+    def is_cloud(self) -> bool:
+        return self._api.is_cloud
+
+    async def get(self, template: str, **segments: str) -> Json:
+        return await self._api.get(_path(template, segments))
+
+    async def post(self, template: str, body: Json, *, repeatable: bool = True, **segments: str) -> Raw:
+        return await self._send("POST", template, body, segments, repeatable=repeatable)
+
+    async def put(self, template: str, body: Body, **segments: str) -> Raw:
+        return await self._send("PUT", template, body, segments, repeatable=True)
+
+    async def patch(self, template: str, body: Body, **segments: str) -> None:
+        await self._send("PATCH", template, body, segments, repeatable=True)
+
+    async def delete(self, template: str, **segments: str) -> None:
+        try:
+            await self._send("DELETE", template, None, segments, repeatable=True)
+        except RequestRejected as error:
+            if error.status != _NOT_FOUND:
+                raise
+
+    async def _send(
+        self,
+        method: Literal["POST", "PUT", "PATCH", "DELETE"],
+        template: str,
+        body: Json,
+        segments: Mapping[str, str],
+        *,
+        repeatable: bool,
+    ) -> Raw:
+        kept = self._taken(method, template, body)
+        return await self._api.write(method, _path(template, segments), kept, repeatable=repeatable) or {}
+
+    def _taken(self, method: str, template: str, body: Json) -> Json:
+        """The body without what the route has no place for; what holds nothing is no loss, and not named."""
+        unknown = self._fields.judge(method, template, body).unknown
+        self._dropped |= {place for place in unknown if resolve(body, place) not in _NOTHING}
+        return without(body, unknown) if unknown else body
+
+    @property
+    def keeps_tag_limits_as_global(self) -> bool:
+        return self._fields.keeps_tag_limits_as_global
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        return self._fields.version
+
+    def raw(self, identifier: str) -> Raw | None:
+        return self._rows.get(identifier)
+
+    def is_new(self, identifier: str) -> bool:
+        return identifier in self._new
+
+
+def _path(template: str, segments: Mapping[str, str]) -> str:
+    return template.format_map({name: segment(value) for name, value in segments.items()})

@@ -1,0 +1,62 @@
+"""``xfer diff``: what changed between two environments."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from bundle.cli import bundles, connection, options
+from bundle.cli.console import Console
+from bundle.cli.progress import progress
+from bundle.environment.describe import Environment
+from bundle.errors import UsageError
+from bundle.operations.drift import as_environment, changes, read_whole
+from bundle.report import account
+from bundle.report.model import Report, Side
+
+
+@click.command(
+    "diff",
+    epilog=options.examples("xfer diff monday.pxb friday.pxb", "xfer diff env.pxb prod", "xfer diff dev prod --json"),
+)
+@click.argument("older", metavar="OLDER")
+@click.argument("newer", metavar="NEWER")
+@options.result
+@click.pass_obj
+def command(console: Console, older: str, newer: str) -> Report:
+    r"""Show what was added, removed and changed from OLDER to NEWER.
+
+    Each is a bundle (a file, or - for stdin) or a server (profile, URL, or
+    env). Exit code 2 if anything differs.
+    """
+    if older == newer:
+        raise UsageError("both sides are the same", hint="name two bundles, two profiles, or one of each")
+    found = [_read(console, name) for name in (older, newer)]
+    sides = [_side(console, name) for name in (older, newer)]
+    return account.changed(changes(*found), sides[0], sides[1])
+
+
+def _is_bundle(name: str) -> bool:
+    return name == bundles.STANDARD or name.endswith(".pxb") or Path(name).is_file()
+
+
+def _side(console: Console, name: str) -> Side:
+    if _is_bundle(name):
+        return Side(name, name)
+    return connection.side(connection.find_targets(console, name)[0])
+
+
+def _read(console: Console, name: str) -> Environment:
+    if _is_bundle(name):
+        return as_environment(bundles.read(console, name).records)
+    return asyncio.run(_read_server(console, name))
+
+
+async def _read_server(console: Console, name: str) -> Environment:
+    (target,) = connection.find_targets(console, name)
+    connection.announce(console, "reading", target)
+    with progress(console) as on_event:
+        async with connection.connect(target) as api:
+            return await read_whole(api, on_event=on_event)

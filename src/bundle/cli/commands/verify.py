@@ -1,0 +1,56 @@
+"""``xfer verify``: whether a bundle is whole and unchanged, and whether a destination holds it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from bundle.cli import bundles, connection, options, scope_options
+from bundle.cli.console import Console
+from bundle.cli.progress import progress
+from bundle.environment.selection import EVERYTHING, Selection
+from bundle.errors import UsageError
+from bundle.operations.drift import drift
+from bundle.plan.overlay import Wanted, adapt
+from bundle.report import account
+from bundle.report.model import Report
+from bundle.server.profiles import Target
+
+
+@click.command("verify", epilog=options.examples("xfer verify env.pxb", "xfer verify env.pxb --to prod"))
+@options.bundle
+@click.option("--to", "destination", metavar="DESTINATION", help="Also read this back: profile, URL, or env.")
+@scope_options.selection
+@scope_options.overlay
+@options.result
+@click.pass_obj
+def command(
+    console: Console, bundle: str, destination: str | None, *, selection: Selection, overlay: scope_options.Request
+) -> Report:
+    r"""Check every byte of the bundle FILE (- for stdin).
+
+    This finds damage and mistakes. Whoever can write the file can make another
+    one that is valid too. With --to, DESTINATION is read back and compared with
+    the bundle, content and references; exit code 2 if it differs.
+    """
+    if destination is None:
+        if selection != EVERYTHING or overlay != scope_options.Request():
+            raise UsageError(
+                "a selection or an overlay says nothing of the file itself", hint="name the server with --to"
+            )
+        manifest, warnings = bundles.verify(bundle)
+        return account.described("verify", manifest, bundle, warnings)
+    (target,) = connection.find_targets(console, destination)
+    stored = bundles.read(console, bundle)
+    adapted = adapt(stored, selection, scope_options.gather(overlay, stored))
+    return asyncio.run(_read_back(console, adapted, bundle, target))
+
+
+async def _read_back(console: Console, adapted: Wanted, file: str, target: Target) -> Report:
+    connection.announce(console, "reading back", target)
+    with progress(console) as on_event:
+        async with connection.connect(target) as api:
+            plan = await drift(adapted, api, on_event=on_event)
+    run = account.Run("verify", adapted.bundle.manifest, file, connection.side(target), keys=adapted.keys)
+    return account.verified(run, plan)

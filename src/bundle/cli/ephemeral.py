@@ -1,0 +1,51 @@
+"""The server of a profile that has none: the user's own Prefect, started for the length of a command."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from bundle.errors import BundleError, Unreachable
+from bundle.server import ephemeral, processes
+from bundle.server.profiles import Target
+
+
+@asynccontextmanager
+async def running(target: Target) -> AsyncIterator[Target]:
+    """The target with a server that runs as long as the context; one that needs none is given as it is.
+
+    Raises:
+        Unreachable: there is no Prefect to start, or it does not come up.
+    """
+    if target.embedded is None:
+        yield target
+        return
+    prefect = processes.find_own_prefect()
+    if prefect is None:
+        raise Unreachable(
+            f"{target.name} has no PREFECT_API_URL, and there is no prefect command to start a server for it with",
+            hint="activate the environment of the Prefect that it belongs to, or install one: pip install prefect",
+        )
+    variables = {name: value.reveal() for name, value in target.embedded.variables}
+    with (
+        tempfile.TemporaryDirectory(prefix="xfer-server-") as directory,
+        processes.launch_own(Path(directory), variables, prefect) as server,
+    ):
+        try:
+            # In a thread, so that an interrupt is heard.
+            await asyncio.to_thread(server.wait, target.embedded.timeout_seconds)
+        except BundleError as error:
+            raise _failed(target, prefect, ephemeral.hide(error.message, variables)) from None
+        yield msgspec.structs.replace(target, started_at=server.url)
+
+
+def _failed(target: Target, prefect: Path, why: str) -> Unreachable:
+    return Unreachable(
+        f"{target.name}, started with {prefect}: {why}",
+        hint=f"its data is in {target.url}; a Prefect older than that database cannot open it: activate the newer one",
+    )

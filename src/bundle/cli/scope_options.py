@@ -1,0 +1,114 @@
+"""The options that say what of a bundle is wanted, and how: a selection, and an overlay (docs/overlay.md).
+
+``--map`` and ``--set`` win over the overlay file.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from bundle.cli import documents
+from bundle.environment.selection import Selection
+from bundle.errors import UsageError
+from bundle.model import Bundle, Json, Key
+from bundle.plan.overlay import NO_OVERLAY, Overlay
+
+T = TypeVar("T")
+
+_FORM = "docs/overlay.md has the form"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """The options as given, and the file as read."""
+
+    maps: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    file: Overlay = NO_OVERLAY
+
+
+def selection(function: Callable[..., T]) -> Callable[..., T]:
+    """Which resources are meant; the command gets one ``selection``."""
+
+    @click.option("--include", metavar="KIND[:GLOB]", multiple=True, help="Only these, and what they need.")
+    @click.option("--exclude", metavar="KIND[:GLOB]", multiple=True, help="Not these; wins over all else.")
+    @click.option("--tag", "tags", metavar="TAG", multiple=True, help="Only what has this tag; several: all of them.")
+    @click.option("--no-dependencies", is_flag=True, help="Not what they need: that must be at the destination.")
+    @functools.wraps(function)
+    def gathered(
+        *args: Any,
+        include: tuple[str, ...],
+        exclude: tuple[str, ...],
+        tags: tuple[str, ...],
+        no_dependencies: bool,
+        **rest: Any,
+    ) -> T:
+        chosen = Selection(include, exclude, tags, dependencies=not no_dependencies)
+        return function(*args, selection=chosen, **rest)
+
+    return gathered
+
+
+def overlay(function: Callable[..., T]) -> Callable[..., T]:
+    """What is to be different from the bundle; the command gets one ``overlay``."""
+
+    @click.option("--map", "maps", metavar="KIND:OLD=NEW", multiple=True, help="Another name, wherever it is used.")
+    @click.option("--set", "values", metavar="variable:NAME=VALUE", multiple=True, help="Another value.")
+    @click.option("--overlay", "overlay_file", metavar="FILE", help="TOML or JSON file with maps, values and patches.")
+    @functools.wraps(function)
+    def gathered(
+        *args: Any, maps: tuple[str, ...], values: tuple[str, ...], overlay_file: str | None, **rest: Any
+    ) -> T:
+        return function(*args, overlay=Request(maps, values, _file(overlay_file)), **rest)
+
+    return gathered
+
+
+def gather(request: Request, bundle: Bundle) -> Overlay:
+    """The overlay for a bundle.
+
+    Raises:
+        UsageError: an option is malformed.
+    """
+    maps = dict(_split(each, "--map", "KIND:OLD=NEW") for each in request.maps)
+    values = {key: _value(key, text, bundle) for key, text in _pairs(request.values)}
+    return Overlay(request.file.map | maps, request.file.set | values, request.file.patch)
+
+
+def _pairs(values: tuple[str, ...]) -> list[tuple[Key, str]]:
+    return [_split(each, "--set", "variable:NAME=VALUE") for each in values]
+
+
+def _split(text: str, option: str, form: str) -> tuple[Key, str]:
+    key, equals, value = text.partition("=")
+    if not equals or ":" not in key:
+        raise UsageError(f"{option} {text!r} is not of the form {form}", hint=f"write {option} '{form}'")
+    return key, value
+
+
+def _value(key: Key, text: str, bundle: Bundle) -> Json:
+    """A text where the bundle has one, else JSON: a number stays a number."""
+    found = next((placed.record.body.get("value") for placed in bundle.records if placed.record.key == key), "")
+    if isinstance(found, str):
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        raise UsageError(
+            f"--set {key}: the bundle's value is no text, and {text!r} is not JSON", hint="write JSON, or use a file"
+        ) from None
+
+
+def _file(name: str | None) -> Overlay:
+    if name is None:
+        return NO_OVERLAY
+    document = documents.parsed(Path(name), what="an overlay", form=_FORM)
+    try:
+        return msgspec.convert(document, Overlay)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"{name}: {error}", hint=_FORM) from None

@@ -1,0 +1,74 @@
+"""The secrets that a user supplies: a TOML or JSON file and ``XFER_SECRET_…`` variables.
+
+Rules: an empty text in the file is a slot that was not filled in. Where a slot is not a text, a
+text is read as JSON, so that every type can come from a variable too. No value is ever quoted.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from bundle.cli import documents
+from bundle.cli.console import Console
+from bundle.errors import UsageError
+from bundle.model import Bundle, Json
+from bundle.operations.import_ import supplied_secrets
+from bundle.record.secrets import json_type
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def read_file(console: Console, name: str | None) -> dict[str, Json]:
+    """The filled slots of a secrets file; none where no file was named.
+
+    Raises:
+        UsageError: it cannot be read, or is not what ``xfer secrets template`` writes.
+    """
+    if name is None:
+        return {}
+    path = Path(name)
+    document = documents.parsed(
+        path, what="a file of secrets", form="`xfer secrets template` writes the form to fill in"
+    )
+    if path.stat().st_mode & _OTHERS:
+        console.warn(f"{name}: others on this machine can read it; `chmod 600` keeps it to you")
+    return {slot: value for slot, value in document.items() if value != ""}
+
+
+def gather(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
+    """The values by slot, each of the slot's type.
+
+    Raises:
+        UsageError: a slot is unknown, two slots share a variable that is set, or a value is of another type.
+    """
+    types = {each.slot: each.type for each in bundle.manifest.secrets}
+    values = supplied_secrets(bundle, file, os.environ)
+    return {slot: _typed(slot, value, types.get(slot)) for slot, value in values.items()}
+
+
+def _typed(slot: str, value: Json, wanted: str | None) -> Json:
+    # The type of a string slot may be a guess: what the server masks is a string, whatever it was.
+    if wanted in {None, "string"}:
+        return value
+    if isinstance(value, str):
+        value = _decoded(slot, value, wanted)
+    if value is None or json_type(value) != wanted:
+        raise UsageError(
+            f"the value for the secret {slot} is not of type {wanted}", hint=f"give a JSON value of type {wanted}"
+        )
+    return value
+
+
+def _decoded(slot: str, text: str, wanted: str | None) -> Json:
+    try:
+        return msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        # Without the cause: it may quote the text.
+        raise UsageError(
+            f"the value for the secret {slot} must be JSON: it is of type {wanted}", hint="quote texts inside it"
+        ) from None

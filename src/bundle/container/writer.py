@@ -1,0 +1,148 @@
+"""Records in, one bundle out (docs/format.md).
+
+Rules: a writer writes nothing that the reader would refuse; it needs memory for one member at a
+time, besides the manifest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from bundle.container import manifest as manifests
+from bundle.container.archive import ArchiveWriter, pack
+from bundle.container.limits import MIB, Limits
+from bundle.container.reader import SUMS, sums
+from bundle.container.sequence_rules import Ledger
+from bundle.errors import BundleError
+from bundle.files import atomic, output_errors
+from bundle.model import Header, Manifest, Member, Placed, Requirement, SecretSlot
+from bundle.record.canonical import encode, sha256_hex
+
+PART_BYTES = 4 * MIB
+_SPOOL_BYTES = MIB
+
+
+def write_file(header: Header, records: Iterable[Placed], path: Path, *, force: bool) -> Manifest:
+    """Write a bundle to a file, which appears whole or not at all, mode 0600.
+
+    Raises:
+        OutputError: the file cannot be written, or exists and ``force`` is not given; what stood
+            there is untouched.
+        BundleError: a record is beyond what a bundle can hold.
+    """
+    with atomic(path, force=force) as output:
+        return write_bundle(header, records, output, spool_dir=path.parent)
+
+
+def write_bundle(
+    header: Header, records: Iterable[Placed], output: BinaryIO, *, spool_dir: Path | None = None
+) -> Manifest:
+    """Write a bundle to a stream; records come in order of wave, kind and key.
+
+    Since the manifest comes first, the parts wait in an unlinked temporary file, in ``spool_dir``
+    or where the system keeps such files.
+
+    Raises:
+        OutputError: the stream or the temporary file cannot be written.
+        BundleError: a record is beyond what a bundle can hold.
+        ValueError: the records break a rule of the format, or the census does not add up.
+    """
+    with output_errors("temporary file"):
+        spool = tempfile.SpooledTemporaryFile(_SPOOL_BYTES, dir=str(spool_dir) if spool_dir else None)  # noqa: SIM115 - closed below
+    with contextlib.closing(spool):
+        manifest = _spool_parts(header, records, spool)
+        data = encode(manifest)
+        if len(data) > Limits().manifest_bytes or manifests.too_many_values(data, Limits()):
+            raise BundleError("the manifest is too large", hint="export fewer kinds at a time")
+        with output_errors("bundle"):
+            archive = ArchiveWriter(output)
+            archive.write(pack(manifests.NAME, data))
+            spool.seek(0)
+            shutil.copyfileobj(spool, archive, MIB)
+            archive.write(pack(SUMS, sums(data, manifest.members)))
+            archive.end()
+    return manifest
+
+
+def _spool_parts(header: Header, records: Iterable[Placed], spool: tempfile.SpooledTemporaryFile[bytes]) -> Manifest:
+    ledger = Ledger(Limits(), header.external)
+    secrets: list[SecretSlot] = []
+    members: list[Member] = []
+    place: tuple[int, str] | None = None
+    part = 0
+    for wave, kind, count, data in _parts(records, ledger, secrets):
+        part = part + 1 if place == (wave, kind) else 1
+        place = (wave, kind)
+        name = manifests.part_name(wave, kind, part)
+        members.append(Member(name, kind, wave, count, len(data), sha256_hex(data)))
+        with output_errors("temporary file"):
+            spool.write(pack(name, data))
+        del data  # before the next part is collected
+    problem = manifests.account_problem(header.census, header.left_out, members)
+    if problem:
+        raise ValueError(problem)
+    return _manifest(header, members, secrets, ledger.close())
+
+
+def _parts(
+    records: Iterable[Placed], ledger: Ledger, secrets: list[SecretSlot]
+) -> Iterator[tuple[int, str, int, bytearray]]:
+    """Each part with its wave, kind and number of records; secrets are entered on the way."""
+    limits = Limits()
+    for (wave, kind), group in itertools.groupby(records, key=lambda placed: (placed.wave, placed.record.kind)):
+        count, data = 0, bytearray()
+        for placed in group:
+            line = _line(placed, ledger, secrets, limits)
+            if count and len(data) + len(line) > PART_BYTES:
+                yield wave, kind, count, data
+                count, data = 0, bytearray()
+            data += line
+            count += 1
+        yield wave, kind, count, data
+
+
+def _line(placed: Placed, ledger: Ledger, secrets: list[SecretSlot], limits: Limits) -> bytes:
+    line = encode(placed.record)
+    problem = manifests.record_problem(placed.record, line, limits)
+    if problem:
+        raise BundleError(
+            f"{manifests.shown(placed.record.key)} does not fit into a bundle: {problem}",
+            hint="make it smaller at the source, or delete it there, then export again",
+        )
+    if sha256_hex(manifests.undigested(line)) != placed.record.digest:
+        raise ValueError(f"{manifests.shown(placed.record.key)}: its digest differs from its content")
+    try:
+        secrets.extend(ledger.add(placed))
+    except ValueError as error:
+        raise ValueError(f"{manifests.shown(placed.record.key)}: {error}") from error
+    return line + b"\n"
+
+
+def _manifest(header: Header, members: list[Member], secrets: list[SecretSlot], content_digest: str) -> Manifest:
+    return Manifest(
+        format=manifests.EXTERNAL_SINCE if header.external else manifests.OLDEST_VERSION,
+        requires=_requirements(header),
+        content_digest=content_digest,
+        census=header.census,
+        members=tuple(members),
+        order=manifests.order_of(members),
+        secrets=tuple(secrets),
+        left_out=header.left_out,
+        findings=header.findings,
+        selection=header.selection,
+        provenance=header.provenance,
+        external=header.external or msgspec.UNSET,
+    )
+
+
+def _requirements(header: Header) -> tuple[Requirement, ...]:
+    is_needed = header.external and manifests.EXTERNAL not in header.requires
+    return (*header.requires, manifests.EXTERNAL) if is_needed else header.requires

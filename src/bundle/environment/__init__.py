@@ -1,0 +1,1 @@
+"""What a server holds: read over HTTP, described in portable form, selected from."""

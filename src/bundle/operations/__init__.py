@@ -1,0 +1,1 @@
+"""The use cases, one module each: from an API and a bundle to a result, without printing."""

@@ -1,0 +1,89 @@
+"""Compares what is: a bundle with a destination, or any two environments. Nothing is written anywhere.
+
+Secrets compare by their places only, since their values are known to neither side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from bundle.environment.describe import Environment, describe
+from bundle.environment.read import OnEvent, take
+from bundle.model import Api, Key, Placed
+from bundle.plan.actions import Difference, Plan, Secrets
+from bundle.plan.capabilities import TellingApi, read_fields
+from bundle.plan.compare import compare
+from bundle.plan.compatibility import fit
+from bundle.plan.live_secrets import with_revealed
+from bundle.plan.overlay import Wanted
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What became of one resource from one environment to another.
+
+    In ``differences``, ``destination`` is the older value and ``bundle`` the newer one.
+    """
+
+    key: Key
+    kind: str
+    fate: Literal["added", "removed", "changed", "unchanged"]
+    differences: tuple[Difference, ...] = ()
+
+
+async def read_whole(api: Api, *, on_event: OnEvent = lambda _: None) -> Environment:
+    """All of an environment that an export would hold, in portable form.
+
+    Raises:
+        ServerError: it cannot be reached or refuses.
+    """
+    return describe(await take(api, deep=True, on_event=on_event))
+
+
+async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = lambda _: None) -> Plan:
+    """How a destination differs from what is wanted of a bundle: content and references, field by field.
+
+    What its version cannot hold is named (``Action.dropped``) and does not count as a difference. Neither does a
+    marker in the place of a secret, which is named too (``Action.missing_secrets``), as far as secrets are shown.
+
+    Raises:
+        ServerError: it cannot be reached or refuses.
+    """
+    destination = describe(await take(api, deep=True, on_event=on_event), everything=True)
+    fitted = fit(wanted.bundle.records, await read_fields(api, wanted.bundle.manifest.provenance.get("source_version")))
+    return compare(
+        fitted.records,
+        destination,
+        is_cloud=True,
+        secrets=await with_revealed(wanted.bundle, api, destination, Secrets()),
+        is_deep=True,
+        chosen=wanted.chosen,
+        external=wanted.external,
+        fitted=fitted,
+    )
+
+
+def changes(older: Environment, newer: Environment) -> tuple[Change, ...]:
+    """What was added, removed and changed between two environments, by key."""
+    records = tuple(Placed(0, record) for record in newer.records.values())
+    plan = compare(records, older, is_cloud=True, secrets=Secrets(), is_deep=True, is_two_way=True)
+    kept = {action.id for action in plan.actions}
+    gone = [record for key, record in older.records.items() if older.ids[key] not in kept]
+    found = [Change(each.key, each.kind, "removed") for each in gone]
+    for action in plan.actions:
+        if action.id is None:
+            found.append(Change(action.key, action.kind, "added"))
+        else:
+            fate: Literal["changed", "unchanged"] = "changed" if action.differences else "unchanged"
+            found.append(Change(action.key, action.kind, fate, action.differences))
+    return tuple(sorted(found, key=lambda change: (change.kind, change.key)))
+
+
+def as_environment(records: Sequence[Placed]) -> Environment:
+    """A bundle's records as an environment, in which keys stand for ids."""
+    by_key = {placed.record.key: placed.record for placed in records}
+    return Environment(
+        records=by_key, ids={key: key for key in by_key}, rows={key: {"id": key} for key in by_key}, census={}
+    )

@@ -1,0 +1,90 @@
+"""The use case of export: an environment becomes a header and placed records.
+
+The environment may change while it is read. Counts and rows must agree, and a
+second look at what can have changed must show the same; else everything is
+read again, a few times.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from bundle import __version__
+from bundle.environment.describe import Environment, describe
+from bundle.environment.read import OnEvent, Reading, moved_kinds, server_version, take
+from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
+from bundle.model import Api, Header, Placed
+from bundle.record.graph import place
+
+_ATTEMPTS = 3
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """What an export found.
+
+    ``torn`` names the kinds that still changed at the last attempt; empty when
+    the reading is consistent.
+    """
+
+    header: Header
+    records: tuple[Placed, ...]
+    torn: tuple[str, ...] = ()
+
+
+async def export_environment(
+    api: Api,
+    *,
+    selection: Selection = EVERYTHING,
+    redact: bool = False,
+    created: str,
+    on_event: OnEvent = lambda _: None,
+) -> Exported:
+    """Read everything exportable of one server, or what is selected of it.
+
+    Args:
+        api: the source.
+        selection: what to export; all is read, since what is selected may need any of it.
+        redact: turn values that only look like secrets into placeholders too.
+        created: the time to note in the provenance, ISO 8601.
+        on_event: told of the progress.
+
+    Raises:
+        UsageError: the selection has a pattern that matches nothing.
+        ServerError: the source cannot be reached or refuses.
+    """
+    whole, torn = await _consistent(api, redact=redact, on_event=on_event)
+    chosen = select(whole.records, selection)
+    environment = narrow(whole, chosen)
+    version = await server_version(api)
+    header = Header(
+        census=environment.census,
+        left_out=environment.left_out,
+        findings=environment.findings,
+        selection=selection.as_json(),
+        external=external(whole.records, chosen),
+        provenance={
+            "created": created,
+            "source": api.url,
+            "source_version": version,
+            "tool": f"xfer {__version__}",
+            "consistent": not torn,
+        },
+    )
+    return Exported(header, place(environment.records.values()), torn)
+
+
+async def _consistent(api: Api, *, redact: bool, on_event: OnEvent) -> tuple[Environment, tuple[str, ...]]:
+    torn: tuple[str, ...] = ()
+    for _ in range(_ATTEMPTS):
+        reading = await take(api, deep=True, counted=True, on_event=on_event)
+        environment = describe(reading, redact=redact)
+        torn = await _changed(api, reading)
+        if not torn:
+            break
+    return environment, torn
+
+
+async def _changed(api: Api, before: Reading) -> tuple[str, ...]:
+    """The kinds whose rows are not what they were, or not as many as the server counts."""
+    miscounted = {name for name, count in before.counts.items() if count not in {None, len(before.rows[name])}}
+    return tuple(sorted(miscounted | set(await moved_kinds(api, before))))

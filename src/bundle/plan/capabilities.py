@@ -1,0 +1,91 @@
+"""What a destination takes: the fields of its version, and what it holds (the ``Offer`` of ``kinds.base``)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from bundle.environment.read import server_version
+from bundle.kinds.base import Raw
+from bundle.model import Api, Json
+from bundle.server.openapi import Accepted, Verdict
+
+_GLOBAL_TAG_LIMITS_SINCE = (3, 4, 19)
+
+
+class TellingApi(Api, Protocol):
+    """A server that can also be asked what it takes."""
+
+    async def accepted_fields(self) -> Accepted | None: ...
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """What the destination's version takes; where ``accepted`` is None, everything does.
+
+    ``version`` is empty where the destination does not tell it.
+    """
+
+    accepted: Accepted | None = None
+    version: tuple[int, ...] = ()
+
+    @property
+    def keeps_tag_limits_as_global(self) -> bool:
+        return self.version >= _GLOBAL_TAG_LIMITS_SINCE
+
+    def lacks(self, method: str, path: str) -> bool:
+        """Whether the destination is known not to have a route."""
+        return self.accepted is not None and not self.accepted.offers(method, path)
+
+    def judge(self, method: str, path: str, body: Json) -> Verdict:
+        """Where a body does not fit the route."""
+        return Verdict() if self.accepted is None else self.accepted.judge(method, path, body)
+
+
+async def read_version(api: Api) -> tuple[int, ...]:
+    """The numbers of a server's version; none where it does not tell."""
+    return _parsed(await server_version(api) or "")
+
+
+async def read_fields(api: TellingApi, source_version: Json) -> Fields:
+    """Ask a destination what it takes. One of the source's version takes what the source had, unasked.
+
+    Raises:
+        ServerError: it cannot be reached or refuses.
+    """
+    version = await server_version(api)
+    numbers = _parsed(version or "")
+    is_same = version is not None and version == source_version
+    return Fields(version=numbers) if is_same else Fields(await api.accepted_fields(), numbers)
+
+
+def _parsed(version: str) -> tuple[int, ...]:
+    match = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    return tuple(map(int, match.groups())) if match else ()
+
+
+ANY_FIELDS = Fields()
+"""Of a destination that takes whatever is sent."""
+
+
+class Offered(msgspec.Struct, frozen=True):
+    """What the destination's version takes, and what was read from it (the ``Offer`` of ``kinds.base``)."""
+
+    fields: Fields
+    rows: Mapping[str, Raw]
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        return self.fields.version
+
+    def takes(self, method: str, template: str, name: str) -> bool:
+        return not self.fields.judge(method, template, {name: None}).unknown
+
+    @property
+    def keeps_tag_limits_as_global(self) -> bool:
+        return self.fields.keeps_tag_limits_as_global
+
+    def raw(self, identifier: str) -> Raw | None:
+        return self.rows.get(identifier)

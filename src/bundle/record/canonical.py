@@ -1,0 +1,46 @@
+"""One way to write a JSON value as bytes, digests over it, and JSON Pointers into it.
+
+Rules: keys are sorted by code point, there is no white space, text is UTF-8. So equal
+values have equal bytes, and a digest of the bytes is a digest of the value. Nothing
+here changes a value that it is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from bundle.model import Body, Key, Record, Reference, Secret
+
+_ENCODER = msgspec.json.Encoder(order="sorted")
+
+
+def encode(value: Any) -> bytes:
+    """The canonical JSON of a value (docs/format.md, "Canonical JSON")."""
+    return _ENCODER.encode(value)
+
+
+def sha256_hex(data: bytes | bytearray) -> str:
+    """The SHA-256 of some bytes as 64 lower-case hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def record_digest(key: Key, body: Body, references: Sequence[Reference], secrets: Sequence[Secret]) -> str:
+    """The digest of a record with these fields (docs/format.md, "Record")."""
+    return sha256_hex(encode({"body": body, "key": key, "references": references, "secrets": secrets}))
+
+
+def make_record(key: Key, body: Body, references: Iterable[Reference], secrets: Iterable[Secret]) -> Record:
+    """The record of a resource, with references and secrets in their fixed order and the digest computed."""
+    ordered = tuple(sorted(references, key=_reference_order))
+    taken = tuple(sorted(secrets, key=lambda secret: secret.pointer))
+    return Record(key, body, ordered, taken, record_digest(key, body, ordered, taken))
+
+
+def _reference_order(reference: Reference) -> tuple[str, int, str]:
+    # Ids that stood side by side in one string were cut out at the same offset: their given order is
+    # where they stood, so it must survive. Names are not cut out and have no such order.
+    return (reference.pointer, reference.offset, reference.target if reference.form == "name" else "")
