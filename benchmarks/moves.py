@@ -26,7 +26,7 @@ from bundle.server.client import PrefectApi, Sent
 from bundle.server.profiles import Profiles, Target, resolve
 
 if TYPE_CHECKING:
-    from environment import Size
+    from support.environment import Size
 
 _CREATED = "2026-01-01T00:00:00Z"
 _READS_AT_ONCE = (1, 2, 4)
@@ -53,7 +53,7 @@ def seed(url: str, size: str) -> None:
 def _seeding() -> tuple[Callable[..., None], Callable[[str], Size]]:
     if str(_TESTS) not in sys.path:
         sys.path.append(str(_TESTS))
-    import environment  # noqa: PLC0415 - lies beside the tests, which are no package
+    from support import environment  # noqa: PLC0415 - lies beside the tests, which are no package
 
     return environment.seed, environment.Size
 

@@ -64,14 +64,14 @@ class Places:
             )
             if self._pristine is None:
                 self._pristine = server.snapshot(self._directory / "pristine.db")
-            pristine, databases = self._pristine, _of_tests("databases")
+            pristine, databases = self._pristine, _of_tests("support.databases")
             self._places[name] = Place("SQLite", server, lambda: databases.replace_rows(server.database, pristine))
         return self._places[name]
 
     def postgresql(self) -> Place:
         """The PostgreSQL server, as it was left."""
         if "postgresql" not in self._places:
-            base = self._stack.enter_context(_of_tests("postgresql").cluster())
+            base = self._stack.enter_context(_of_tests("support.postgresql").cluster())
             settings = {**_KEY, "PREFECT_SERVER_DATABASE_CONNECTION_URL": base.url("postgresql+asyncpg")}
             server = self._stack.enter_context(processes.start(self._directory / "on-postgresql", settings=settings))
             base.run(_KEEP)

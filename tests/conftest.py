@@ -18,9 +18,9 @@ import hypothesis
 import pytest
 
 from bundle.server import processes
-from cloud.emulator import Cloud, Rules
-from databases import replace_rows
-from environment import Canaries, Size, seed
+from support.databases import replace_rows
+from support.emulator import Cloud, Rules
+from support.environment import Canaries, Size, seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

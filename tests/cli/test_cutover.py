@@ -11,8 +11,8 @@ import pytest
 
 from bundle.cli import connection
 from bundle.server.profiles import Target
-from fake_prefect import FakePrefect
-from offline import api_of, import_into, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, import_into, seeded
 
 
 @functools.cache

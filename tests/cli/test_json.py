@@ -19,8 +19,8 @@ from bundle.cli import COMMANDS, connection
 from bundle.operations.demo import Check
 from bundle.server import processes
 from bundle.server.profiles import Target
-from fake_prefect import FakePrefect
-from offline import api_of
+from support.fake_prefect import FakePrefect
+from support.offline import api_of
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = str(ROOT / "fixtures" / "golden" / "format-1.0.pxb")

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from commands import write_profiles, xfer
+from support.commands import write_profiles, xfer
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "report-1.schema.json").read_text())
 CLOUD = (

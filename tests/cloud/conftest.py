@@ -6,8 +6,8 @@ import pytest
 
 from bundle.model import Bundle
 from conftest import ServerPool
-from environment import seed_pools
-from moving import bundle_of
+from support.environment import seed_pools
+from support.moving import bundle_of
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from bundle.server.processes import Server
-from cloud.emulator import ACCOUNT, CLOUD_ACTIONS, HOBBY, LARGEST_BODY, Cloud, Rules
-from environment import Size
+from support.emulator import ACCOUNT, CLOUD_ACTIONS, HOBBY, LARGEST_BODY, Cloud, Rules
+from support.environment import Size
 
 Factory = Callable[[Size | None], Server]
 EVENT = {"type": "event", "posture": "Reactive", "threshold": 1, "within": 0}

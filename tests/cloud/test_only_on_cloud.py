@@ -13,10 +13,10 @@ from bundle.apply.outcomes import Outcome
 from bundle.model import Bundle, Key
 from bundle.plan.actions import Conflicts
 from bundle.server.processes import Server
-from cloud.emulator import Cloud, Rules
-from environment import when
-from moving import Imported, bundle_of, import_into
-from proxy import Fault, Script
+from support.emulator import Cloud, Rules
+from support.environment import when
+from support.moving import Imported, bundle_of, import_into
+from support.proxy import Fault, Script
 
 Clouds = Callable[[Rules | None], Cloud]
 

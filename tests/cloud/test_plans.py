@@ -7,8 +7,8 @@ from collections.abc import Callable
 from bundle.apply.outcomes import Outcome
 from bundle.model import Bundle, Key
 from bundle.server.tiers import TIERS
-from cloud.emulator import HOBBY, Cloud, Rules
-from moving import Imported, import_into
+from support.emulator import HOBBY, Cloud, Rules
+from support.moving import Imported, import_into
 
 Clouds = Callable[[Rules | None], Cloud]
 AT_ONCE = 4

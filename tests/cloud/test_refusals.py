@@ -13,11 +13,11 @@ from bundle.plan import compare
 from bundle.plan.actions import Conflicts
 from bundle.server.client import RetryPolicy
 from bundle.server.processes import Server
-from cloud import emulator
-from cloud.emulator import ACCOUNT, Cloud, Rules
-from environment import Api, Canaries, Environment, Size
-from moving import bundle_of, export, import_into
-from proxy import Recorded, Script
+from support import emulator
+from support.emulator import ACCOUNT, Cloud, Rules
+from support.environment import Api, Canaries, Environment, Size
+from support.moving import bundle_of, export, import_into
+from support.proxy import Recorded, Script
 
 Clouds = Callable[[Rules | None], Cloud]
 Factory = Callable[[Size | None], Server]

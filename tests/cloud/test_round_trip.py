@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bundle.model import Bundle
 from bundle.server.processes import Server
-from cloud.emulator import Cloud
-from compare import compare
-from moving import bundle_of, import_into
+from support.compare import compare
+from support.emulator import Cloud
+from support.moving import bundle_of, import_into
 
 # A workspace has no place for a server's default result storage.
 NOT_ON_CLOUD = "default-result-storage"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bundle.server.processes import Server
-from cloud.emulator import KEY, Cloud, Rules
-from commands import write_profiles, xfer
-from environment import Api, seed_pools
+from support.commands import write_profiles, xfer
+from support.emulator import KEY, Cloud, Rules
+from support.environment import Api, seed_pools
 
 Clouds = Callable[[Rules | None], Cloud]
 

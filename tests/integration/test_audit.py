@@ -10,8 +10,8 @@ from typing import Any
 
 from bundle.container.writer import write_file
 from bundle.server.processes import Server
-from environment import Api
-from moving import bundle_of, export, import_into
+from support.environment import Api
+from support.moving import bundle_of, export, import_into
 
 
 def _xfer(*arguments: str) -> tuple[int, Any]:

@@ -16,13 +16,13 @@ import trustme
 from bundle.operations.export import export_environment
 from bundle.server.client import PrefectApi, Sent
 from bundle.server.processes import Server
-from cloud.emulator import KEY, Cloud
-from commands import Ended, write_profiles, xfer
 from conftest import PASSWORD
-from doors import Door, answer, read_head, to, trap
-from environment import Size
-from moving import CREATED, bundle_of, import_into, target
-from proxy import Proxy
+from support.commands import Ended, write_profiles, xfer
+from support.doors import Door, answer, read_head, to, trap
+from support.emulator import KEY, Cloud
+from support.environment import Size
+from support.moving import CREATED, bundle_of, import_into, target
+from support.proxy import Proxy
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "report-1.schema.json").read_text())
 

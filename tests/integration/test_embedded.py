@@ -17,10 +17,10 @@ import pytest
 
 from bundle.operations.demo import fill
 from bundle.server.client import PrefectApi
-from commands import write_profiles, xfer
-from compare import compare
 from conftest import SETTINGS, ServerPool
-from moving import target
+from support.commands import write_profiles, xfer
+from support.compare import compare
+from support.moving import target
 
 OWN = {**SETTINGS, "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true", "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false"}
 

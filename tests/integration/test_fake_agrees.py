@@ -18,9 +18,9 @@ import pytest
 
 from bundle.server.openapi import Verdict, parse_openapi
 from bundle.server.processes import Server
-from cloud.emulator import ABSENT, ADDED, KEY, Cloud
-from environment import PLANTS, Api, Canaries, Environment
-from fake_prefect import BUILT_IN, FIELDS, TABLES, FakePrefect, How
+from support.emulator import ABSENT, ADDED, KEY, Cloud
+from support.environment import PLANTS, Api, Canaries, Environment
+from support.fake_prefect import BUILT_IN, FIELDS, TABLES, FakePrefect, How
 
 Json = Any
 

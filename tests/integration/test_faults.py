@@ -19,11 +19,11 @@ from bundle.apply.confirm import Patience
 from bundle.server import processes
 from bundle.server.client import RetryPolicy
 from bundle.server.processes import Server
-from compare import compare
 from conftest import SETTINGS, ServerPool
-from environment import Size
-from moving import bundle_of, import_into
-from proxy import Fault, Faults, Kind, Proxy, Recorded, Script
+from support.compare import compare
+from support.environment import Size
+from support.moving import bundle_of, import_into
+from support.proxy import Fault, Faults, Kind, Proxy, Recorded, Script
 
 Factory = Callable[[Size | None], Server]
 

@@ -18,10 +18,10 @@ from bundle.container.reader import read_bundle
 from bundle.plan.matching import switched_off
 from bundle.server import processes
 from bundle.server.processes import Server
-from compare import compare
-from environment import Api, Canaries, Environment, Size
-from moving import bundle_of, export, import_into, written
-from proxy import Proxy
+from support.compare import compare
+from support.environment import Api, Canaries, Environment, Size
+from support.moving import bundle_of, export, import_into, written
+from support.proxy import Proxy
 
 Factory = Callable[[Size | None], Server]
 

@@ -16,10 +16,10 @@ import pytest
 
 from bundle.container.reader import read_bundle
 from bundle.server.processes import Server
-from compare import compare
-from environment import Size
-from moving import export, written
-from proxy import Fault, Proxy, Recorded, Script
+from support.compare import compare
+from support.environment import Size
+from support.moving import export, written
+from support.proxy import Fault, Proxy, Recorded, Script
 
 Factory = Callable[[Size | None], Server]
 

@@ -14,9 +14,9 @@ import zstandard
 
 from bundle.plan.actions import REASONS
 from bundle.server.processes import Server
-from compare import compare
-from environment import Canaries, Size, random_environment
-from moving import bundle_of, export, import_into, written
+from support.compare import compare
+from support.environment import Canaries, Size, random_environment
+from support.moving import bundle_of, export, import_into, written
 
 Factory = Callable[[Size | None], Server]
 

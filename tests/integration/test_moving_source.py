@@ -14,8 +14,8 @@ from bundle.model import Event
 from bundle.operations.export import export_environment
 from bundle.server.client import PrefectApi
 from bundle.server.processes import Server
-from environment import Size
-from moving import CREATED, target
+from support.environment import Size
+from support.moving import CREATED, target
 
 Change = Callable[[httpx.Client], httpx.Response]
 

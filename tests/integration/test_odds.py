@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from bundle.server.processes import Server
-from compare import compare
-from environment import Api, Canaries, Size, seed
-from moving import bundle_of, import_into
+from support.compare import compare
+from support.environment import Api, Canaries, Size, seed
+from support.moving import bundle_of, import_into
 
 Factory = Callable[[Size | None], Server]
 

@@ -12,10 +12,10 @@ import pytest
 from bundle import cli
 from bundle.server.processes import Server
 from bundle.server.profiles import CONNECTION_SETTINGS
-from commands import write_profiles, xfer
-from doors import Door, Head, forward_proxy, reading, trap
-from environment import Size
-from peers import peers
+from support.commands import write_profiles, xfer
+from support.doors import Door, Head, forward_proxy, reading, trap
+from support.environment import Size
+from support.peers import peers
 
 CANARY = "CANARY0123456789"
 

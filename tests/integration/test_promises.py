@@ -17,11 +17,11 @@ import httpx
 import pytest
 
 from bundle.server.processes import Server
-from cloud.emulator import HOBBY, KEY, Cloud, Rules
-from commands import Ended, write_profiles, xfer
-from compare import compare
-from environment import Api, Size, seed_pools
-from proxy import Proxy
+from support.commands import Ended, write_profiles, xfer
+from support.compare import compare
+from support.emulator import HOBBY, KEY, Cloud, Rules
+from support.environment import Api, Size, seed_pools
+from support.proxy import Proxy
 
 Factory = Callable[[Size | None], Server]
 NOBODY = "http://127.0.0.1:9/api"

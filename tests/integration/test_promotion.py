@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bundle.server.processes import Server
-from environment import Api
+from support.environment import Api
 
 OVERLAY = """
 [map]

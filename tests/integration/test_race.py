@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bundle.container.reader import read_bundle
 from bundle.server.processes import Server
-from compare import compare
-from moving import export, import_into, written
+from support.compare import compare
+from support.moving import export, import_into, written
 
 # Two in every run, more when asked for.
 IMPORTERS = int(os.environ.get("XFER_RACERS", "2"))

@@ -20,12 +20,12 @@ from bundle.operations.export import export_environment
 from bundle.operations.import_ import carry_out, prepare
 from bundle.server.client import PrefectApi, Sent
 from bundle.server.processes import Server
-from commands import xfer
 from conftest import ServerPool
-from environment import Size
-from moving import CREATED, bundle_of, target, written
-from moving import export as find
-from proxy import Proxy
+from support.commands import xfer
+from support.environment import Size
+from support.moving import CREATED, bundle_of, target, written
+from support.moving import export as find
+from support.proxy import Proxy
 
 Factory = Callable[[Size | None], Server]
 

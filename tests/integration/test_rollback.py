@@ -15,9 +15,9 @@ from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import Undone, roll_back
 from bundle.server.client import PrefectApi
 from bundle.server.processes import Server
-from compare import compare
-from environment import Size, random_environment
-from moving import CREATED, bundle_of, target
+from support.compare import compare
+from support.environment import Size, random_environment
+from support.moving import CREATED, bundle_of, target
 
 Factory = Callable[[Size | None], Server]
 

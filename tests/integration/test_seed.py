@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from compare import compare, snapshot
-from environment import Api, Canaries, Size, encodings, is_in, random_environment
+from support.compare import compare, snapshot
+from support.environment import Api, Canaries, Size, encodings, is_in, random_environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,12 +23,12 @@ from bundle.server import processes
 from bundle.server.client import PrefectApi, RetryPolicy
 from bundle.server.processes import Server
 from bundle.server.profiles import Profiles, Target, resolve
-from commands import Ended, write_profiles, xfer
-from compare import compare
 from conftest import PASSWORD, SETTINGS, ServerPool
-from doors import Door, forward_proxy, gateway, http2, redirect, to, trap, under
-from moving import bundle_of, import_into
-from postgresql import cluster
+from support.commands import Ended, write_profiles, xfer
+from support.compare import compare
+from support.doors import Door, forward_proxy, gateway, http2, redirect, to, trap, under
+from support.moving import bundle_of, import_into
+from support.postgresql import cluster
 
 
 def profile(url: str, **settings: Any) -> Target:

@@ -22,11 +22,11 @@ from bundle.plan.actions import Conflicts, Plan
 from bundle.plan.overlay import adapt
 from bundle.server.client import PrefectApi
 from bundle.server.processes import Server
-from compare import compare
 from conftest import ServerPool
-from edits import EDITS, ROTATED, SUPPLIED, SUPPLIED_SLOT, There
-from environment import Api, Size
-from moving import CREATED, Imported, bundle_of, import_into, target
+from support.compare import compare
+from support.edits import EDITS, ROTATED, SUPPLIED, SUPPLIED_SLOT, There
+from support.environment import Api, Size
+from support.moving import CREATED, Imported, bundle_of, import_into, target
 
 Factory = Callable[[Size | None], Server]
 

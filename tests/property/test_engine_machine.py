@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bundle.operations.import_ import Result
-from fake_prefect import FakePrefect
-from offline import import_into, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import import_into, seeded
 
 HOWS = ("reset", "lost", "timeout", "busy", "too-many", "error", "gateway", "race")
 

@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from bundle.plan.actions import Conflicts, Secrets
-from edits import EDITS, SUPPLIED, SUPPLIED_SLOT
-from fake_prefect import FakePrefect
-from offline import bundle_of, edited, import_into, seeded
+from support.edits import EDITS, SUPPLIED, SUPPLIED_SLOT
+from support.fake_prefect import FakePrefect
+from support.offline import bundle_of, edited, import_into, seeded
 
 # Every 17th write in every run, each of them when asked for.
 STRIDE = int(os.environ.get("XFER_KILL_STRIDE", "17"))

@@ -7,8 +7,8 @@ import os
 
 import httpx
 
-from fake_prefect import FakePrefect
-from offline import bundle_of, import_into, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import bundle_of, import_into, seeded
 
 # Every 40th write in every run, each of them when asked for.
 STRIDE = int(os.environ.get("XFER_LATE_STRIDE", "40"))

@@ -24,9 +24,9 @@ from bundle.operations.export import export_environment
 from bundle.plan.actions import SKIP, Conflicts
 from bundle.record.canonical import make_record
 from bundle.record.graph import place
-from environment import PLANTS, Canaries, Environment
-from fake_prefect import FakePrefect
-from offline import api_of, import_into, run, seeded, speaking_to
+from support.environment import PLANTS, Canaries, Environment
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, import_into, run, seeded, speaking_to
 
 NUMBERS = range(int(os.environ.get("XFER_FUZZ_OUTSIDE", "40")))
 # More than an export of the seeded environment sends.

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from bundle.operations.import_ import Result, carry_out, prepare
-from fake_prefect import FakePrefect
-from offline import api_of, bundle_of, import_into, run, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, bundle_of, import_into, run, seeded
 
 # A few seeds in every run, hundreds when asked for.
 SEEDS = range(int(os.environ.get("XFER_RACE_SEEDS", "4")))

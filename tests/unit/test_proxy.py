@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from proxy import HARMLESS, KINDS, Fault, Faults, Kind, Proxy, Recorded, Script, is_write
+from support.proxy import HARMLESS, KINDS, Fault, Faults, Kind, Proxy, Recorded, Script, is_write
 
 BODY = b'{"answer":"' + b"x" * 400 + b'"}'
 

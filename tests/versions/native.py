@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from environment import Api, Canaries, Environment, reference
+from support.environment import Api, Canaries, Environment, reference
 
 Version = tuple[int, ...]
 Body = dict[str, Any]

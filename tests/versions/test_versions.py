@@ -26,10 +26,10 @@ from bundle.plan.actions import Plan
 from bundle.plan.overlay import NO_OVERLAY, adapt
 from bundle.server.client import PrefectApi
 from bundle.server.processes import Server
-from compare import compare, read_all, schema_body
 from conftest import ServerPool
-from environment import Size
-from moving import Imported, bundle_of, import_into, target
+from support.compare import compare, read_all, schema_body
+from support.environment import Size
+from support.moving import Imported, bundle_of, import_into, target
 from versions.native import plant
 from versions.table import NEWEST, VERSIONS, Result, Way, recorded, write
 

@@ -21,7 +21,7 @@ from bundle.report import json as as_json
 from bundle.report.account import Run
 from bundle.report.model import Report, Side
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DESTINATION = Side("prod", "http://prod.test/api")
 SLOT = SecretSlot("block:secret/db#/data/value", "block:secret/db", "/data/value", "string")
 

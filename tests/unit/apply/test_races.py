@@ -13,9 +13,9 @@ from bundle.model import Bundle
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import Undone, roll_back
-from fake_prefect import FakePrefect
-from moving import CREATED
-from offline import api_of, bundle_of, import_into, run
+from support.fake_prefect import FakePrefect
+from support.moving import CREATED
+from support.offline import api_of, bundle_of, import_into, run
 
 Before = Callable[[FakePrefect, httpx.Request], None]
 

@@ -8,8 +8,8 @@ from collections import Counter
 import httpx
 
 from bundle.operations.import_ import Result, carry_out, prepare
-from fake_prefect import FakePrefect
-from offline import api_of, run, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, run, seeded
 
 MOST_SECONDS = 240
 

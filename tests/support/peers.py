@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _watching: list[set[tuple[str, int]]] = []
-_OURS = "door"  # the threads of tests/doors.py connect to what is behind them
+_OURS = "door"  # the threads of tests/support/doors.py connect to what is behind them
 
 
 def _hear(event: str, arguments: tuple[Any, ...]) -> None:

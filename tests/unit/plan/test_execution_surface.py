@@ -13,8 +13,8 @@ from bundle.model import Record, Reference
 from bundle.operations.import_ import prepare, surface_of
 from bundle.plan.execution_surface import MOST, SURFACE_CODES, Surfaces, surfaces
 from bundle.record.canonical import make_record
-from fake_prefect import FakePrefect
-from offline import api_of, import_into, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, import_into, seeded
 
 CLONE = "prefect.deployments.steps.git_clone"
 SCRIPT = "prefect.deployments.steps.run_shell_script"

@@ -13,8 +13,8 @@ from bundle.operations import saved_plan
 from bundle.operations.import_ import Prepared, carry_out, prepare
 from bundle.plan.actions import Conflicts
 from bundle.plan.matching import switched_off
-from fake_prefect import FakePrefect
-from offline import api_of, bundle_of, import_into, run, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, bundle_of, import_into, run, seeded
 
 
 def prepared(fake: FakePrefect, bundle: Bundle | None = None, *, inert: bool) -> Prepared:

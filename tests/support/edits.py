@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from environment import Api, reference, selected
+from support.environment import Api, reference, selected
 
 Json = Any
 Body = dict[str, Any]

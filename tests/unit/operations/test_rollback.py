@@ -12,9 +12,9 @@ from bundle.model import Bundle, Key
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import Undone, roll_back
-from fake_prefect import FakePrefect
-from moving import CREATED
-from offline import api_of, bundle_of, run, speaking_to
+from support.fake_prefect import FakePrefect
+from support.moving import CREATED
+from support.offline import api_of, bundle_of, run, speaking_to
 
 NAMES = [f"v{number}" for number in range(12)]
 

@@ -25,7 +25,7 @@ from urllib.parse import unquote
 import httpx
 
 from bundle.server.profiles import SecretText, Target
-from proxy import Answer, Chooser, Proxy, Request, made
+from support.proxy import Answer, Chooser, Proxy, Request, made
 
 Json = Any
 Row = dict[str, Any]

@@ -19,8 +19,8 @@ from bundle.model import Bundle
 from bundle.operations import cutover
 from bundle.operations.cutover import SWITCH_REASONS, Switched
 from bundle.plan.matching import mark
-from fake_prefect import FakePrefect
-from offline import api_of, bundle_of, import_into, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, bundle_of, import_into, seeded
 
 
 def switch(

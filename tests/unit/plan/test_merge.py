@@ -19,9 +19,9 @@ from bundle.plan.actions import Conflicts, Secrets
 from bundle.plan.capabilities import ANY_FIELDS, Fields, Offered
 from bundle.plan.differences import between
 from bundle.plan.merge import bring_over
-from edits import SUPPLIED, SUPPLIED_SLOT
-from fake_prefect import FakePrefect
-from offline import api_of, edited, import_into, run, seeded
+from support.edits import SUPPLIED, SUPPLIED_SLOT
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, edited, import_into, run, seeded
 
 UPDATE = Conflicts("update")
 DEPLOYMENT = KINDS["deployment"]

@@ -11,8 +11,8 @@ import httpx
 from bundle.environment.describe import describe
 from bundle.environment.read import Reading, moved_kinds, take
 from bundle.kinds.notification_policies import PATH as POLICIES
-from fake_prefect import FakePrefect
-from offline import api_of, import_into, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, import_into, seeded
 
 
 def reading() -> Reading:

@@ -22,10 +22,10 @@ from bundle.operations.export import Exported, export_environment
 from bundle.operations.import_ import Result, carry_out, prepare
 from bundle.plan.actions import SKIP, Conflicts, Secrets
 from bundle.server.client import PrefectApi
-from edits import EDITS, There
-from environment import PLANTS, Api, Canaries, Environment
-from fake_prefect import FakePrefect
-from moving import CREATED, target
+from support.edits import EDITS, There
+from support.environment import PLANTS, Api, Canaries, Environment
+from support.fake_prefect import FakePrefect
+from support.moving import CREATED, target
 
 T = TypeVar("T")
 

@@ -30,7 +30,7 @@ from bundle.model import Count, Header, LeftOut, Manifest, Placed, Record, Refer
 from bundle.record.canonical import encode, make_record, sha256_hex
 from bundle.record.key_set import KeySet
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GOLDEN = ROOT / "fixtures" / "golden" / "format-1.0.pxb"
 GOLDEN_EXTERNAL = ROOT / "fixtures" / "golden" / "format-1.1.pxb"
 GOLDEN_PLAIN = zstandard.ZstdDecompressor().decompressobj().decompress(GOLDEN.read_bytes())

@@ -17,8 +17,8 @@ from bundle.plan.compatibility import Fit, fit
 from bundle.plan.overlay import NO_OVERLAY, adapt
 from bundle.record.canonical import make_record
 from bundle.server.openapi import parse_openapi
-from fake_prefect import FakePrefect
-from offline import api_of, seeded
+from support.fake_prefect import FakePrefect
+from support.offline import api_of, seeded
 
 SCHEDULE: Any = {"properties": {"schedule": {}, "active": {}}}
 
