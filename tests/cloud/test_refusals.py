@@ -10,7 +10,7 @@ import pytest
 from bundle.errors import RequestRejected
 from bundle.model import Bundle
 from bundle.plan import compare
-from bundle.plan.actions import Conflicts
+from bundle.plan.choices import Conflicts
 from bundle.server.client import RetryPolicy
 from bundle.server.processes import Server
 from support import emulator

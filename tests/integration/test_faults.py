@@ -15,7 +15,7 @@ import httpx
 import msgspec
 import pytest
 
-from bundle.apply.confirm import Patience
+from bundle.apply.control import Patience
 from bundle.server import processes
 from bundle.server.client import RetryPolicy
 from bundle.server.processes import Server

@@ -10,9 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from bundle.apply.control import Control
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
-from bundle.operations.rollback import Undone, roll_back
+from bundle.operations.rollback import roll_back
+from bundle.operations.undo import Undone
 from bundle.server.client import PrefectApi
 from bundle.server.processes import Server
 from support.compare import compare
@@ -33,7 +35,7 @@ def _import(url: str, bundle: Any, path: Path) -> None:
         async with PrefectApi(target(url)) as api:
             prepared = await prepare(bundle, api)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, witness=journal)
+                await carry_out(prepared, api, Control(witness=journal))
 
     asyncio.run(run())
 

@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 
+from bundle.apply.control import Control
 from bundle.environment.selection import Selection
 from bundle.errors import AccessDenied, Unreachable
 from bundle.model import Bundle
 from bundle.operations.drift import drift
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
-from bundle.operations.rollback import Undone, roll_back
-from bundle.plan.actions import Conflicts, Plan
+from bundle.operations.rollback import roll_back
+from bundle.operations.undo import Undone
+from bundle.plan.actions import Plan
+from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.overlay import adapt
 from bundle.server.client import PrefectApi
 from bundle.server.processes import Server
@@ -163,9 +166,9 @@ def test_a_policy_may_be_for_some_kinds(edited: Callable[[], Server], small: Bun
 def _journalled(url: str, bundle: Bundle, path: Path) -> None:
     async def run() -> None:
         async with PrefectApi(target(url)) as api:
-            prepared = await prepare(bundle, api, on_conflict=UPDATE)
+            prepared = await prepare(bundle, api, Choices(UPDATE))
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, witness=journal)
+                await carry_out(prepared, api, Control(witness=journal))
 
     asyncio.run(run())
 

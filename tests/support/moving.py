@@ -9,15 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from bundle.apply.confirm import Patience
+from bundle.apply.control import Control, Patience
 from bundle.container.reader import read_bundle
 from bundle.container.writer import write_bundle
 from bundle.environment.selection import EVERYTHING, Selection
 from bundle.model import Bundle, Json
 from bundle.operations.export import Exported, export_environment
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare
-from bundle.plan.actions import SKIP, Conflicts, Secrets
 from bundle.plan.capabilities import TellingApi
+from bundle.plan.choices import SKIP, Choices, Conflicts, MissingSecrets
 from bundle.server.client import PrefectApi, RetryPolicy, Sent
 from bundle.server.profiles import Profiles, Target, resolve
 from bundle.server.tiers import ANY_TIER, Tier
@@ -75,7 +75,7 @@ def import_into(
     bundle: Bundle,
     *,
     secrets: Mapping[str, Json] | None = None,
-    missing: str = "placeholder",
+    missing: MissingSecrets = "placeholder",
     inert: bool = False,
     wrap: Callable[[PrefectApi], TellingApi] = lambda api: api,
     retries: RetryPolicy | None = None,
@@ -88,17 +88,9 @@ def import_into(
 
     async def run() -> Imported:
         async with PrefectApi(target(where), policy=retries) as api:
-            policy = Secrets(supplied=secrets or {}, missing=missing)  # type: ignore[arg-type]
-            prepared = await prepare(
-                bundle,
-                wrap(api),
-                secrets=policy,
-                on_conflict=on_conflict,
-                inert=inert,
-                tier=tier,
-                selection=selection,
-            )
-            result = await carry_out(prepared, wrap(api), patience=patience)
+            choices = Choices(on_conflict, missing, inert, tier, selection)
+            prepared = await prepare(bundle, wrap(api), choices, secrets=secrets)
+            result = await carry_out(prepared, wrap(api), Control(patience=patience or Patience()))
             return Imported(prepared, result, api.sent)
 
     return asyncio.run(run())

@@ -10,17 +10,18 @@ import asyncio
 import functools
 import io
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
 
 import httpx
 
+from bundle.apply.control import Control
 from bundle.container.reader import read_bundle
 from bundle.container.writer import write_bundle
-from bundle.model import Bundle
+from bundle.model import Bundle, Json
 from bundle.operations.export import Exported, export_environment
 from bundle.operations.import_ import Result, carry_out, prepare
-from bundle.plan.actions import SKIP, Conflicts, Secrets
+from bundle.plan.choices import SKIP, Choices, Conflicts
 from bundle.server.client import PrefectApi
 from support.edits import EDITS, There
 from support.environment import PLANTS, Api, Canaries, Environment
@@ -107,15 +108,15 @@ def import_into(
     *,
     inert: bool = False,
     on_conflict: Conflicts = SKIP,
-    secrets: Secrets | None = None,
-    stops_at_failure: bool = False,
+    secrets: Mapping[str, Json] | None = None,
+    aborts_at_failure: bool = False,
 ) -> Result:
     """Replay a bundle into the fake server."""
 
     async def replay() -> Result:
         async with api_of(fake, transport) as api:
-            prepared = await prepare(bundle, api, inert=inert, on_conflict=on_conflict, secrets=secrets)
-            return await carry_out(prepared, api, stops_at_failure=stops_at_failure)
+            prepared = await prepare(bundle, api, Choices(on_conflict, inert=inert), secrets=secrets)
+            return await carry_out(prepared, api, Control(aborts_at_failure=aborts_at_failure))
 
     return run(replay())
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from bundle import __version__
+from bundle.apply.control import ignore
 from bundle.environment.describe import Environment, describe
 from bundle.environment.read import OnEvent, Reading, moved_kinds, server_version, take
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
@@ -37,7 +38,7 @@ async def export_environment(
     selection: Selection = EVERYTHING,
     redact: bool = False,
     created: str,
-    on_event: OnEvent = lambda _: None,
+    on_event: OnEvent = ignore,
 ) -> Exported:
     """Read everything exportable of one server, or what is selected of it.
 
@@ -46,7 +47,7 @@ async def export_environment(
         selection: what to export; all is read, since what is selected may need any of it.
         redact: turn values that only look like secrets into placeholders too.
         created: the time to note in the provenance, ISO 8601.
-        on_event: told of the progress.
+        on_event: called with the progress.
 
     Raises:
         UsageError: the selection has a pattern that matches nothing.

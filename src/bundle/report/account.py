@@ -14,10 +14,10 @@ import msgspec
 from bundle.apply.outcomes import Outcome
 from bundle.errors import BundleError, ExitCode
 from bundle.kinds import KINDS
-from bundle.model import Json, Key, Manifest, Pointer, SecretSlot
+from bundle.model import Json, Key, Manifest, SecretSlot
 from bundle.operations.cutover import Switched
 from bundle.operations.drift import Change
-from bundle.operations.rollback import Undone
+from bundle.operations.undo import Undone
 from bundle.plan.actions import Action, Difference, Plan
 from bundle.plan.execution_surface import Surfaces
 from bundle.record.pointers import split
@@ -381,7 +381,7 @@ def _planned(action: Action) -> Resource:
         missing_secrets=action.missing_secrets,
         dropped_fields=action.dropped,
         differences=_differences(action.kind, action.differences),
-        unchangeable=tuple(_plain_pointer(each) for each in action.unchangeable),
+        unchangeable=action.unchangeable,
     )
 
 
@@ -412,16 +412,11 @@ def _with_defaults(kind: str, found: Difference) -> Difference:
 
 
 def _difference(found: Difference) -> FieldDifference:
-    pointer = _plain_pointer(found.pointer)
+    pointer = found.pointer
     is_hidden = found.is_secret or any(_may_be_secret(pointer, each) for each in (found.bundle, found.destination))
     if is_hidden:
         return FieldDifference(pointer, None, None, is_hidden=True)
     return FieldDifference(pointer, found.bundle, found.destination)
-
-
-def _plain_pointer(place: Pointer) -> Pointer:
-    """A place without the marks around keys that stand for ids."""
-    return place.replace("\x00", "")
 
 
 def _may_be_secret(pointer: str, value: Json) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, Json, LeftOut
 from bundle.operations.cutover import SWITCH_REASONS
-from bundle.operations.rollback import ROLLBACK_REASONS
+from bundle.operations.undo import ROLLBACK_REASONS
 from bundle.plan.actions import REASONS
 from bundle.plan.execution_surface import SURFACE_CODES, Surface
 from bundle.report import check, demo, profiles

@@ -208,7 +208,7 @@ def test_every_outcome_that_is_not_as_wanted_is_named() -> None:
         outcome("flow:c", "succeeded", "created", dropped=("labels",)),
     )
     shown = text.render(report)
-    assert "rejected (1): the destination refused it\n  flow:a: POST /flows/: 422\n" in shown
+    assert "rejected (1): refused by the destination\n  flow:a: POST /flows/: 422\n" in shown
     assert "tier-limit (1)" in shown
     assert "not sent (1):\n  flow:c: labels\n" in shown
 
