@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import msgspec
 
 from bundle.apply.control import Patience
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import take
+from bundle.environment.describe import Environment
+from bundle.environment.snapshot import read_destination
 from bundle.errors import ServerError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made
@@ -119,7 +119,7 @@ class Confirmation:
                     raise self._failure
                 covered = self._asked
                 try:
-                    now = describe(await take(self._api, deep=False), everything=True)
+                    now = await read_destination(self._api)
                 except ServerError as failure:
                     self._failed, self._failure = covered, failure
                     raise

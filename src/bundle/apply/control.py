@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import msgspec
 
-from bundle.environment.read import OnEvent
-from bundle.model import Event, Key
+from bundle.environment.read import OnEvent, ignore
+from bundle.model import Key
 
 
 class Witness:
@@ -36,10 +36,6 @@ class Patience(msgspec.Struct, frozen=True):
     def rounds(self) -> int:
         """How often to look while waiting."""
         return max(1, round(self.settle_seconds / self.pause_seconds))
-
-
-def ignore(_event: Event) -> None:
-    """Let progress pass."""
 
 
 class Control(msgspec.Struct, frozen=True):

@@ -73,10 +73,6 @@ class Sender:
         return without(body, unknown) if unknown else body
 
     @property
-    def keeps_tag_limits_as_global(self) -> bool:
-        return self._fields.keeps_tag_limits_as_global
-
-    @property
     def version(self) -> tuple[int, ...]:
         return self._fields.version
 

@@ -2,41 +2,46 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from bundle.environment.describe import Environment
 from bundle.errors import AccessDenied
-from bundle.model import Api, Body, Key
+from bundle.kinds import KINDS
+from bundle.model import Api, Body, Key, kind_of
 from bundle.record.pointers import replace_all, resolve, walk
 from bundle.record.references import put_back
 from bundle.record.secrets import MASK
-
-_BLOCKS = "/block_documents/filter"
 
 
 async def reveal(wanted: Iterable[Key], api: Api, environment: Environment) -> dict[str, Body]:
     """The live bodies of some resources by id, with their secrets where they are shown.
 
-    One listing of just these blocks (``POST /block_documents/filter`` with ``include_secrets``). Where the
-    credentials do not permit it, a block with secrets is not in it.
+    One listing of just these for each kind that shows secrets (``Kind.revealing``). Where the credentials do not permit
+    it, a resource with secrets is not in it.
 
     Raises:
         ServerError: the server cannot be reached or refuses.
     """
     wanted = list(wanted)
-    rows = await _revealed_rows(api, [environment.ids[key] for key in wanted if key.startswith("block:")])
+    rows = await _revealed_rows(api, wanted, environment)
     return {environment.ids[key]: body for key in wanted if (body := _live_body(environment, key, rows))}
 
 
-async def _revealed_rows(api: Api, identifiers: list[str]) -> dict[str, Body]:
-    if not identifiers:
-        return {}
-    found = {"id": {"any_": identifiers}, "is_anonymous": None}
-    try:
-        pages = [page async for page in api.pages(_BLOCKS, {"block_documents": found, "include_secrets": True})]
-    except AccessDenied:
-        return {}
-    return {str(row["id"]): row for page in pages for row in page}
+async def _revealed_rows(api: Api, wanted: Iterable[Key], environment: Environment) -> dict[str, Body]:
+    """What the listings show that their kinds have for this."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for key in wanted:
+        by_kind[kind_of(key)].append(environment.ids[key])
+    rows: dict[str, Body] = {}
+    for name, identifiers in by_kind.items():
+        listing = KINDS[name].revealing(identifiers)
+        if listing is not None:
+            with contextlib.suppress(AccessDenied):
+                pages = [page async for page in api.pages(*listing)]
+                rows |= {str(row["id"]): row for page in pages for row in page}
+    return rows
 
 
 def _live_body(environment: Environment, key: Key, rows: Mapping[str, Body]) -> Body | None:

@@ -18,12 +18,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from bundle.apply.control import ignore
 from bundle.apply.outcomes import State, reason_of, refuses_credentials
 from bundle.apply.sender import Sender
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, take
+from bundle.environment.describe import Environment
+from bundle.environment.read import OnEvent, ignore
 from bundle.environment.selection import EVERYTHING, Selection
+from bundle.environment.snapshot import read_destination
 from bundle.errors import ServerError, Unreachable
 from bundle.kinds import KINDS
 from bundle.kinds.base import Made
@@ -102,7 +102,7 @@ async def prepare(
         ServerError: the destination cannot be reached or refuses.
     """
     wanted = adapt(bundle, selection, overlay)
-    destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
+    destination = await read_destination(api, on_event=on_event)
     return Switching(tuple(_planned(wanted, destination, on=on, is_cloud=api.is_cloud)), destination)
 
 

@@ -10,11 +10,11 @@ from typing import Literal
 
 import msgspec
 
-from bundle.apply.control import ignore
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, take
+from bundle.environment.describe import Environment
+from bundle.environment.read import OnEvent, ignore
 from bundle.environment.reveal import reveal
-from bundle.model import Api, Key, Placed
+from bundle.environment.snapshot import read_destination
+from bundle.model import Key, Placed
 from bundle.plan.actions import Difference, Plan
 from bundle.plan.capabilities import TellingApi, read_fields
 from bundle.plan.compare import Present, View, compare
@@ -37,15 +37,6 @@ class Change(msgspec.Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
 
 
-async def read_whole(api: Api, *, on_event: OnEvent = ignore) -> Environment:
-    """All of an environment that an export would hold, in portable form.
-
-    Raises:
-        ServerError: it cannot be reached or refuses.
-    """
-    return describe(await take(api, deep=True, on_event=on_event))
-
-
 async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = ignore) -> Plan:
     """How a destination differs from what is wanted of a bundle: content and references, field by field.
 
@@ -55,7 +46,7 @@ async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = ignore) 
     Raises:
         ServerError: it cannot be reached or refuses.
     """
-    there = describe(await take(api, deep=True, on_event=on_event), everything=True)
+    there = await read_destination(api, is_deep=True, on_event=on_event)
     fields = await read_fields(api, wanted.bundle.manifest.provenance.get("source_version"))
     records = fit(intend(wanted.bundle.records), fields)
     pairs = match(records, there)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import msgspec
 
 from bundle import __version__
-from bundle.apply.control import ignore
 from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, Reading, moved_kinds, server_version, take
+from bundle.environment.read import OnEvent, Reading, ignore, moved_kinds, read_rows, server_version
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
 from bundle.model import Api, Header, Placed
 from bundle.record.graph import place
@@ -77,7 +76,7 @@ async def export_environment(
 async def _consistent(api: Api, *, redact: bool, on_event: OnEvent) -> tuple[Environment, tuple[str, ...]]:
     torn: tuple[str, ...] = ()
     for _ in range(_ATTEMPTS):
-        reading = await take(api, deep=True, counted=True, on_event=on_event)
+        reading = await read_rows(api, deep=True, counted=True, on_event=on_event)
         environment = describe(reading, redact=redact)
         torn = await _changed(api, reading)
         if not torn:

@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from bundle.apply.control import Control, ignore
+from bundle.apply.control import Control
 from bundle.apply.outcomes import Outcome, State
 from bundle.apply.run import apply
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, take
+from bundle.environment.describe import Environment
+from bundle.environment.read import OnEvent, ignore
 from bundle.environment.reveal import reveal
+from bundle.environment.snapshot import read_destination
 from bundle.errors import Conflict, SecretMissing, UsageError
+from bundle.kinds import KINDS
 from bundle.model import Api, Bundle, Json, Key
 from bundle.plan.actions import Action, Plan
 from bundle.plan.capabilities import Fields, TellingApi, read_fields
@@ -87,7 +89,7 @@ async def prepare(
     wanted = adapt(bundle, choices.selection, choices.overlay)
     if choices.overlay.patch:
         _refuse_misfits(bundle, wanted.bundle, await api.accepted_fields())
-    there = describe(await take(api, deep=False, on_event=on_event), everything=True)
+    there = await read_destination(api, on_event=on_event)
     fields = await read_fields(api, bundle.manifest.provenance.get("source_version"))
     records = fit(intend(wanted.bundle.records), fields)
     pairs = match(records, there)
@@ -205,5 +207,5 @@ def surface_of(prepared: Prepared) -> Surfaces:
 
 
 def _is_the_bundles(action: Action) -> bool:
-    is_equal = action.kind == "variable" and (action.verb == "update" or action.reason == "exists-same")
+    is_equal = KINDS[action.kind].owns_value and (action.verb == "update" or action.reason == "exists-same")
     return action.verb in _MADE or is_equal

@@ -18,10 +18,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
-from bundle.apply.control import ignore
 from bundle.apply.sender import Sender
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, take
+from bundle.environment.describe import Environment
+from bundle.environment.read import OnEvent, ignore
+from bundle.environment.snapshot import read_destination
 from bundle.errors import UsageError
 from bundle.kinds import KINDS
 from bundle.model import Api, Event, Key, Placed
@@ -64,7 +64,7 @@ async def roll_back(
             f"the receipt is of an import into {receipt.head.destination}, not into {api.url}",
             hint="name the profile of that destination with --to",
         )
-    destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
+    destination = await read_destination(api, on_event=on_event)
     sender = Sender(api, Fields(version=await read_version(api)), destination.rows, set())
     writer = Writer(sender, stop or asyncio.Event(), dry_run=dry_run)
     restored, destination = await restore(receipt, api, destination, writer, force=force)
@@ -143,18 +143,24 @@ def _still_needed(
     records = {record.key: record for record in receipt.to_make}
     who = referrers(destination)
     needed: dict[Key, Undone] = {}
-    while held := {there: outside for there in ours if (outside := _outside(there, ours, who))}:
+    while held := {there: outside for there in ours if (outside := _outside(there, ours, who, destination))}:
         for there, outside in held.items():
             key = ours.pop(there)
             needed[key] = _needed(records[key], outside)
     return needed
 
 
-def _outside(there: Key, ours: Mapping[Key, Key], who: Mapping[Key, frozenset[Key]]) -> tuple[Key, ...]:
+def _outside(
+    there: Key, ours: Mapping[Key, Key], who: Mapping[Key, frozenset[Key]], destination: Environment
+) -> tuple[Key, ...]:
     """Who refers to a resource and is not to be deleted along with it."""
-    return tuple(sorted(each for each in who.get(there, ()) if each not in ours and not _goes_along(each, there)))
+    return tuple(
+        sorted(each for each in who.get(there, ()) if each not in ours and not _goes_with(each, there, destination))
+    )
 
 
-def _goes_along(referrer: Key, target: Key) -> bool:
-    """A pool's default queue, which nobody made, goes with its pool."""
-    return referrer.startswith("work-queue:") and target == "work-pool:" + referrer.split(":", 1)[1].rpartition("/")[0]
+def _goes_with(referrer: Key, target: Key, destination: Environment) -> bool:
+    """Whether a resource that nobody created goes with what it refers to."""
+    record = destination.records[referrer]
+    place = KINDS[record.kind].goes_with(record.body)
+    return any(each.pointer == place and each.target == target for each in record.references)

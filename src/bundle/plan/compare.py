@@ -7,6 +7,7 @@ looked at.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -138,7 +139,7 @@ def _of_missing(record: Intended, present: Present, choices: Choices) -> Action:
     unfit = KINDS[record.kind].unfit(record.body, is_cloud=present.is_cloud) or record.refused
     if unfit:
         return msgspec.structs.replace(action, verb="unsupported", reason=unfit)
-    if limit := choices.tier.refusal(record.kind, record.body):
+    if limit := KINDS[record.kind].beyond(record.body, choices.tier):
         return msgspec.structs.replace(action, verb="unsupported", reason="tier-limit", detail=limit)
     if present.is_cloud and (size := _size(record)) > LARGEST_REQUEST_BYTES:
         return msgspec.structs.replace(action, verb="unsupported", reason="too-large", detail=f"{size} bytes")
@@ -164,7 +165,7 @@ def _block(
 ) -> Iterator[Action]:
     """The actions, with those blocked that need something which will not be there, and those that find no room."""
     absent = {key for key, action in actions.items() if _stays_away(action)} | set(missing)
-    room = tier.room(record.kind for record in destination.records.values())
+    room = _room(tier, destination)
     for record in records:
         action = actions[record.key]
         waits_for = tuple(sorted({each.target for each in record.references if each.target in absent}))
@@ -175,11 +176,18 @@ def _block(
             room[record.kind] -= 1
             if room[record.kind] < 0:
                 absent.add(record.key)
-                limit = tier.fullness(record.kind)
+                limit = f"the {tier.name} tier allows {KINDS[record.kind].most(tier)} {record.kind}s"
                 action = msgspec.structs.replace(action, verb="unsupported", reason="tier-limit", detail=limit)
         elif action.verb == "update" and (waits_for := tuple(sorted(absent & needs(record, action)))):
             action = msgspec.structs.replace(action, verb="blocked", reason="waits-for", waits_for=waits_for)
         yield action
+
+
+def _room(tier: Tier, destination: Environment) -> dict[str, int]:
+    """How many more of each limited kind a tier allows."""
+    held = Counter(record.kind for record in destination.records.values())
+    limits = {name: kind.most(tier) for name, kind in KINDS.items()}
+    return {name: most - held[name] for name, most in limits.items() if most is not None}
 
 
 def _stays_away(action: Action) -> bool:

@@ -26,10 +26,11 @@ from bundle.environment.validation import checked
 from bundle.errors import UsageError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
+from bundle.kinds.naming import renamed
 from bundle.model import Body, Bundle, Json, Key, Placed, Pointer, Record, Reference
 from bundle.record.canonical import make_record
 from bundle.record.pointers import join, replace_all, resolve, split, stands
-from bundle.record.references import put_back, renamed
+from bundle.record.references import put_back
 
 
 class Patch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -343,16 +344,16 @@ def _check_fields(record: Record, body: Json) -> None:
     kind = KINDS[record.kind]
     if not isinstance(body, dict):
         raise UsageError(f"the overlay makes {record.key} something that is no object", hint="check its patch")
-    unknown = sorted(body.keys() - record.body.keys() - kind.fields)
+    unknown = sorted(body.keys() - record.body.keys() - kind.travelling)
     if unknown:
         raise UsageError(
             f"the overlay gives {record.key} the field {unknown[0]!r}, which a {kind.name} does not have",
-            hint=f"its fields are {', '.join(sorted(kind.fields))}",
+            hint=f"its fields are {', '.join(sorted(kind.travelling))}",
         )
     lost = sorted(name for name in kind.required if name in record.body and name not in body)
     if lost:
         raise UsageError(f"the overlay takes {lost[0]!r} from {record.key}, which needs it", hint="check its patch")
-    misfit = kind.odd_body(body)
+    misfit = kind.misfit_of_body(body)
     if misfit is not None:
         raise UsageError(f"the overlay makes {record.key} no {kind.name}: {misfit}", hint="check its patch")
     if kind.name_field and body.get(kind.name_field) != record.body.get(kind.name_field):

@@ -97,9 +97,10 @@ def test_of_other_tiers_no_limit_is_known(tier: Tier) -> None:
     assert {action.verb for action in plan.values()} == {"create"}
 
 
-def test_limits_name_kinds_that_there_are() -> None:
-    """Every kind with a limit is one that can be imported."""
-    assert {kind for tier in TIERS.values() for kind in tier.most} <= KINDS.keys()
+def test_deployments_alone_are_limited_in_number() -> None:
+    """What a tier says of deployments limits deployments, and no other kind."""
+    limited = {name: kind.most(TIERS["hobby"]) for name, kind in KINDS.items()}
+    assert {name: most for name, most in limited.items() if most is not None} == {"deployment": 5}
 
 
 @pytest.mark.parametrize(("extra", "reason"), [(0, "created"), (1, "too-large")])

@@ -15,7 +15,7 @@ from bundle.cli import connection, options, policies
 from bundle.cli.console import Console
 from bundle.errors import BundleError, ProfileError, UsageError
 from bundle.operations import preflight
-from bundle.operations.inventory import Survey
+from bundle.operations.inventory import Inventory
 from bundle.operations.preflight import Check, Part, failed
 from bundle.report import check as check_report
 from bundle.report import profiles as profiles_report
@@ -31,7 +31,7 @@ class Examined(msgspec.Struct, frozen=True):
     side: Side
     checks: tuple[Check, ...]
     target: Target | None = None
-    found: Survey | None = None
+    found: Inventory | None = None
 
 
 @click.command(

@@ -11,8 +11,9 @@ from bundle.cli import bundles, connection, options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
 from bundle.environment.describe import Environment
+from bundle.environment.snapshot import read_source
 from bundle.errors import UsageError
-from bundle.operations.drift import as_environment, changes, read_whole
+from bundle.operations.drift import as_environment, changes
 from bundle.report import account
 from bundle.report.model import Report, Side
 
@@ -59,4 +60,4 @@ async def _read_server(console: Console, name: str) -> Environment:
     connection.announce(console, "reading", target)
     with progress(console) as on_event:
         async with connection.connect(target) as api:
-            return await read_whole(api, on_event=on_event)
+            return await read_source(api, on_event=on_event)
