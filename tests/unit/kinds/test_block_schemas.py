@@ -17,10 +17,9 @@ def row(fields: dict[str, Any], **more: Any) -> dict[str, Any]:
 def test_it_is_named_by_type_and_content() -> None:
     """Marks of secrets do not count in the name, properties do."""
     look = Rows(TYPE)
-    plain, marked, other = (
-        SCHEMA.natural_name(row(fields), look)
-        for fields in ({"properties": {"a": {}}}, {"properties": {"a": {}}, "secret_fields": ["a"]}, {"properties": {}})
-    )
+    plain = SCHEMA.natural_name(row({"properties": {"a": {}}}), look)
+    marked = SCHEMA.natural_name(row({"properties": {"a": {}}, "secret_fields": ["a"]}), look)
+    other = SCHEMA.natural_name(row({"properties": {}}), look)
     assert plain.startswith("my-type@")
     assert (plain == marked, plain == other) == (True, False)
 
@@ -48,9 +47,5 @@ def test_references_to_other_schemas_become_ids() -> None:
 
 def test_nothing_in_it_is_changed() -> None:
     """There is no request that changes a schema."""
-    assert {
-        place: SCHEMA.can_change(place, is_removal=False, raw={}, at=Sent()) for place in ("/fields", "/version")
-    } == {
-        "/fields": False,
-        "/version": False,
-    }
+    can = [SCHEMA.can_change(place, is_removal=False, raw={}, at=Sent()) for place in ("/fields", "/version")]
+    assert can == [False, False]
