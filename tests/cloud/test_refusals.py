@@ -11,8 +11,8 @@ from bundle.errors import RequestRejected
 from bundle.model import Bundle
 from bundle.plan import compare
 from bundle.plan.choices import Conflicts
-from bundle.server.client import RetryPolicy
 from bundle.server.processes import Server
+from bundle.server.retry import RetryPolicy
 from support import emulator
 from support.emulator import ACCOUNT, Cloud, Rules
 from support.environment import Api, Canaries, Environment, Size

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.server.openapi import Verdict, parse_openapi
+from bundle.server.openapi import parse_openapi
 from bundle.server.processes import Server
 from support.emulator import ABSENT, ADDED, KEY, Cloud
 from support.environment import PLANTS, Api, Canaries, Environment
@@ -909,8 +909,8 @@ def test_fake_can_lack_what_older_servers_lack() -> None:
     accepted = parse_openapi(document_)
 
     assert (first, second) == (422, 404)
-    assert accepted.judge("POST", "/work_pools/", {"name": "", "storage_configuration": {}}) == Verdict(
+    assert accepted.judge("POST", "/work_pools/", {"name": "", "storage_configuration": {}}) == Misfits(
         unknown=("/storage_configuration",)
     )
-    assert accepted.judge("PATCH", "/flows/{id}", {"tags": [], "name": ""}) == Verdict(unknown=("/name",))
+    assert accepted.judge("PATCH", "/flows/{id}", {"tags": [], "name": ""}) == Misfits(unknown=("/name",))
     assert not accepted.offers("GET", "/admin/storage")

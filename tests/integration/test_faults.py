@@ -17,8 +17,8 @@ import pytest
 
 from bundle.apply.control import Patience
 from bundle.server import processes
-from bundle.server.client import RetryPolicy
 from bundle.server.processes import Server
+from bundle.server.retry import RetryPolicy
 from conftest import SETTINGS, ServerPool
 from support.compare import compare
 from support.environment import Size

@@ -10,7 +10,7 @@ from bundle.kinds.base import Raw
 from bundle.model import Api, Body, Json, Pointer
 from bundle.plan.capabilities import Fields
 from bundle.record.pointers import resolve, without
-from bundle.server.paths import segment
+from bundle.server.urls import segment
 
 _NOT_FOUND = 404
 _NOTHING: tuple[Json, ...] = (None, "", [], {})

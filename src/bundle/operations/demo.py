@@ -13,7 +13,7 @@ from bundle.kinds import KINDS
 from bundle.model import Api, Body, Bundle, Json
 from bundle.operations.import_ import Result
 from bundle.record.canonical import encode
-from bundle.server.paths import segment
+from bundle.server.urls import segment
 
 _FAILED = "prefect.flow-run.Failed"
 

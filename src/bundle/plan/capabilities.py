@@ -11,7 +11,7 @@ import msgspec
 from bundle.environment.read import server_version
 from bundle.kinds.base import Raw
 from bundle.model import Api, Json
-from bundle.server.openapi import Accepted, Verdict
+from bundle.server.openapi import Accepted, Misfits
 
 
 class TellingApi(Api, Protocol):
@@ -33,9 +33,9 @@ class Fields(msgspec.Struct, frozen=True):
         """Whether the destination is known not to have a route."""
         return self.accepted is not None and not self.accepted.offers(method, path)
 
-    def judge(self, method: str, path: str, body: Json) -> Verdict:
+    def judge(self, method: str, path: str, body: Json) -> Misfits:
         """Where a body does not fit the route."""
-        return Verdict() if self.accepted is None else self.accepted.judge(method, path, body)
+        return Misfits() if self.accepted is None else self.accepted.judge(method, path, body)
 
 
 async def read_version(api: Api) -> tuple[int, ...]:
