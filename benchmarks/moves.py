@@ -23,7 +23,8 @@ from bundle.operations.export import export_environment
 from bundle.operations.import_ import carry_out, prepare
 from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
 from bundle.server.client import PrefectApi, Sent
-from bundle.server.profiles import Profiles, Target, resolve
+from bundle.server.profiles import Profiles, resolve
+from bundle.server.target import Target
 
 if TYPE_CHECKING:
     from support.environment import Size

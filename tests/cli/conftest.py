@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from bundle import cli
 from bundle.cli import connection
 from bundle.server.client import PrefectApi
-from bundle.server.profiles import Target
 from bundle.server.retry import RetryPolicy
+from bundle.server.target import Target
 
 PROFILES = """
 [profiles.a]

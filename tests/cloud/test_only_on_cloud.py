@@ -12,7 +12,7 @@ from bundle.apply.control import Patience
 from bundle.apply.outcomes import Outcome
 from bundle.model import Bundle, Key
 from bundle.plan.choices import Conflicts
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.emulator import Cloud, Rules
 from support.environment import when
 from support.moving import Imported, bundle_of, import_into

@@ -11,7 +11,7 @@ from bundle.errors import RequestRejected
 from bundle.model import Bundle
 from bundle.plan import compare
 from bundle.plan.choices import Conflicts
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from bundle.server.retry import RetryPolicy
 from support import emulator
 from support.emulator import ACCOUNT, Cloud, Rules

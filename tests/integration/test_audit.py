@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.container.writer import write_file
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.environment import Api
 from support.moving import bundle_of, export, import_into
 

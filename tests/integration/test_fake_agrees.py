@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.server.openapi import parse_openapi
-from bundle.server.processes import Server
+from bundle.server.openapi import Misfits, parse_openapi
+from bundle.server.process import Server
 from support.emulator import ABSENT, ADDED, KEY, Cloud
 from support.environment import PLANTS, Api, Canaries, Environment
 from support.fake_prefect import BUILT_IN, FIELDS, TABLES, FakePrefect, How

@@ -17,7 +17,7 @@ import pytest
 
 from bundle.apply.control import Patience
 from bundle.server import processes
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from bundle.server.retry import RetryPolicy
 from conftest import SETTINGS, ServerPool
 from support.compare import compare

@@ -17,7 +17,7 @@ from bundle import cli
 from bundle.container.reader import read_bundle
 from bundle.plan.intended import intend, switched_off
 from bundle.server import processes
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.compare import compare
 from support.environment import Api, Canaries, Environment, Size
 from support.moving import bundle_of, export, import_into, written

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from bundle.plan.actions import REASONS
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.compare import compare
 from support.environment import Canaries, Size, random_environment
 from support.moving import bundle_of, export, import_into, written

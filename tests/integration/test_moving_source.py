@@ -13,7 +13,7 @@ from bundle.environment.read import moved_kinds, read_rows
 from bundle.model import Event
 from bundle.operations.export import export_environment
 from bundle.server.client import PrefectApi
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.environment import Size
 from support.moving import CREATED, target
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.environment import Api
 
 OVERLAY = """

@@ -19,7 +19,7 @@ from bundle.model import Bundle
 from bundle.operations.export import export_environment
 from bundle.operations.import_ import carry_out, prepare
 from bundle.server.client import PrefectApi, Sent
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from conftest import ServerPool
 from support.commands import xfer
 from support.environment import Size

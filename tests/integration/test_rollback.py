@@ -16,7 +16,7 @@ from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
 from bundle.server.client import PrefectApi
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.compare import compare
 from support.environment import Size, random_environment
 from support.moving import CREATED, bundle_of, target

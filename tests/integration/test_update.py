@@ -24,7 +24,7 @@ from bundle.plan.actions import Plan
 from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.overlay import adapt
 from bundle.server.client import PrefectApi
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from conftest import ServerPool
 from support.compare import compare
 from support.edits import EDITS, ROTATED, SUPPLIED, SUPPLIED_SLOT, There

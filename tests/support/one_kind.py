@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bundle.kinds import KINDS
-from bundle.kinds.base import Kind, Made
-from bundle.kinds.protocols import Raw
+from bundle.kinds.base import Kind
+from bundle.kinds.protocols import Made, Raw
 
 ID = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"

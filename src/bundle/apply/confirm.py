@@ -17,7 +17,7 @@ from bundle.environment.describe import Environment
 from bundle.environment.snapshot import read_destination
 from bundle.errors import ServerError
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Api, Body, Key, Record
 from bundle.plan.differences import differences_of
 from bundle.plan.intended import Intended

@@ -21,7 +21,7 @@ from bundle.apply.state import State, Unfinished
 from bundle.apply.updates import Updates
 from bundle.errors import RequestRejected, Unreachable
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Body, Key, Reference
 from bundle.plan.actions import Action
 from bundle.plan.compare import needs

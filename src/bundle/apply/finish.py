@@ -23,7 +23,7 @@ from bundle.apply.state import State, Unfinished
 from bundle.apply.updates import Updates
 from bundle.errors import RequestRejected, ServerError, Unreachable
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Key
 from bundle.plan.intended import Intended
 

@@ -24,7 +24,7 @@ import msgspec
 from bundle.apply.confirm import Confirmation
 from bundle.environment.read import ApiReader
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made, Raw
+from bundle.kinds.protocols import Made, Raw
 from bundle.model import Api, Key
 from bundle.plan.intended import Intended
 

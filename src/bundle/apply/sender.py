@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from bundle.errors import RequestRejected
-from bundle.kinds.base import Raw
+from bundle.kinds.protocols import Raw
 from bundle.model import Api, Body, Json, Pointer
 from bundle.plan.capabilities import Fields
 from bundle.record.pointers import resolve, without

@@ -18,7 +18,7 @@ from bundle.apply.sender import Sender
 from bundle.environment.describe import Environment
 from bundle.errors import ServerError
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made, Raw
+from bundle.kinds.protocols import Made, Raw
 from bundle.model import Api, Body, Event, Key, Record, Reference
 from bundle.plan.actions import Plan
 from bundle.plan.capabilities import Fields

@@ -13,7 +13,7 @@ from bundle.apply.outcomes import Outcome
 from bundle.apply.state import State
 from bundle.errors import Unreachable
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Key
 from bundle.plan.actions import Action
 from bundle.plan.intended import Intended

@@ -15,7 +15,7 @@ from bundle.environment.selection import Selection, kind_of
 from bundle.errors import UsageError
 from bundle.model import Bundle, Json
 from bundle.plan.choices import Choices, Conflicts, MissingSecrets, OnConflict
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 from bundle.server.tiers import ANY_TIER, TIERS, Tier
 
 T = TypeVar("T")

@@ -10,7 +10,8 @@ import msgspec
 
 from bundle.errors import BundleError, RequestRejected
 from bundle.kinds import KINDS
-from bundle.kinds.base import Kind, Raw
+from bundle.kinds.base import Kind
+from bundle.kinds.protocols import Raw
 from bundle.model import Api, Body, Event, Json
 from bundle.record.canonical import encode
 from bundle.record.references import is_id

@@ -16,11 +16,12 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import OWN, Field
 from bundle.kinds.naming import template_names
 from bundle.kinds.notification_policies import PATH as POLICIES
 from bundle.kinds.notification_policies import as_automation
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.kinds.runnable import MOST_NAMES, Run, as_object, members
 from bundle.model import Body, Json, Key, Pointer, Record
 from bundle.record.pointers import join, split, walk

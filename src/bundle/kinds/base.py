@@ -15,19 +15,14 @@ from bundle.kinds.fields import NOTHING, Field, Table
 from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.kinds.runnable import Run
 from bundle.model import Body, Json, JsonType, Key, Pointer, Record
-from bundle.record.canonical import encode
 from bundle.record.pointers import split
-from bundle.record.references import blank_ids
 from bundle.server.tiers import Tier
-
-__all__ = ["Destination", "Kind", "Look", "Made", "Offer", "Raw", "Reader"]
 
 # The second line is Cloud's: where a resource lives and who touched it. Webhooks say account and workspace.
 SERVER_OWNED = frozenset({
     "id", "created", "updated",
     "account", "account_id", "workspace", "workspace_id", "created_by", "updated_by",
 })  # fmt: skip
-SYSTEM_LABELS = "prefect."
 
 
 class Kind(Table):
@@ -292,15 +287,3 @@ class Kind(Table):
     def listing_requests(self, rows: Mapping[str, int], page: int) -> int:
         """The requests that its list takes, with ``rows`` of each kind: full pages, a last one, and the empty page."""
         return -(-rows[self.name] // page) + 1 if rows[self.name] or not self.cloud_only else 0
-
-
-def without_system_labels(body: Body) -> Body:
-    """The body without labels that the server sets by itself (``prefect.*``)."""
-    labels = {name: value for name, value in (body.get("labels") or {}).items() if not name.startswith(SYSTEM_LABELS)}
-    return body | {"labels": labels}
-
-
-def stable_place(item: Body, *, last: str) -> tuple[str, str, bytes]:
-    """What to sort the items of a set by: no id in them counts, and the member ``last`` only between equals."""
-    text = encode({name: value for name, value in item.items() if name != last}).decode()
-    return blank_ids(text), text, encode(item.get(last))

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Raw, Reader
 from bundle.kinds.runnable import Run, members, server_of, urls
 from bundle.model import Body, JsonType, Pointer, Record, name_of
 from bundle.record.pointers import split

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw
+from bundle.kinds.base import Kind
 from bundle.kinds.block_types import BUILT_IN
 from bundle.kinds.fields import Field
+from bundle.kinds.protocols import Destination, Look, Made, Raw
 from bundle.model import Body, Json
 from bundle.record.canonical import encode, sha256_hex
 

@@ -11,8 +11,9 @@ import html
 from collections.abc import Callable
 from typing import ClassVar
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Raw
 from bundle.model import Body
 
 # Registered at start by some server from 2.20 to 3.9.1 (POST /block_types/filter of a fresh one); the last two

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from bundle.kinds.base import Kind, Look, Offer, Raw, Reader
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.protocols import Look, Offer, Raw, Reader
 from bundle.model import Pointer
 from bundle.record.pointers import split
 from bundle.record.references import is_id

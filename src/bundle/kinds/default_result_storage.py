@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import ClassVar
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import Field
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.model import Body, Pointer
 
 _PATH = "/admin/storage"

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from bundle.errors import RequestRejected
-from bundle.kinds.base import Destination, Made, Raw, stable_place
+from bundle.kinds.protocols import Destination, Made, Raw
 from bundle.kinds.schedules import portable_schedule, with_phase
+from bundle.kinds.spelling import stable_place
 from bundle.model import Body, Json
 from bundle.record.canonical import encode
 

@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 import msgspec
 
 from bundle.errors import RequestRejected
-from bundle.kinds.base import SYSTEM_LABELS, Destination, Kind, Look, Made, Offer, Raw, without_system_labels
+from bundle.kinds.base import Kind
 from bundle.kinds.concurrency_limits import owner_id
+from bundle.kinds.deployment_posts import POOL_FIELDS, is_inherited, needs_post, post_over, what_post_needs
 from bundle.kinds.deployment_schedules import (
-    change_schedule,
     give_schedules,
     is_one_schedule,
     listed,
@@ -35,21 +35,18 @@ from bundle.kinds.deployment_schedules import (
 from bundle.kinds.fields import NAME, OWN, Field
 from bundle.kinds.naming import template_names
 from bundle.kinds.own_limits import OWN_LIMIT, has_own_limit, limit_of, link_limit
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw
 from bundle.kinds.runnable import Run, members, steps
-from bundle.kinds.schedules import portable_schedule, unknown_fields, with_phase
+from bundle.kinds.schedules import unknown_fields, with_phase
+from bundle.kinds.spelling import without_system_labels
 from bundle.model import Body, Key, Pointer, Record
-from bundle.record.pointers import join, split, walk
+from bundle.record.pointers import split
 from bundle.server.tiers import Tier
 
-_CHANGES_WITHOUT_SCHEMA_SINCE = (3, 6)
 _CLEARS_POOL_SINCE = (3, 6, 27)
 # What servers write out for an empty one.
 _NO_SCHEMA = {"type": "object", "properties": {}}
 _OWN_LIMIT_FIELDS = frozenset({"concurrency_limit", OWN_LIMIT})
-# The schema before 3.6.
-_RESET_BY_POST = ("parameters", "schedules", "parameter_openapi_schema")
-_POOL = ("work_pool_name", "work_queue_name")
-_TYPED = "__prefect_kind"
 _CONFLICT = 409
 
 
@@ -172,7 +169,7 @@ class Deployment(Kind):
 
     async def create(self, to: Destination, body: Body) -> Made:
         """``POST /deployments/``; before 3.6 a deployment without any parameter schema refuses every ``PATCH``."""
-        return await super().create(to, _needed(to) | body)
+        return await super().create(to, what_post_needs(to) | body)
 
     async def finish(self, to: Destination, made: Made, body: Body, first: Body) -> None:
         """Give a deployment its schedules and take the mark off."""
@@ -190,12 +187,12 @@ class Deployment(Kind):
         """Labels that come from the flow stay; there are routes of their own for labels, schedules and own limits."""
         name = split(place)[0]
         if name == "labels":
-            return not (is_removal and _is_inherited(place, raw, at)) and at.takes("POST", "/deployments/", name)
+            return not (is_removal and is_inherited(place, raw, at)) and at.takes("POST", "/deployments/", name)
         if name == "schedules":
             return at.takes("POST", "/deployments/{id}/schedules", "schedule")
         if name in _OWN_LIMIT_FIELDS:
             return has_own_limit(raw) or at.takes("PATCH", "/deployments/{id}", "global_concurrency_limit_id")
-        if name in _POOL and is_removal and () < at.version < _CLEARS_POOL_SINCE:
+        if name in POOL_FIELDS and is_removal and () < at.version < _CLEARS_POOL_SINCE:
             return False
         return name not in self.fixed and at.takes("PATCH", "/deployments/{id}", name)
 
@@ -213,7 +210,7 @@ class Deployment(Kind):
         return body | {"schedules": merged} if merged else body
 
     def late(self, body: Body, names: Collection[str], raw: Raw) -> Collection[str]:
-        if _needs_post(set(names) - {"schedules"}, body, raw):
+        if needs_post(set(names) - {"schedules"}, body, raw):
             return names
         return {*super().late(body, names, raw), *({"schedules"} & set(names))}
 
@@ -222,10 +219,10 @@ class Deployment(Kind):
         changes = self.changes(body, set(names) - _OWN_LIMIT_FIELDS - {"schedules"})
         if set(names) & {*_OWN_LIMIT_FIELDS, "global_concurrency_limit_id"}:
             changes |= await link_limit(to, made, body)
-        if set(_POOL) & changes.keys():
+        if set(POOL_FIELDS) & changes.keys():
             changes |= _pool(body)
-        if _needs_post(changes.keys(), body, made.raw):
-            await _post_over(to, made, body, changes)
+        if needs_post(changes.keys(), body, made.raw):
+            await post_over(to, made, body, changes)
             return
         if changes:
             await to.patch("/deployments/{id}", changes, id=made.id)
@@ -270,11 +267,6 @@ class Deployment(Kind):
         await to.delete("/deployments/{id}", id=made.id)
 
 
-def _needed(to: Destination) -> Body:
-    """What must be posted though it says nothing."""
-    return {"parameter_openapi_schema": {}} if () < to.version < _CHANGES_WITHOUT_SCHEMA_SINCE else {}
-
-
 async def _pause(to: Destination, identifier: str, *, paused: bool) -> None:
     """``PATCH``, which keeps late runs; older servers check all parameters at that and may refuse."""
     try:
@@ -286,50 +278,9 @@ async def _pause(to: Destination, identifier: str, *, paused: bool) -> None:
         await to.post(f"/deployments/{{id}}/{route}", {}, id=identifier)
 
 
-# What PATCH cannot do
-
-
-def _needs_post(names: Collection[str], body: Body, raw: Raw) -> bool:
-    """Labels, and typed parameters, which ``PATCH`` replaces by what they stand for or refuses as they are."""
-    after = body if "parameters" in names else raw
-    is_typed = any(isinstance(each, dict) and _TYPED in each for _, each in walk(after.get("parameters")))
-    is_checked = body.get("enforce_parameter_schema", True)
-    return "labels" in names or (is_typed and bool(names) and ("parameters" in names or is_checked))
-
-
-async def _post_over(to: Destination, made: Made, body: Body, changes: Body) -> None:
-    """``POST`` over an existing deployment; what it would reset or drop is sent along or put right."""
-    if changes.get("work_pool_name", "") is None:
-        await to.patch("/deployments/{id}", dict.fromkeys(_POOL), id=made.id)
-    system = {name: value for name, value in (made.raw.get("labels") or {}).items() if name.startswith(SYSTEM_LABELS)}
-    whole = {
-        "name": body["name"],
-        "flow_id": body["flow_id"],
-        "parameters": {},
-        "schedules": [],
-        **_needed(to),
-        **{name: body[name] for name in _RESET_BY_POST if name in body},
-        **{name: value for name, value in changes.items() if name not in _POOL or value is not None},
-        "labels": system | body.get("labels", {}),
-    }
-    raw = await to.post("/deployments/", whole)
-    held = raw.get("schedules") or []
-    pairs = pair([portable_schedule(each) for each in held], whole["schedules"])
-    for place, spot in pairs.items():
-        if needs_own_route(whole["schedules"][spot]):
-            await change_schedule(to, made, held[place], whole["schedules"][spot])
-
-
-def _is_inherited(place: Pointer, raw: Raw, at: Offer) -> bool:
-    """Whether labels at a place come from the flow, which gives them back at every ``POST``."""
-    flow = at.raw(str(raw["flow_id"])) or {}
-    own = without_system_labels(raw)["labels"].items() - without_system_labels(flow)["labels"].items()
-    return not any(place in {"/labels", join("labels", name)} for name, _ in own)
-
-
 def _pool(body: Body) -> Body:
     """Pool and queue always go together: a queue alone would be made in the default agent pool."""
-    both = {name: body.get(name) for name in _POOL}
+    both = {name: body.get(name) for name in POOL_FIELDS}
     return both if not both["work_pool_name"] or both["work_queue_name"] else {"work_pool_name": body["work_pool_name"]}
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from bundle.kinds.base import Kind, Look, Raw, without_system_labels
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, Field
+from bundle.kinds.protocols import Look, Raw
+from bundle.kinds.spelling import without_system_labels
 from bundle.model import Body
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import string
 from typing import ClassVar
 
-from bundle.kinds.base import Kind, Look, Raw
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import Field
+from bundle.kinds.protocols import Look, Raw
 from bundle.model import Json
 
 PATH = "/flow_run_notification_policies"

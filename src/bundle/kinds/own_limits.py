@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bundle.errors import RequestRejected
-from bundle.kinds.base import Destination, Made, Raw
 from bundle.kinds.concurrency_limits import owner_id
+from bundle.kinds.protocols import Destination, Made, Raw
 from bundle.model import Body, Json
 
 OWN_LIMIT = "own_limit"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from bundle.kinds.base import Destination, Kind, Made, Offer, Raw
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, Field
+from bundle.kinds.protocols import Destination, Made, Offer, Raw
 from bundle.model import Body, Pointer
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, ClassVar
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.base import Kind
 from bundle.kinds.concurrency_limits import PATH as GLOBAL_LIMITS
 from bundle.kinds.concurrency_limits import TAG_PREFIX
 from bundle.kinds.fields import OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.model import Body, Pointer
 
 _OLD = "/concurrency_limits"

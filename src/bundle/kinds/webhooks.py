@@ -14,8 +14,9 @@ from collections.abc import Collection, Iterator
 from typing import ClassVar
 
 from bundle.errors import RequestRejected
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.kinds.runnable import Run, shown
 from bundle.model import Body, Pointer, Record
 

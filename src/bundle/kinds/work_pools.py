@@ -13,9 +13,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
 from bundle.kinds.naming import template_names
+from bundle.kinds.protocols import Destination, Look, Made, Raw
 from bundle.kinds.runnable import Run, as_object, member, members, step
 from bundle.model import Body, Json, Key, Pointer, Record
 from bundle.server.tiers import Tier

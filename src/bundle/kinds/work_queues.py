@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import ClassVar
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.model import Body, Json, Pointer
 
 _FRESH = {"name": "default", "description": "The work pool's default queue.", "priority": 1}

@@ -26,7 +26,7 @@ from bundle.environment.selection import EVERYTHING, Selection
 from bundle.environment.snapshot import read_destination
 from bundle.errors import ServerError, Unreachable
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Api, Body, Bundle, Event, Key, Record
 from bundle.plan.actions import REASONS, Difference
 from bundle.plan.capabilities import ANY_FIELDS

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bundle import __version__
+from bundle._version import __version__
 from bundle.environment.describe import Environment, describe
 from bundle.environment.read import OnEvent, Reading, ignore, moved_kinds, read_rows, server_version
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select

@@ -9,7 +9,8 @@ import msgspec
 from bundle.environment.describe import Environment
 from bundle.environment.reveal import reveal
 from bundle.kinds import KINDS
-from bundle.kinds.base import Kind, Made, Raw
+from bundle.kinds.base import Kind
+from bundle.kinds.protocols import Made, Raw
 from bundle.model import Api, Body, Json, Key, Pointer, Record, Reference
 from bundle.operations.receipt import PreImage, Receipt
 from bundle.operations.undo import Undone, Writer

@@ -12,7 +12,7 @@ from bundle.apply.outcomes import reason_of, refuses_credentials
 from bundle.apply.sender import Sender
 from bundle.errors import ServerError, Unreachable
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Key
 from bundle.plan.actions import REASONS
 from bundle.plan.intended import Intended

@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 
 from bundle.environment.read import server_version
-from bundle.kinds.base import Raw
+from bundle.kinds.protocols import Raw
 from bundle.model import Api, Json
 from bundle.server.openapi import Accepted, Misfits
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from bundle.environment.describe import identity
+from bundle.environment.keys import identity
 from bundle.kinds import KINDS
 from bundle.model import Body, Json, Key, Pointer, Record
 from bundle.plan.actions import Difference, MemberKey

@@ -8,7 +8,8 @@ from functools import partial
 
 import msgspec
 
-from bundle.environment.describe import Environment, identity
+from bundle.environment.describe import Environment
+from bundle.environment.keys import identity
 from bundle.kinds import KINDS
 from bundle.model import Key, Record
 from bundle.plan.differences import by_name

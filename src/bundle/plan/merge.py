@@ -13,7 +13,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bundle.kinds.base import Kind, Made
+from bundle.kinds.base import Kind
+from bundle.kinds.protocols import Made
 from bundle.model import Body, Pointer
 from bundle.record.pointers import join, replace_all, resolve, split, stands
 

@@ -17,7 +17,6 @@ import asyncio
 import functools
 import logging
 import random
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,11 +31,11 @@ from bundle.server.adaptive_limit import Slot, Throttle
 from bundle.server.connection import abandon, content_of, headers_of, lost, open_connection, silence_transport_loggers
 from bundle.server.csrf import Csrf, is_csrf_refusal
 from bundle.server.openapi import Accepted, parse_openapi
-from bundle.server.profiles import SecretText, Target
 from bundle.server.redirects import moved_within
 from bundle.server.refusals import failure, not_json
 from bundle.server.responses import Call, Response, executed_by
 from bundle.server.retry import Effort, RetryPolicy, may_be_too_early, may_come_late, may_repeat
+from bundle.server.target import SecretText, Target
 from bundle.server.urls import url_hint
 
 _log = logging.getLogger("bundle.client")
@@ -207,7 +206,7 @@ class PrefectApi:
         effort = Effort(started=self._clock())
         renewed = False
         while True:
-            token = await self._csrf_token(call)
+            token = await self._csrf.token_for(call, self.get)
             response = await self._attempt(call, token, effort)
             if response.is_response and response.status < httpx.codes.MULTIPLE_CHOICES:
                 return response
@@ -303,33 +302,6 @@ class PrefectApi:
             return Response(received.status_code, headers, reason=reason, executed="maybe", is_final=True)
         response = Response(received.status_code, headers, content)
         return msgspec.structs.replace(response, executed=executed_by(response))
-
-    # -- CSRF ---------------------------------------------------------------------------------------------------------
-
-    async def _csrf_token(self, call: Call) -> str | None:
-        """The token for everything but GET, fetched before the first such request.
-
-        404 (an old server) and 422 (protection is off) mean that none is needed.
-        """
-        if call.method == "GET" or not self._csrf.is_on:
-            return None
-        async with self._csrf.lock:
-            if self._csrf.is_on and self._csrf.token is None:
-                await self._fetch_csrf_token()
-        return self._csrf.token
-
-    async def _fetch_csrf_token(self) -> None:
-        try:
-            answer = await self.get(f"/csrf-token?client={self._csrf.client}")
-        except RequestRejected as error:
-            if error.status not in {httpx.codes.NOT_FOUND, httpx.codes.UNPROCESSABLE_ENTITY}:
-                raise
-            answer = None
-        token = answer.get("token") if isinstance(answer, dict) else None
-        if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token):
-            self._csrf.token = token
-        else:
-            self._csrf.is_on = False
 
     def _odd(self, path: str, what: str, *, hint: str) -> RequestRejected:
         return RequestRejected(f"POST {path} on {self._target.host} {what}", status=200, hint=hint)

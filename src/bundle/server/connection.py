@@ -13,9 +13,8 @@ from typing import Any
 
 import httpx
 
-from bundle import __version__
+from bundle._version import __version__
 from bundle.errors import ProfileError
-from bundle.server.profiles import SecretText, Target
 from bundle.server.responses import (
     BROKEN_OFF,
     EXPIRED,
@@ -27,6 +26,7 @@ from bundle.server.responses import (
     Call,
     Response,
 )
+from bundle.server.target import SecretText, Target
 
 RESPONSE_BYTES = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from bundle.model import Json
-from bundle.server.profiles import Target
 from bundle.server.responses import DETAIL_CHARACTERS, Call, Response
+from bundle.server.target import Target
 
 _MOST_FIELDS = 100
 # A server's text that holds a value this long, or the beginning of a longer one, may be repeating what was sent.

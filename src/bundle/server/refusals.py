@@ -10,10 +10,10 @@ from http import HTTPStatus
 
 from bundle.errors import AccessDenied, PlanLimit, RequestRejected, ServerError, Unreachable
 from bundle.server.echoes import fields, safe_detail
-from bundle.server.profiles import Target
 from bundle.server.redirects import location, origin
 from bundle.server.responses import BROKEN_OFF, EXPIRED, NO_TLS, OTHER_HOST, PROXY_REFUSED, UNTRUSTED, Call, Response
 from bundle.server.retry import RETRIED, Effort
+from bundle.server.target import Target
 from bundle.server.urls import url_hint
 
 _BETWEEN = "something else may answer in the server's place, for example a login page: open the URL in a browser"

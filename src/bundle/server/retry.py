@@ -14,8 +14,8 @@ from typing import Self
 
 import msgspec
 
-from bundle.server.profiles import Target
 from bundle.server.responses import NO_RESPONSE, Call, Response
+from bundle.server.target import Target
 
 _LONGEST_BUDGET_SECONDS = 1800.0
 _EARLY_ATTEMPTS = 8  # about six seconds; the Terraform provider waits five

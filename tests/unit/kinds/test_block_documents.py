@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from support.one_kind import ID, OTHER, Rows, Sent, created, kind, updated
 
 BLOCK = kind("block")

@@ -83,7 +83,7 @@ def test_a_schedule_keeps_its_parameters_when_it_is_switched() -> None:
     """``PATCH`` of a schedule empties parameters that are not sent."""
     import asyncio  # noqa: PLC0415
 
-    from bundle.kinds.base import Made  # noqa: PLC0415
+    from bundle.kinds.protocols import Made  # noqa: PLC0415
 
     to = Sent()
     held = row(schedules=[{"id": "s", "slug": "a", "schedule": {"cron": "0 7 * * *"}, "parameters": {"x": 1}}])

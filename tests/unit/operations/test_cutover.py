@@ -14,7 +14,7 @@ import pytest
 from bundle.environment.selection import EVERYTHING, Selection
 from bundle.errors import RequestRejected
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Bundle
 from bundle.operations import cutover
 from bundle.operations.cutover import SWITCH_REASONS, Switched

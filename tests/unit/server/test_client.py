@@ -19,8 +19,8 @@ from bundle.errors import AccessDenied, BundleError, PlanLimit, ProfileError, Re
 from bundle.model import Api
 from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
 from bundle.server.client import PrefectApi, Sent
-from bundle.server.profiles import Retries, SecretText, Target
 from bundle.server.retry import RetryPolicy
+from bundle.server.target import Retries, SecretText, Target
 
 CANARY = "pnu_CANARY0123456789"
 URL = "http://server.test:4200/prefix/api"

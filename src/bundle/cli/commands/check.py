@@ -21,7 +21,7 @@ from bundle.report import check as check_report
 from bundle.report import profiles as profiles_report
 from bundle.report.model import Report, Side
 from bundle.server import profiles
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 from bundle.server.tiers import ANY_TIER, Tier
 
 
@@ -62,7 +62,7 @@ def command(console: Console, source: str | None, destination: str | None, tier:
     examined = {part: asyncio.run(_examine(console, name, part)) for part, name in wanted.items() if name is not None}
     found = [check for each in examined.values() for check in each.checks]
     found += _both(*examined.values(), tier=tier) if len(examined) > 1 else ()
-    return check_report.checked(
+    return check_report.report(
         found,
         {part: each.side for part, each in examined.items()},
         {part: each.found for part, each in examined.items() if each.found},

@@ -14,7 +14,7 @@ from bundle.environment.describe import Environment
 from bundle.environment.snapshot import read_source
 from bundle.errors import UsageError
 from bundle.operations.drift import as_environment, changes
-from bundle.report import account
+from bundle.report import diff as diff_report
 from bundle.report.model import Report, Side
 
 
@@ -36,7 +36,7 @@ def command(console: Console, older: str, newer: str) -> Report:
         raise UsageError("both sides are the same", hint="name two bundles, two profiles, or one of each")
     found = [_read(console, name) for name in (older, newer)]
     sides = [_side(console, name) for name in (older, newer)]
-    return account.changed(changes(*found), sides[0], sides[1])
+    return diff_report.report(changes(*found), sides[0], sides[1])
 
 
 def _is_bundle(name: str) -> bool:

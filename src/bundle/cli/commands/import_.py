@@ -22,10 +22,13 @@ from bundle.operations import saved_plan
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare, surface_of
 from bundle.operations.saved_plan import SavedPlan
 from bundle.plan.choices import Choices
-from bundle.report import account
+from bundle.report import endings
+from bundle.report import import_ as import_report
+from bundle.report import plan as plan_report
 from bundle.report.model import Report
+from bundle.report.records import Subject
 from bundle.server.client import PrefectApi
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -41,12 +44,10 @@ class Job(msgspec.Struct, frozen=True):
     on_error: OnError = "fail"
     plan: SavedPlan | None = None
 
-    def run(self, prepared: Prepared) -> account.Run:
+    def run(self, prepared: Prepared) -> Subject:
         """The same as the report needs it."""
         side, supplied = connection.side(self.target), frozenset(self.supplied)
-        return account.Run(
-            self.command, self.bundle.manifest, self.file, side, supplied, prepared.keys, self.choices.inert
-        )
+        return Subject(self.command, self.bundle.manifest, self.file, side, supplied, prepared.keys, self.choices.inert)
 
 
 @click.command(
@@ -117,9 +118,9 @@ async def show(console: Console, job: Job) -> tuple[Prepared, Report]:
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
             prepared, refusal = await _foreseen(job, api, on_event)
-    report = account.planned(job.run(prepared), prepared.plan)
+    report = plan_report.report(job.run(prepared), prepared.plan)
     report = msgspec.structs.replace(report, surface=surface_of(prepared))
-    return prepared, report if refusal is None else account.ended_by(report, refusal)
+    return prepared, report if refusal is None else endings.ended_by(report, refusal)
 
 
 async def _foreseen(job: Job, api: PrefectApi, on_event: OnEvent) -> tuple[Prepared, BundleError | None]:
@@ -146,10 +147,10 @@ async def replay(console: Console, job: Job) -> Report:
     stop = asyncio.Event()
     connection.announce(console, "importing into", job.target)
     prepared, result, failure = await _carry(console, job, stop)
-    report = account.imported(job.run(prepared), prepared.plan, result.outcomes, forgives=job.on_error == "ignore")
+    report = import_report.report(job.run(prepared), prepared.plan, result.outcomes, forgives=job.on_error == "ignore")
     if failure is not None:
-        return account.ended_by(report, failure)
-    return account.interrupted(report) if stop.is_set() else report
+        return endings.ended_by(report, failure)
+    return endings.interrupted(report) if stop.is_set() else report
 
 
 async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepared, Result, OutputError | None]:

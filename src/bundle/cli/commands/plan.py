@@ -14,7 +14,7 @@ from bundle.cli.policies import Wishes
 from bundle.environment.selection import Selection
 from bundle.errors import ExitCode
 from bundle.operations import saved_plan
-from bundle.report.account import has_differences
+from bundle.report.counting import has_differences
 from bundle.report.model import Report
 
 
