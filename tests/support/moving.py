@@ -18,8 +18,9 @@ from bundle.operations.export import Exported, export_environment
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare
 from bundle.plan.capabilities import TellingApi
 from bundle.plan.choices import SKIP, Choices, Conflicts, MissingSecrets
-from bundle.server.client import PrefectApi, Sent
+from bundle.server.client import PrefectApi
 from bundle.server.profiles import Profiles, resolve
+from bundle.server.responses import Sent
 from bundle.server.retry import RetryPolicy
 from bundle.server.target import Target
 from bundle.server.tiers import ANY_TIER, Tier

@@ -33,7 +33,7 @@ from bundle.server.csrf import Csrf, is_csrf_refusal
 from bundle.server.openapi import Accepted, parse_openapi
 from bundle.server.redirects import moved_within
 from bundle.server.refusals import failure, not_json
-from bundle.server.responses import Call, Response, executed_by
+from bundle.server.responses import Call, Response, Sent, executed_by
 from bundle.server.retry import Effort, RetryPolicy, may_be_too_early, may_come_late, may_repeat
 from bundle.server.target import SecretText, Target
 from bundle.server.urls import url_hint
@@ -44,13 +44,6 @@ _READS_IN_FLIGHT = 4
 _SAME_PAGES = 10
 _MOST_REDIRECTS = 4
 _TOO_BUSY = frozenset({429, 503})
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """How many requests went out, retries included; a POST that only reads is a read."""
-
-    reads: int = 0
-    writes: int = 0
 
 
 class PrefectApi:

@@ -96,3 +96,10 @@ def executed_by(response: Response) -> Literal["no", "maybe", "yes"]:
     if response.status == HTTPStatus.SERVICE_UNAVAILABLE and response.detail == "Service Unavailable":
         return "no"
     return "maybe" if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "yes"
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """How many requests went out, retries included; a POST that only reads is a read."""
+
+    reads: int = 0
+    writes: int = 0

@@ -18,7 +18,8 @@ import pytest
 from bundle.errors import AccessDenied, BundleError, PlanLimit, ProfileError, RequestRejected, Unreachable
 from bundle.model import Api
 from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
-from bundle.server.client import PrefectApi, Sent
+from bundle.server.client import PrefectApi
+from bundle.server.responses import Sent
 from bundle.server.retry import RetryPolicy
 from bundle.server.target import Retries, SecretText, Target
 
