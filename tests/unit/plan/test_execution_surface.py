@@ -326,7 +326,7 @@ def test_a_plan_lists_what_its_writes_would_run() -> None:
     assert planned(fake).counts == {}
 
     gone = fake.rows("deployments", name="job variables")[0]
-    fake._drop("deployments", gone["id"])
+    fake.drop("deployments", gone["id"])
     found = planned(fake)
 
     assert {each.key for each in found.entries} == {"deployment:templated/job variables"}
