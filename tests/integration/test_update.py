@@ -18,7 +18,7 @@ from bundle.operations.drift import drift
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import Undone, roll_back
-from bundle.plan.actions import Conflicts, Plan
+from bundle.plan.actions import Conflicts, Plan, Secrets
 from bundle.plan.overlay import adapt
 from bundle.server.client import PrefectApi
 from bundle.server.processes import Server
@@ -26,7 +26,8 @@ from conftest import ServerPool
 from support.compare import compare
 from support.edits import EDITS, ROTATED, SUPPLIED, SUPPLIED_SLOT, There
 from support.environment import Api, Size
-from support.moving import CREATED, Imported, bundle_of, import_into, target
+from support.moving import CREATED, Imported, import_into
+from support.targets import target
 
 Factory = Callable[[Size | None], Server]
 
@@ -38,17 +39,11 @@ _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 
 @pytest.fixture(scope="module")
-def small(source_server: Server) -> Bundle:
-    """The small environment as a bundle."""
-    return bundle_of(source_server.url)
-
-
-@pytest.fixture(scope="module")
 def edited_database(server_pool: ServerPool, small: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A destination that got the bundle with its secrets, and where forty resources were edited since."""
     server = server_pool.take()
     values = {each.slot: LIVE[each.type] for each in small.manifest.secrets}
-    import_into(server.url, small, secrets=values)
+    import_into(server.url, small, secrets=Secrets(supplied=values))
     with Api(server.url) as api:
         for each in EDITS:
             each.edit(There(api))
@@ -89,7 +84,7 @@ class Recorder:
 
 
 def _update(url: str, bundle: Bundle, wrap: Callable[[PrefectApi], Any] = lambda api: api) -> Imported:
-    return import_into(url, bundle, secrets=SECRETS, on_conflict=UPDATE, wrap=wrap)
+    return import_into(url, bundle, secrets=Secrets(supplied=SECRETS), on_conflict=UPDATE, wrap=wrap)
 
 
 def _recorded(url: str, bundle: Bundle) -> tuple[Imported, list[str]]:
@@ -130,7 +125,7 @@ def test_an_update_writes_what_differs_and_nothing_else(
     """
     server = edited()
 
-    skipped = import_into(server.url, small, secrets=SECRETS)
+    skipped = import_into(server.url, small, secrets=Secrets(supplied=SECRETS))
     imported, writes = _recorded(server.url, small)
     _, again = _recorded(server.url, small)
 

@@ -14,8 +14,8 @@ from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import Undone, roll_back
 from support.fake_prefect import FakePrefect
-from support.moving import CREATED
-from support.offline import api_of, bundle_of, import_into, run
+from support.moving import CREATED, bundle_of, import_into
+from support.offline import api_of, run
 
 Before = Callable[[FakePrefect, httpx.Request], None]
 

@@ -20,7 +20,9 @@ from bundle.operations import cutover
 from bundle.operations.cutover import SWITCH_REASONS, Switched
 from bundle.plan.matching import mark
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, bundle_of, import_into, seeded
+from support.moving import bundle_of, import_into
+from support.offline import api_of
+from support.seeded import seeded
 
 
 def switch(

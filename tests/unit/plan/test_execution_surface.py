@@ -14,7 +14,9 @@ from bundle.operations.import_ import prepare, surface_of
 from bundle.plan.execution_surface import MOST, SURFACE_CODES, Surfaces, surfaces
 from bundle.record.canonical import make_record
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, import_into, seeded
+from support.moving import import_into
+from support.offline import api_of
+from support.seeded import seeded
 
 CLONE = "prefect.deployments.steps.git_clone"
 SCRIPT = "prefect.deployments.steps.run_shell_script"
