@@ -5,11 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
@@ -23,18 +20,14 @@ from bundle.operations.export import export_environment
 from bundle.operations.import_ import carry_out, prepare
 from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
 from bundle.server.client import PrefectApi
-from bundle.server.profiles import Profiles, resolve
 from bundle.server.responses import Sent
-from bundle.server.target import Target
-
-if TYPE_CHECKING:
-    from support.environment import Size
+from support.environment import Size, seed
+from support.targets import target
 
 _CREATED = "2026-01-01T00:00:00Z"
 _READS_AT_ONCE = (1, 2, 4)
 _MOST_FIXED = 4
 _HOPELESS = 2.0
-_TESTS = Path(__file__).parent.parent / "tests"
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -46,22 +39,9 @@ class Run(msgspec.Struct, frozen=True):
     outcomes: int = 0
 
 
-def seed(url: str, size: str) -> None:
+def fill(url: str, size: str) -> None:
     """Fill a server with one of the environments of the tests."""
-    seeding, sizes = _seeding()
-    seeding(url, size=sizes(size))
-
-
-def _seeding() -> tuple[Callable[..., None], Callable[[str], Size]]:
-    if str(_TESTS) not in sys.path:
-        sys.path.append(str(_TESTS))
-    from support import environment  # noqa: PLC0415 - lies beside the tests, which are no package
-
-    return environment.seed, environment.Size
-
-
-def target(url: str) -> Target:
-    return resolve(Profiles(path=Path("none"), tables={}), url, {})
+    seed(url, size=Size(size))
 
 
 def export(url: str, recorder: bare.Recorder | None = None) -> tuple[bytes, Run]:

@@ -6,20 +6,18 @@ what every server makes by itself stay the same, and recorded requests can be se
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from types import ModuleType
 from typing import Self
 
 import httpx
 
 from bundle.server import processes
+from support.databases import replace_rows
+from support.postgresql import cluster
 
 _KEY = {"PREFECT_SERVER_ENCRYPTION_KEY": "eGZlci10ZXN0cy14ZmVyLXRlc3RzLXhmZXItdGVzdHM="}
-_TESTS = Path(__file__).parent.parent / "tests"
 
 
 class Place:
@@ -64,14 +62,14 @@ class Places:
             )
             if self._pristine is None:
                 self._pristine = server.snapshot(self._directory / "pristine.db")
-            pristine, databases = self._pristine, _of_tests("support.databases")
-            self._places[name] = Place("SQLite", server, lambda: databases.replace_rows(server.database, pristine))
+            pristine = self._pristine
+            self._places[name] = Place("SQLite", server, lambda: replace_rows(server.database, pristine))
         return self._places[name]
 
     def postgresql(self) -> Place:
         """The PostgreSQL server, as it was left."""
         if "postgresql" not in self._places:
-            base = self._stack.enter_context(_of_tests("support.postgresql").cluster())
+            base = self._stack.enter_context(cluster())
             settings = {**_KEY, "PREFECT_SERVER_DATABASE_CONNECTION_URL": base.url("postgresql+asyncpg")}
             server = self._stack.enter_context(processes.start(self._directory / "on-postgresql", settings=settings))
             base.run(_KEEP)
@@ -101,10 +99,3 @@ DO $$ DECLARE names text; t text; columns text; BEGIN
   END LOOP;
 END $$
 """
-
-
-def _of_tests(name: str) -> ModuleType:
-    """A module that lies beside the tests, which are no package."""
-    if str(_TESTS) not in sys.path:
-        sys.path.append(str(_TESTS))
-    return importlib.import_module(name)

@@ -12,7 +12,9 @@ import pytest
 from bundle.cli import connection
 from bundle.server.target import Target
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, import_into, seeded
+from support.moving import import_into
+from support.offline import api_of
+from support.seeded import seeded
 
 
 @functools.cache

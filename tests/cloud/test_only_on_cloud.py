@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
 from bundle.apply.control import Patience
-from bundle.apply.outcomes import Outcome
 from bundle.model import Bundle, Key
 from bundle.plan.choices import Conflicts
 from bundle.server.process import Server
 from support.emulator import Cloud, Rules
 from support.environment import when
-from support.moving import Imported, bundle_of, import_into
+from support.moving import bundle_of, import_into
 from support.proxy import Fault, Script
 
 Clouds = Callable[[Rules | None], Cloud]
@@ -63,10 +62,6 @@ def plant(cloud: Cloud) -> None:
     post(cloud, "/automations/", name="plain", trigger=elsewhere, actions=nothing)
 
 
-def by_key(imported: Imported) -> Mapping[Key, Outcome]:
-    return {each.key: each for each in imported.result.outcomes}
-
-
 def digests(bundle: Bundle) -> dict[Key, str]:
     return {each.record.key: each.record.digest for each in bundle.records}
 
@@ -110,7 +105,7 @@ def test_the_address_of_a_webhook_stays_where_it_is(source: Cloud, cloud_factory
 
 def test_elsewhere_it_is_skipped_with_the_reason(source: Cloud, destination_server: Server) -> None:
     """On a server, webhooks are not offered and automations that need Cloud are told as such; the rest arrives."""
-    outcomes = by_key(import_into(destination_server.url, bundle_of(source.target)))
+    outcomes = import_into(destination_server.url, bundle_of(source.target)).by_key()
 
     reasons = {key: each.reason for key, each in outcomes.items()}
     names = [*ONLY_CLOUD, "metric", "metric inside"]
@@ -162,8 +157,8 @@ def test_versions_of_deployments_are_left_to_cloud(source: Cloud, destination_se
     source.versions = {"version_info": version, "branch": "main"}
     bundle = bundle_of(source.target)
 
-    first = by_key(import_into(destination_server.url, bundle))
-    second = by_key(import_into(destination_server.url, bundle))
+    first = import_into(destination_server.url, bundle).by_key()
+    second = import_into(destination_server.url, bundle).by_key()
 
     (record,) = (each.record for each in bundle.records if each.record.kind == "deployment")
     assert (record.body["version_info"], record.body["branch"]) == (version, "main")

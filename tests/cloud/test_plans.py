@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bundle.apply.outcomes import Outcome
-from bundle.model import Bundle, Key
+from bundle.model import Bundle
 from bundle.server.tiers import TIERS
 from support.emulator import HOBBY, Cloud, Rules
-from support.moving import Imported, import_into
+from support.moving import import_into
 
 Clouds = Callable[[Rules | None], Cloud]
 AT_ONCE = 4
 
 
-def by_key(imported: Imported) -> dict[Key, Outcome]:
-    return {each.key: each for each in imported.result.outcomes}
-
-
 def test_what_the_plan_does_not_support_is_skipped(cloud_factory: Clouds, pools_bundle: Bundle) -> None:
     """Hybrid and push pools are skipped as tier-limit in Cloud's words; what needs them is blocked by name."""
-    outcomes = by_key(import_into(cloud_factory(HOBBY).target, pools_bundle))
+    outcomes = import_into(cloud_factory(HOBBY).target, pools_bundle).by_key()
 
     for pool in ("hybrid", "push"):
         skipped = outcomes[f"work-pool:{pool}"]
@@ -36,7 +31,7 @@ def test_what_the_plan_does_not_support_is_skipped(cloud_factory: Clouds, pools_
 def test_after_the_last_one_allowed_no_more_are_sent(cloud_factory: Clouds, pools_bundle: Bundle) -> None:
     """Once the workspace is full, only what was already on its way is refused; the rest is skipped unsent."""
     cloud = cloud_factory(Rules(deployments=2))
-    outcomes = by_key(import_into(cloud.target, pools_bundle))
+    outcomes = import_into(cloud.target, pools_bundle).by_key()
 
     limited = [each for each in outcomes.values() if each.reason == "tier-limit"]
     assert {each.kind for each in limited} == {"deployment"}
@@ -67,7 +62,7 @@ def test_a_managed_pool_of_the_same_name_will_do(cloud_factory: Clouds, pools_bu
     with cloud.client() as client:
         client.post("/work_pools/", json={"name": "hybrid", "type": "prefect:managed"}).raise_for_status()
 
-    outcomes = by_key(import_into(cloud.target, pools_bundle))
+    outcomes = import_into(cloud.target, pools_bundle).by_key()
 
     assert outcomes["work-pool:hybrid"].reason == "exists-differs"
     assert outcomes["deployment:etl/hybrid"].reason == "created"

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 from bundle.container.writer import write_file
 from bundle.server.process import Server
+from support.commands import xfer_json
 from support.environment import Api
 from support.moving import bundle_of, export, import_into
-
-
-def _xfer(*arguments: str) -> tuple[int, Any]:
-    command = [sys.executable, "-m", "bundle", *arguments, "--json"]
-    done = subprocess.run(command, capture_output=True, check=False)
-    return done.returncode, json.loads(done.stdout)
 
 
 def _bundle(url: str, path: Path) -> str:
@@ -40,12 +31,12 @@ def test_verify_finds_exactly_the_drift(source_server: Server, destination_serve
     """After an import nothing differs; after three edits and a deletion exactly these are named, field by field."""
     file = _bundle(source_server.url, tmp_path / "env.pxb")
     import_into(destination_server.url, bundle_of(source_server.url))
-    code, clean = _xfer("verify", file, "--to", destination_server.url)
+    code, clean = xfer_json("verify", file, "--to", destination_server.url)
 
     edited = _edit(destination_server.url)
     with Api(destination_server.url) as api:
         api.delete("/variables/name/nothing")
-    drift_code, drifted = _xfer("verify", file, "--to", destination_server.url)
+    drift_code, drifted = xfer_json("verify", file, "--to", destination_server.url)
 
     assert (code, clean["summary"]["different"], clean["summary"]["missing"]) == (0, 0, 0)
     assert drift_code == 2
@@ -64,7 +55,7 @@ def test_verify_names_the_secrets_that_are_not_there_yet(
     supplied = "block:secret/db-password#/data/value"
     import_into(destination_server.url, bundle, secrets={supplied: "live"})
 
-    code, report = _xfer("verify", file, "--to", destination_server.url)
+    code, report = xfer_json("verify", file, "--to", destination_server.url)
 
     states = {each["slot"]: each["state"] for each in report["secrets"]}
     assert (code, report["summary"]["secrets_outstanding"]) == (0, len(bundle.manifest.secrets) - 1)
@@ -80,8 +71,8 @@ def test_diff_reads_like_a_change_log(source_server: Server, destination_server:
         api.delete("/variables/name/nothing")
         api.create("/variables/", name="brand_new", value=1)
 
-    code, report = _xfer("diff", older, destination_server.url)
-    same_code, same = _xfer("diff", source_server.url, older)
+    code, report = xfer_json("diff", older, destination_server.url)
+    same_code, same = xfer_json("diff", source_server.url, older)
 
     fates = {each["key"]: each["reason"] for each in report["resources"] if each["reason"] != "unchanged"}
     assert code == 2

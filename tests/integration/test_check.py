@@ -22,8 +22,9 @@ from support.commands import Ended, write_profiles, xfer
 from support.doors import Door, answer, read_head, to, trap
 from support.emulator import KEY, Cloud
 from support.environment import Size
-from support.moving import CREATED, bundle_of, import_into, target
+from support.moving import CREATED, bundle_of, import_into
 from support.proxy import Proxy
+from support.targets import target
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "report-1.schema.json").read_text())
 

@@ -20,7 +20,7 @@ from bundle.server.client import PrefectApi
 from conftest import SETTINGS, ServerPool
 from support.commands import write_profiles, xfer
 from support.compare import compare
-from support.moving import target
+from support.targets import target
 
 OWN = {**SETTINGS, "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true", "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false"}
 

@@ -9,20 +9,20 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
 from bundle.apply.control import Patience
+from bundle.model import Bundle
 from bundle.server import processes
 from bundle.server.process import Server
 from bundle.server.retry import RetryPolicy
 from conftest import SETTINGS, ServerPool
 from support.compare import compare
 from support.environment import Size
-from support.moving import bundle_of, import_into
+from support.moving import import_into
 from support.proxy import Fault, Faults, Kind, Proxy, Recorded, Script
 
 Factory = Callable[[Size | None], Server]
@@ -33,12 +33,6 @@ PATIENCE = Patience(settle_seconds=2.0)
 SEEDS = range(int(os.environ.get("XFER_FAULT_SEEDS", "1")))
 
 
-@pytest.fixture(scope="module")
-def small(source_server: Server) -> Any:
-    """The small environment as a bundle."""
-    return bundle_of(source_server.url)
-
-
 def _names(url: str) -> Counter[str]:
     rows = httpx.post(f"{url}/automations/filter", json={}, trust_env=False).json()
     return Counter(row["name"] for row in rows)
@@ -46,7 +40,7 @@ def _names(url: str) -> Counter[str]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_import_through_faults_ends_as_a_clean_one(
-    source_server: Server, destination_server: Server, small: Any, seed: int
+    source_server: Server, destination_server: Server, small: Bundle, seed: int
 ) -> None:
     """With a fault in every fourth write, an import, run again if it says so, ends whole and without duplicates."""
     with Proxy(destination_server.url, faults=Faults(seed, write_rate=0.25, read_rate=0.05)) as proxy:
@@ -62,7 +56,7 @@ def test_an_import_through_faults_ends_as_a_clean_one(
     assert import_into(destination_server.url, small).sent.writes == 0
 
 
-def test_an_automation_is_never_made_twice(destination_server: Server, small: Any) -> None:
+def test_an_automation_is_never_made_twice(destination_server: Server, small: Bundle) -> None:
     """Whatever becomes of the answer to its creation, an automation exists once."""
     with Proxy(destination_server.url) as proxy:
         import_into(proxy.url, small)
@@ -80,7 +74,7 @@ def test_an_automation_is_never_made_twice(destination_server: Server, small: An
     assert sum(_names(destination_server.url).values()) == len(creates)
 
 
-def test_a_server_that_dies_for_good_ends_the_run_with_a_true_account(server_factory: Factory, small: Any) -> None:
+def test_a_server_that_dies_for_good_ends_the_run_with_a_true_account(server_factory: Factory, small: Bundle) -> None:
     """When the destination goes away, the run ends soon, and says of every resource what became of it."""
     destination = server_factory(None)
     retries = RetryPolicy(budget_seconds=1)
@@ -106,7 +100,7 @@ def test_a_server_that_dies_for_good_ends_the_run_with_a_true_account(server_fac
 
 
 def test_a_server_that_is_restarted_is_waited_for(
-    source_server: Server, server_pool: ServerPool, small: Any, tmp_path: Path
+    source_server: Server, server_pool: ServerPool, small: Bundle, tmp_path: Path
 ) -> None:
     """When the server is killed in the middle and started again, the same run goes on and ends as a clean one."""
     directory = tmp_path / "server"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,25 +10,19 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import CliRunner
 
-from bundle import cli
 from bundle.container.reader import read_bundle
+from bundle.model import Bundle
 from bundle.plan.intended import intend, switched_off
 from bundle.server import processes
 from bundle.server.process import Server
+from support.commands import xfer
 from support.compare import compare
 from support.environment import Api, Canaries, Environment, Size
 from support.moving import bundle_of, export, import_into, written
 from support.proxy import Proxy
 
 Factory = Callable[[Size | None], Server]
-
-
-@pytest.fixture(scope="module")
-def small(source_server: Server) -> Any:
-    """The small environment as a bundle."""
-    return bundle_of(source_server.url)
 
 
 def rows(server: Server, path: str) -> list[dict[str, Any]]:
@@ -55,7 +48,7 @@ def without_switches(bundle: Any) -> dict[str, Any]:
     return {record.key: switched_off(record).body for record in intend(bundle.records)}
 
 
-def test_everything_arrives_switched_off(destination_server: Server, small: Any) -> None:
+def test_everything_arrives_switched_off(destination_server: Server, small: Bundle) -> None:
     """After an inert import nothing is on, all else is as in the bundle, and a second one writes nothing."""
     imported = import_into(destination_server.url, small, inert=True)
 
@@ -67,13 +60,12 @@ def test_everything_arrives_switched_off(destination_server: Server, small: Any)
     assert again.sent.writes == 0
 
 
-def xfer(*arguments: str) -> dict[str, Any]:
+def document_of(*arguments: str) -> dict[str, Any]:
     """The document that a run of ``xfer`` prints, which must end well."""
-    with CliRunner().isolation() as (out, err, _):
-        code = cli.run([*arguments, "--json"])
-        assert code == 0, err.getvalue().decode()
-        document: dict[str, Any] = json.loads(out.getvalue())
-        return document
+    ended = xfer(*arguments, "--json")
+    assert ended.code == 0, ended.err
+    document: dict[str, Any] = ended.document
+    return document
 
 
 def states(document: dict[str, Any]) -> dict[str, int]:
@@ -89,14 +81,14 @@ def bundle_file(source_server: Server, tmp_path_factory: pytest.TempPathFactory)
 
 
 def test_activation_gives_the_state_of_the_bundle(
-    destination_server: Server, small: Any, bundle_file: Path, source_server: Server
+    destination_server: Server, small: Bundle, bundle_file: Path, source_server: Server
 ) -> None:
     """After an inert import, activating ends as a plain import would; a second time it writes nothing."""
     import_into(destination_server.url, small, inert=True)
 
-    tried = xfer("activate", str(bundle_file), "--to", destination_server.url, "--dry-run")
+    tried = document_of("activate", str(bundle_file), "--to", destination_server.url, "--dry-run")
     assert what_is_on(destination_server) == []
-    done = xfer("activate", str(bundle_file), "--to", destination_server.url)
+    done = document_of("activate", str(bundle_file), "--to", destination_server.url)
 
     assert done["summary"] == tried["summary"]
     assert [each["key"] for each in done["next_runs"]] == [each["key"] for each in tried["next_runs"]]
@@ -104,23 +96,23 @@ def test_activation_gives_the_state_of_the_bundle(
     assert bundle_of(destination_server.url).manifest.content_digest == small.manifest.content_digest
     assert compare(source_server.url, destination_server.url) == []
     with Proxy(destination_server.url) as proxy:
-        again = xfer("activate", str(bundle_file), "--to", proxy.url)
+        again = document_of("activate", str(bundle_file), "--to", proxy.url)
         assert proxy.writes == []
     assert {each["reason"] for each in again["resources"]} == {"already"}
     assert again["next_runs"] == []
 
 
-def test_what_was_switched_off_can_be_switched_on_again(server_factory: Factory, small: Any, tmp_path: Path) -> None:
+def test_what_was_switched_off_can_be_switched_on_again(server_factory: Factory, small: Bundle, tmp_path: Path) -> None:
     """Deactivating switches everything off and keeps the state, from which activating gives the earlier one back."""
     server, state = server_factory(Size.SMALL), tmp_path / "state.pxb"
     before = what_is_on(server)
 
-    off = xfer("deactivate", "--from", server.url, "-o", str(state))
+    off = document_of("deactivate", "--from", server.url, "-o", str(state))
 
     assert what_is_on(server) == []
     assert state.stat().st_mode & 0o777 == 0o600
     assert read_bundle(state).manifest.content_digest == small.manifest.content_digest
-    on = xfer("activate", str(state), "--to", server.url)
+    on = document_of("activate", str(state), "--to", server.url)
     assert what_is_on(server) == before
     assert bundle_of(server.url).manifest.content_digest == small.manifest.content_digest
     assert off["summary"] == on["summary"]
@@ -129,10 +121,10 @@ def test_what_was_switched_off_can_be_switched_on_again(server_factory: Factory,
 def test_nothing_on_leaves_no_state(server_factory: Factory, tmp_path: Path) -> None:
     """A state in which nothing is on is not written, and so replaces none, not even with --force."""
     server, state = server_factory(Size.SMALL), tmp_path / "state.pxb"
-    xfer("deactivate", "--from", server.url, "-o", str(state))
+    document_of("deactivate", "--from", server.url, "-o", str(state))
     before = state.read_bytes()
 
-    again = xfer("deactivate", "--from", server.url, "-o", str(state), "--force")
+    again = document_of("deactivate", "--from", server.url, "-o", str(state), "--force")
 
     assert {each["reason"] for each in again["resources"]} == {"already"}
     assert again["bundle"]["file"] is None
@@ -183,10 +175,10 @@ def test_no_run_is_scheduled_before_the_activation(
     file.write_bytes(written(export(destination_server.url)))
 
     wait_for_scheduler(scheduling_server, "before")
-    xfer("import", str(file), "--to", scheduling_server.url, "--inert", "--no-receipt")
+    document_of("import", str(file), "--to", scheduling_server.url, "--inert", "--no-receipt")
     wait_for_scheduler(scheduling_server, "between")
     assert starts(scheduling_server, "hourly") == starts(scheduling_server, "stopped") == []
-    foretold = xfer("activate", str(file), "--to", scheduling_server.url)["next_runs"]
+    foretold = document_of("activate", str(file), "--to", scheduling_server.url)["next_runs"]
     wait_for_scheduler(scheduling_server, "after")
 
     assert [each["key"] for each in foretold] == ["deployment:etl/hourly"]

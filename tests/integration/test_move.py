@@ -12,6 +12,7 @@ import httpx
 import pytest
 import zstandard
 
+from bundle.model import Bundle
 from bundle.plan.actions import REASONS
 from bundle.server.process import Server
 from support.compare import compare
@@ -21,18 +22,12 @@ from support.moving import bundle_of, export, import_into, written
 Factory = Callable[[Size | None], Server]
 
 
-@pytest.fixture(scope="module")
-def small(source_server: Server) -> Any:
-    """The small environment as a bundle."""
-    return bundle_of(source_server.url)
-
-
 def _is_accounted(outcomes: Any, bundle: Any) -> bool:
     keys = [outcome.key for outcome in outcomes]
     return keys == [placed.record.key for placed in bundle.records] and len(keys) == len(set(keys))
 
 
-def test_a_whole_environment_arrives(source_server: Server, destination_server: Server, small: Any) -> None:
+def test_a_whole_environment_arrives(source_server: Server, destination_server: Server, small: Bundle) -> None:
     """Export, import, export again: equal digests, and an independent comparison finds no difference."""
     imported = import_into(destination_server.url, small)
 
@@ -42,7 +37,7 @@ def test_a_whole_environment_arrives(source_server: Server, destination_server: 
     assert compare(source_server.url, destination_server.url) == []
 
 
-def test_a_second_import_writes_nothing(destination_server: Server, small: Any) -> None:
+def test_a_second_import_writes_nothing(destination_server: Server, small: Bundle) -> None:
     """The second import finds everything the same and sends no write request."""
     import_into(destination_server.url, small)
 
@@ -65,7 +60,7 @@ def test_environments_never_seen_arrive(server_factory: Factory, seed: int) -> N
     assert compare(source.url, destination.url) == []
 
 
-def test_the_census_is_the_servers_own_count(source_server: Server, small: Any) -> None:
+def test_the_census_is_the_servers_own_count(source_server: Server, small: Bundle) -> None:
     """Seen, exported and left out add up, and agree with what the server counts."""
     for kind, count in small.manifest.census.items():
         assert count.seen == count.exported + count.left_out, kind
@@ -74,7 +69,7 @@ def test_the_census_is_the_servers_own_count(source_server: Server, small: Any) 
         assert small.manifest.census[kind].seen == counted
 
 
-def test_no_id_of_the_source_is_in_a_record(source_server: Server, small: Any) -> None:
+def test_no_id_of_the_source_is_in_a_record(source_server: Server, small: Bundle) -> None:
     """What moves holds no id of anything that was exported."""
     ids = set()
     for route in ("flows", "deployments", "variables", "automations", "work_pools", "block_documents", "work_queues"):
@@ -85,7 +80,7 @@ def test_no_id_of_the_source_is_in_a_record(source_server: Server, small: Any) -
     assert ids & set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", text)) == set()
 
 
-def test_dangling_references_stop_nothing(small: Any) -> None:
+def test_dangling_references_stop_nothing(small: Bundle) -> None:
     """References whose target was deleted are kept, listed, and do not stop anything."""
     codes = {finding.code for finding in small.manifest.findings}
 
@@ -93,7 +88,7 @@ def test_dangling_references_stop_nothing(small: Any) -> None:
     assert "unresolved-name" in codes
 
 
-def test_what_exists_is_left_alone(destination_server: Server, small: Any) -> None:
+def test_what_exists_is_left_alone(destination_server: Server, small: Bundle) -> None:
     """An object that was edited at the destination is untouched by the next import, which says that it differs."""
     import_into(destination_server.url, small)
     name = next(placed.record.body["name"] for placed in small.records if placed.record.kind == "variable")
@@ -107,7 +102,7 @@ def test_what_exists_is_left_alone(destination_server: Server, small: Any) -> No
     assert httpx.get(url, trust_env=False).json()["value"] == "edited here"
 
 
-def test_what_is_missing_is_made_again(destination_server: Server, small: Any, source_server: Server) -> None:
+def test_what_is_missing_is_made_again(destination_server: Server, small: Bundle, source_server: Server) -> None:
     """Objects deleted at the destination come back with the next import, and nothing else is written."""
     import_into(destination_server.url, small)
     rows = httpx.post(f"{destination_server.url}/automations/filter", json={}, trust_env=False).json()
@@ -127,7 +122,7 @@ class _Killed(BaseException):
 
 @pytest.mark.parametrize("fraction", [0.02, 0.3, 0.6, 0.8, 0.95])
 def test_a_killed_import_is_finished_by_the_next(
-    source_server: Server, destination_server: Server, small: Any, fraction: float
+    source_server: Server, destination_server: Server, small: Bundle, fraction: float
 ) -> None:
     """However far an import came before it died, the next one ends as a clean one would."""
     last = int(len(small.records) * 1.06 * fraction)
@@ -180,7 +175,7 @@ def _members(data: bytes) -> list[bytes]:
         return [archive.extractfile(member).read() for member in archive]  # type: ignore[union-attr]
 
 
-def test_a_supplied_secret_is_live_at_the_destination(destination_server: Server, small: Any) -> None:
+def test_a_supplied_secret_is_live_at_the_destination(destination_server: Server, small: Bundle) -> None:
     """A secret supplied with the import is what the block holds; the others hold a marker, never the mask."""
     slot = next(each for each in small.manifest.secrets if each.resource.startswith("block:secret/"))
     import_into(destination_server.url, small, secrets={slot.slot: "hunter2"})
@@ -194,7 +189,7 @@ def test_a_supplied_secret_is_live_at_the_destination(destination_server: Server
     assert "this secret was not supplied" in str(values)
 
 
-def test_a_secret_supplied_later_fills_its_marker_once(destination_server: Server, small: Any) -> None:
+def test_a_secret_supplied_later_fills_its_marker_once(destination_server: Server, small: Bundle) -> None:
     """A later run puts a supplied secret where the marker stands, and the run after that writes nothing."""
     slots = {each.slot: f"value of {each.slot}" for each in small.manifest.secrets}
     import_into(destination_server.url, small)
@@ -212,7 +207,7 @@ def test_a_secret_supplied_later_fills_its_marker_once(destination_server: Serve
     assert "this secret was not supplied" not in revealed
 
 
-def test_a_live_secret_is_never_overwritten(destination_server: Server, small: Any) -> None:
+def test_a_live_secret_is_never_overwritten(destination_server: Server, small: Bundle) -> None:
     """A secret that was set at the destination survives imports with and without supplied secrets."""
     import_into(destination_server.url, small)
     slot = next(each for each in small.manifest.secrets if each.resource.startswith("block:secret/"))
@@ -229,7 +224,7 @@ def test_a_live_secret_is_never_overwritten(destination_server: Server, small: A
     assert httpx.get(url, trust_env=False).json()["data"]["value"] == "live"
 
 
-def test_missing_secrets_may_be_skipped(destination_server: Server, small: Any) -> None:
+def test_missing_secrets_may_be_skipped(destination_server: Server, small: Bundle) -> None:
     """With the policy skip, blocks that lack a secret are skipped, and what needs them is blocked by name."""
     imported = import_into(destination_server.url, small, missing="skip")
     reasons = imported.reasons()

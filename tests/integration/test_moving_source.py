@@ -15,7 +15,8 @@ from bundle.operations.export import export_environment
 from bundle.server.client import PrefectApi
 from bundle.server.process import Server
 from support.environment import Size
-from support.moving import CREATED, target
+from support.moving import CREATED
+from support.targets import target
 
 Change = Callable[[httpx.Client], httpx.Response]
 

@@ -61,10 +61,6 @@ def transfer(*options: str) -> Ended:
     return xfer("transfer", "--from", "dev", "--to", "prod", "--no-receipt", *options)
 
 
-def last_line(ended: Ended) -> str:
-    return ended.out.splitlines()[-1]
-
-
 def reasons(ended: Ended) -> dict[str, str]:
     return {each["key"]: each["reason"] for each in ended.document["resources"]}
 
@@ -86,10 +82,10 @@ def test_all_resources_are_transferred_and_a_second_run_skips_them(world: World,
     second = transfer()
 
     # Every server has the type of the one block, and its schema.
-    found = re.fullmatch(r"\d+ succeeded, 2 skipped, 0 failed \((\d+) of \1 accounted for\)", last_line(first))
+    found = re.fullmatch(r"\d+ succeeded, 2 skipped, 0 failed \((\d+) of \1 accounted for\)", first.last_line)
     assert found, first.out + first.err
     count = found[1]
-    assert last_line(second) == f"0 succeeded, {count} skipped, 0 failed ({count} of {count} accounted for)"
+    assert second.last_line == f"0 succeeded, {count} skipped, 0 failed ({count} of {count} accounted for)"
     assert (first.code, second.code) == (0, 0)
     assert len(prod.writes) == writes
     assert compare(dev.upstream_url, prod.upstream_url) == []
@@ -199,8 +195,8 @@ def test_five_deployments_fit_the_hobby_tier(world: World) -> None:
     again = transfer()
 
     assert foreseen.document["summary"]["unsupported"] == 2
-    assert last_line(ended) == "6 succeeded, 2 skipped, 0 failed (8 of 8 accounted for)"
-    assert last_line(again) == "0 succeeded, 8 skipped, 0 failed (8 of 8 accounted for)"
+    assert ended.last_line == "6 succeeded, 2 skipped, 0 failed (8 of 8 accounted for)"
+    assert again.last_line == "0 succeeded, 8 skipped, 0 failed (8 of 8 accounted for)"
     assert (foreseen.code, ended.code, again.code) == (0, 0, 0)
     with Api(prod.upstream_url) as api:
         assert len(api.read_all("/deployments/filter")) == 5

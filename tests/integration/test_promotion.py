@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ from typing import Any
 import pytest
 
 from bundle.server.process import Server
+from support.commands import xfer_json
 from support.environment import Api
 
 OVERLAY = """
@@ -37,16 +35,11 @@ SELECTION = (
 )
 
 
-def _xfer(*arguments: str) -> tuple[int, Any]:
-    done = subprocess.run([sys.executable, "-m", "bundle", *arguments, "--json"], capture_output=True, check=False)
-    return done.returncode, json.loads(done.stdout)
-
-
 @pytest.fixture(scope="module")
 def part(source_server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A bundle of three deployments, the variables, and what they need."""
     path = tmp_path_factory.mktemp("part") / "part.pxb"
-    code, _ = _xfer("export", "--from", source_server.url, "-o", str(path), *SELECTION)
+    code, _ = xfer_json("export", "--from", source_server.url, "-o", str(path), *SELECTION)
     assert code == 0
     return str(path)
 
@@ -57,8 +50,8 @@ def _keys(report: Any) -> set[str]:
 
 def test_a_selection_is_exported_with_what_it_needs(part: str, destination_server: Server) -> None:
     """The rest stands in the account as excluded, and the part arrives whole at an empty destination."""
-    _, inside = _xfer("inspect", part)
-    code, imported = _xfer("import", part, "--to", destination_server.url, "--no-receipt")
+    _, inside = xfer_json("inspect", part)
+    code, imported = xfer_json("import", part, "--to", destination_server.url, "--no-receipt")
 
     assert inside["bundle"]["selection"]["include"] == [
         "deployment:scheduled/with slugs",
@@ -77,15 +70,17 @@ def test_without_dependencies_the_destination_must_have_them(
 ) -> None:
     """What a bare deployment needs is named while it is missing, and used once it is there."""
     bare, rest = str(tmp_path / "bare.pxb"), str(tmp_path / "rest.pxb")
-    _xfer("export", "--from", source_server.url, "-o", bare, "--include", "deployment:etl/pool*", "--no-dependencies")
-    _xfer(
+    xfer_json(
+        "export", "--from", source_server.url, "-o", bare, "--include", "deployment:etl/pool*", "--no-dependencies"
+    )
+    xfer_json(
         "export", "--from", source_server.url, "-o", rest, "--include", "work-queue:local/high", "--include", "flow:etl"
     )
 
-    blocked_code, blocked = _xfer("import", bare, "--to", destination_server.url, "--no-receipt")
-    _xfer("import", rest, "--to", destination_server.url, "--no-receipt")
-    code, imported = _xfer("import", bare, "--to", destination_server.url, "--no-receipt")
-    again_code, again = _xfer("import", bare, "--to", destination_server.url, "--no-receipt")
+    blocked_code, blocked = xfer_json("import", bare, "--to", destination_server.url, "--no-receipt")
+    xfer_json("import", rest, "--to", destination_server.url, "--no-receipt")
+    code, imported = xfer_json("import", bare, "--to", destination_server.url, "--no-receipt")
+    again_code, again = xfer_json("import", bare, "--to", destination_server.url, "--no-receipt")
 
     assert (blocked_code, blocked["summary"]["blocked"], blocked["bundle"]["format"]) == (3, 2, "1.1")
     assert "flow:etl" in blocked["resources"][0]["waits_for"]
@@ -99,10 +94,10 @@ def test_a_bundle_is_promoted_with_an_overlay(part: str, destination_server: Ser
     overlay.write_text(OVERLAY)
     url, with_overlay = destination_server.url, ("--overlay", str(overlay))
 
-    code, _ = _xfer("import", part, "--to", url, "--no-receipt", *with_overlay)
-    verified, drift = _xfer("verify", part, "--to", url, *with_overlay)
-    plain, _ = _xfer("verify", part, "--to", url)
-    _, again = _xfer("import", part, "--to", url, "--no-receipt", *with_overlay)
+    code, _ = xfer_json("import", part, "--to", url, "--no-receipt", *with_overlay)
+    verified, drift = xfer_json("verify", part, "--to", url, *with_overlay)
+    plain, _ = xfer_json("verify", part, "--to", url)
+    _, again = xfer_json("import", part, "--to", url, "--no-receipt", *with_overlay)
 
     assert (code, verified, plain) == (0, 0, 2)
     assert drift["summary"]["same"] == drift["summary"]["total"]
@@ -129,9 +124,9 @@ def test_a_cutover_takes_the_overlay_too(part: str, destination_server: Server, 
     overlay.write_text(OVERLAY)
     url, with_overlay = destination_server.url, ("--overlay", str(overlay))
 
-    _xfer("import", part, "--to", url, "--no-receipt", "--inert", *with_overlay)
-    code, activated = _xfer("activate", part, "--to", url, *with_overlay)
-    verified, _ = _xfer("verify", part, "--to", url, *with_overlay)
+    xfer_json("import", part, "--to", url, "--no-receipt", "--inert", *with_overlay)
+    code, activated = xfer_json("activate", part, "--to", url, *with_overlay)
+    verified, _ = xfer_json("verify", part, "--to", url, *with_overlay)
 
     assert (code, activated["summary"]["failed"], verified) == (0, 0, 0)
     assert "work-pool:local-prod" in _keys(activated)
@@ -148,8 +143,10 @@ def test_an_import_takes_a_part_of_a_bundle(part: str, server_factory: Callable[
     """What is not selected is accounted for, left alone, and used where the destination has it."""
     url = server_factory(None).url
 
-    first_code, first = _xfer("import", part, "--to", url, "--no-receipt", "--include", "flow")
-    code, second = _xfer("import", part, "--to", url, "--no-receipt", "--include", "deployment", "--exclude", "flow")
+    first_code, first = xfer_json("import", part, "--to", url, "--no-receipt", "--include", "flow")
+    code, second = xfer_json(
+        "import", part, "--to", url, "--no-receipt", "--include", "deployment", "--exclude", "flow"
+    )
 
     reasons = {each["key"]: each["reason"] for each in second["resources"]}
     assert first_code == code == 0
@@ -162,25 +159,25 @@ def test_an_import_takes_a_part_of_a_bundle(part: str, server_factory: Callable[
 def test_an_import_does_what_was_planned_or_nothing(part: str, destination_server: Server, tmp_path: Path) -> None:
     """A saved plan is carried out as long as nothing moved; else it names what moved and writes nothing."""
     url, plan, later = destination_server.url, str(tmp_path / "plan.json"), str(tmp_path / "later.json")
-    _xfer("plan", part, "--to", url, "-o", plan)
+    xfer_json("plan", part, "--to", url, "-o", plan)
     with Api(url) as api:
         api.create("/variables/", name="a_number", value=1)
 
-    stale_code, stale = _xfer("import", part, "--to", url, "--no-receipt", "--plan", plan)
+    stale_code, stale = xfer_json("import", part, "--to", url, "--no-receipt", "--plan", plan)
     with Api(url) as api:
         flows = api.read_all("/flows/filter")
-    other_code, _ = _xfer("plan", part, "--to", url, "-o", later)
-    overlaid_code, overlaid = _xfer(
+    other_code, _ = xfer_json("plan", part, "--to", url, "-o", later)
+    overlaid_code, overlaid = xfer_json(
         "import", part, "--to", url, "--no-receipt", "--plan", later, "--set", "variable:region=eu"
     )
-    code, done = _xfer("import", part, "--to", url, "--no-receipt", "--plan", later)
+    code, done = xfer_json("import", part, "--to", url, "--no-receipt", "--plan", later)
 
     assert (stale_code, stale["error"]["code"]) == (1, "Conflict")
     assert "variable:a_number (made)" in stale["error"]["message"]
     assert flows == []
     assert (other_code, overlaid_code) == (0, 1)
     assert "variable:region (wanted otherwise)" in overlaid["error"]["message"]
-    again_code, again = _xfer("import", part, "--to", url, "--no-receipt", "--plan", later)
+    again_code, again = xfer_json("import", part, "--to", url, "--no-receipt", "--plan", later)
     assert (code, done["summary"]["failed"], done["summary"]["skipped"]) == (0, 0, 1)
     assert (again_code, again["summary"]["skipped"]) == (0, again["summary"]["total"])
     assert Path(later).stat().st_mode & 0o777 == 0o600
@@ -194,10 +191,10 @@ def test_a_plan_that_was_edited_is_refused(
 ) -> None:
     """A saved plan is taken as it was saved."""
     plan = tmp_path / "plan.json"
-    _xfer("plan", part, "--to", destination_server.url, "-o", str(plan))
+    xfer_json("plan", part, "--to", destination_server.url, "-o", str(plan))
     plan.write_text(edit(plan.read_text()))
 
-    code, report = _xfer("import", part, "--to", destination_server.url, "--no-receipt", "--plan", str(plan))
+    code, report = xfer_json("import", part, "--to", destination_server.url, "--no-receipt", "--plan", str(plan))
 
     assert (code, report["error"]["code"]) == (1, "BundleError")
 
@@ -224,7 +221,7 @@ def test_a_value_that_the_destination_does_not_take_is_refused(
     overlay, url = tmp_path / "bad.toml", destination_server.url
     overlay.write_text(f'[[patch]]\nmatch = "{match}"\nmerge = {merge}\n')
 
-    code, report = _xfer("import", part, "--to", url, "--no-receipt", "--overlay", str(overlay))
+    code, report = xfer_json("import", part, "--to", url, "--no-receipt", "--overlay", str(overlay))
 
     assert (code, report["error"]["code"]) == (64, "UsageError")
     assert match in report["error"]["message"]

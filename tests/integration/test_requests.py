@@ -24,9 +24,10 @@ from bundle.server.responses import Sent
 from conftest import ServerPool
 from support.commands import xfer
 from support.environment import Size
-from support.moving import CREATED, bundle_of, target, written
+from support.moving import CREATED, bundle_of, written
 from support.moving import export as find
 from support.proxy import Proxy
+from support.targets import target
 
 Factory = Callable[[Size | None], Server]
 

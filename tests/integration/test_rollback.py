@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from bundle.apply.control import Control
+from bundle.model import Bundle
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import roll_back
@@ -19,15 +19,10 @@ from bundle.server.client import PrefectApi
 from bundle.server.process import Server
 from support.compare import compare
 from support.environment import Size, random_environment
-from support.moving import CREATED, bundle_of, target
+from support.moving import CREATED
+from support.targets import target
 
 Factory = Callable[[Size | None], Server]
-
-
-@pytest.fixture(scope="module")
-def small(source_server: Server) -> Any:
-    """The small environment as a bundle."""
-    return bundle_of(source_server.url)
 
 
 def _import(url: str, bundle: Any, path: Path) -> None:
@@ -48,7 +43,7 @@ def _roll_back(url: str, path: Path, *, force: bool = False, dry_run: bool = Fal
     return {undone.key: undone for undone in asyncio.run(run())}
 
 
-def test_a_rollback_gives_back_the_earlier_state(server_factory: Factory, small: Any, tmp_path: Path) -> None:
+def test_a_rollback_gives_back_the_earlier_state(server_factory: Factory, small: Bundle, tmp_path: Path) -> None:
     """After an import into a destination in use, a rollback leaves exactly what had been there."""
     destination, before = server_factory(None), server_factory(None)
     for server in (destination, before):
@@ -61,7 +56,7 @@ def test_a_rollback_gives_back_the_earlier_state(server_factory: Factory, small:
     assert compare(before.url, destination.url) == []
 
 
-def test_a_second_rollback_finds_nothing(destination_server: Server, small: Any, tmp_path: Path) -> None:
+def test_a_second_rollback_finds_nothing(destination_server: Server, small: Bundle, tmp_path: Path) -> None:
     """What is gone is reported as gone, and a dry run before it deletes nothing."""
     _import(destination_server.url, small, tmp_path / "receipt")
 
@@ -73,7 +68,7 @@ def test_a_second_rollback_finds_nothing(destination_server: Server, small: Any,
     assert {each.reason for each in second.values()} == {"gone"}
 
 
-def test_what_was_edited_since_is_kept(destination_server: Server, small: Any, tmp_path: Path) -> None:
+def test_what_was_edited_since_is_kept(destination_server: Server, small: Bundle, tmp_path: Path) -> None:
     """A variable that was edited after the import stays, unless the rollback is forced."""
     _import(destination_server.url, small, tmp_path / "receipt")
     record = next(placed.record for placed in small.records if placed.record.kind == "variable")
@@ -85,7 +80,7 @@ def test_what_was_edited_since_is_kept(destination_server: Server, small: Any, t
     assert _roll_back(destination_server.url, tmp_path / "receipt", force=True)[record.key].reason == "deleted"
 
 
-def test_what_others_need_is_kept(destination_server: Server, small: Any, tmp_path: Path) -> None:
+def test_what_others_need_is_kept(destination_server: Server, small: Bundle, tmp_path: Path) -> None:
     """A flow for which somebody has made another deployment stays, since deleting it would delete that too."""
     _import(destination_server.url, small, tmp_path / "receipt")
     record = next(placed.record for placed in small.records if placed.record.kind == "flow")
@@ -99,7 +94,7 @@ def test_what_others_need_is_kept(destination_server: Server, small: Any, tmp_pa
     assert (undone.reason, undone.needed_by) == ("still-needed", (f"deployment:{record.body['name']}/theirs",))
 
 
-def test_a_receipt_of_a_killed_import_is_enough(destination_server: Server, small: Any, tmp_path: Path) -> None:
+def test_a_receipt_of_a_killed_import_is_enough(destination_server: Server, small: Bundle, tmp_path: Path) -> None:
     """A receipt that was never told the ids of what was made last still takes everything back."""
     _import(destination_server.url, small, tmp_path / "receipt")
     lines = (tmp_path / "receipt").read_bytes().splitlines(keepends=True)

@@ -48,12 +48,6 @@ def ask(target: Target, path: str = "/admin/version") -> Json:
     return asyncio.run(run())
 
 
-@pytest.fixture(scope="module")
-def small(source_server: Server) -> Bundle:
-    """The small environment as a bundle."""
-    return bundle_of(source_server.url)
-
-
 def assert_whole(bundle: Bundle, where: Target) -> None:
     """Importing makes everything, importing again sends no write, and an export gives the same bundle."""
     first = import_into(where, bundle)

@@ -29,7 +29,8 @@ from conftest import ServerPool
 from support.compare import compare
 from support.edits import EDITS, ROTATED, SUPPLIED, SUPPLIED_SLOT, There
 from support.environment import Api, Size
-from support.moving import CREATED, Imported, bundle_of, import_into, target
+from support.moving import CREATED, Imported, import_into
+from support.targets import target
 
 Factory = Callable[[Size | None], Server]
 
@@ -38,12 +39,6 @@ SECRET = "block:secret/db-password"
 SECRETS = {SUPPLIED_SLOT: SUPPLIED}
 LIVE = {"string": "live", "object": {"a": "live"}, "array": ["live"], "number": 7, "boolean": True}
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
-
-
-@pytest.fixture(scope="module")
-def small(source_server: Server) -> Bundle:
-    """The small environment as a bundle."""
-    return bundle_of(source_server.url)
 
 
 @pytest.fixture(scope="module")

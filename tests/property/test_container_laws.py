@@ -7,17 +7,19 @@ import io
 import random
 from typing import Any
 
+import msgspec
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bundle.container.reader import read_bundle
-from bundle.container.writer import write_bundle
 from bundle.errors import BundleRejected
-from bundle.model import Bundle, Count, Header, Placed, Reference, Secret
+from bundle.model import Bundle, Placed, Reference, Secret
 from bundle.record.canonical import encode, make_record
 from bundle.record.graph import place
 from bundle.record.pointers import replace_all, resolve, walk
+from support.bundles import bundle_bytes, header_for
+from support.forgery import frames
 
 TEXTS = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
@@ -68,11 +70,8 @@ def records(draw: st.DrawFn, key: str, body: dict[str, Any], targets: list[str])
 
 
 def written(placed: list[Placed], **provenance: Any) -> bytes:
-    kinds = [item.record.kind for item in placed]
-    census = {kind: Count(kinds.count(kind), kinds.count(kind), 0) for kind in kinds}
-    output = io.BytesIO()
-    write_bundle(Header(census=census, provenance=provenance), placed, output)
-    return output.getvalue()
+    header = msgspec.structs.replace(header_for(placed), provenance=provenance)
+    return bundle_bytes(*placed, header=header)
 
 
 def accepted(data: bytes) -> Bundle | None:
@@ -93,16 +92,7 @@ SMALL = written(
 )
 
 
-def frames(data: bytes) -> list[bytes]:
-    """The frames of a bundle, its seal among them."""
-    result = [data[-40:]]
-    data = data[:-40]
-    while data:
-        decoder = zstandard.ZstdDecompressor().decompressobj()
-        decoder.decompress(data)
-        result.insert(-1, data[: len(data) - len(decoder.unused_data)])
-        data = decoder.unused_data
-    return result
+PARTS = [*frames(SMALL), SMALL[-40:]]
 
 
 @settings(max_examples=100)
@@ -171,11 +161,10 @@ def test_every_removed_or_doubled_byte_is_refused() -> None:
         assert doubled is None
 
 
-@given(st.lists(st.integers(0, len(frames(SMALL)) - 1), max_size=7))
+@given(st.lists(st.integers(0, len(PARTS) - 1), max_size=7))
 def test_only_the_given_sequence_of_members_is_taken(order: list[int]) -> None:
     """Frames in another order, doubled or left out, are no bundle."""
-    parts = frames(SMALL)
-    data = b"".join(parts[index] for index in order)
+    data = b"".join(PARTS[index] for index in order)
 
     assert (accepted(data) is not None) == (data == SMALL)
 
@@ -195,7 +184,7 @@ def test_random_damage_is_refused(data: st.DataObject) -> None:
 @given(st.integers(0, 4), st.data())
 def test_random_damage_inside_the_frames_is_refused(index: int, data: st.DataObject) -> None:
     """Damage below the checksums of a frame and of the file is refused too."""
-    parts = frames(SMALL)[:-1]
+    parts = PARTS[:-1]
     plain = bytearray(zstandard.ZstdDecompressor().decompress(parts[index]))
     plain[data.draw(st.integers(0, len(plain) - 1))] ^= data.draw(st.integers(1, 255))
     parts[index] = zstandard.ZstdCompressor(write_checksum=True).compress(bytes(plain))

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bundle.operations.import_ import Result
 from support.fake_prefect import FakePrefect
-from support.offline import import_into, seeded
+from support.moving import Imported, import_into
+from support.seeded import seeded
 
 HOWS = ("reset", "lost", "timeout", "busy", "too-many", "error", "gateway", "race")
 
@@ -25,7 +25,7 @@ class ImportMachine(RuleBasedStateMachine):
         self.edited: dict[str, Any] = {}
         self.has_deleted = False
 
-    def _import(self) -> Result:
+    def _import(self) -> Imported:
         return import_into(self.fake, seeded())
 
     @initialize()

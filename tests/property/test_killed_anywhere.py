@@ -14,7 +14,8 @@ import pytest
 from bundle.plan.choices import Conflicts
 from support.edits import EDITS, SUPPLIED, SUPPLIED_SLOT
 from support.fake_prefect import FakePrefect
-from support.offline import bundle_of, edited, import_into, seeded
+from support.moving import bundle_of, import_into
+from support.seeded import arrived, edited, seeded
 
 # Every 17th write in every run, each of them when asked for.
 STRIDE = int(os.environ.get("XFER_KILL_STRIDE", "17"))
@@ -48,16 +49,10 @@ class Killing(httpx.AsyncBaseTransport):
         return answer
 
 
-def _arrived(*, inert: bool = False) -> FakePrefect:
-    fake = FakePrefect(seed=1)
-    import_into(fake, seeded(), inert=inert)
-    return fake
-
-
 @pytest.mark.parametrize("is_sent", [True, False])
 def test_an_import_killed_at_any_write_is_made_good_by_the_next(*, is_sent: bool) -> None:
     """Whether the last write arrived or not, the same import again ends with the content of the bundle."""
-    for k in range(is_sent, len(_arrived().writes), STRIDE):
+    for k in range(is_sent, len(arrived().writes), STRIDE):
         fake = FakePrefect(seed=1)
         with contextlib.suppress(BaseExceptionGroup, KilledError):
             import_into(fake, seeded(), Killing(fake, k, is_sent=is_sent))
@@ -70,7 +65,7 @@ def test_an_import_killed_at_any_write_is_made_good_by_the_next(*, is_sent: bool
 
 def test_an_inert_import_killed_at_any_write_is_made_good_by_the_next() -> None:
     """An inert import knows what a killed one left, finishes it, and leaves it switched off."""
-    whole = _arrived(inert=True)
+    whole = arrived(inert=True)
     digest = bundle_of(whole).manifest.content_digest
     for k in range(0, len(whole.writes), STRIDE):
         fake = FakePrefect(seed=1)
@@ -86,7 +81,7 @@ def test_an_inert_import_killed_at_any_write_is_made_good_by_the_next() -> None:
 
 def test_a_plain_import_finishes_what_an_inert_one_began() -> None:
     """What an inert import left unfinished, a plain one brings to the state that the bundle has."""
-    for k in range(0, len(_arrived(inert=True).writes), 4 * STRIDE):
+    for k in range(0, len(arrived(inert=True).writes), 4 * STRIDE):
         fake = FakePrefect(seed=1)
         with contextlib.suppress(BaseExceptionGroup, KilledError):
             import_into(fake, seeded(), Killing(fake, k, is_sent=True), inert=True)
@@ -121,7 +116,7 @@ def test_an_update_killed_at_any_write_is_made_good_by_the_next() -> None:
 
 def test_an_import_whose_credentials_expire_at_any_write_goes_on_with_new_ones() -> None:
     """From the first 401 on nothing is tried, everything is accounted for, and the next run finishes."""
-    for k in range(0, len(_arrived().writes), STRIDE):
+    for k in range(0, len(arrived().writes), STRIDE):
         fake = FakePrefect(seed=1)
         for number in range(k, k + 1000):
             fake.fail(number, "denied")

@@ -8,7 +8,8 @@ import os
 import httpx
 
 from support.fake_prefect import FakePrefect
-from support.offline import bundle_of, import_into, seeded
+from support.moving import bundle_of, import_into
+from support.seeded import seeded
 
 # Every 40th write in every run, each of them when asked for.
 STRIDE = int(os.environ.get("XFER_LATE_STRIDE", "40"))

@@ -19,14 +19,16 @@ import pytest
 
 from bundle.container.writer import write_bundle
 from bundle.errors import BundleError, BundleRejected
-from bundle.model import Body, Bundle, Header, Json, Record
+from bundle.model import Body, Bundle, Json, Record
 from bundle.operations.export import export_environment
 from bundle.plan.choices import SKIP, Conflicts
 from bundle.record.canonical import make_record
 from bundle.record.graph import place
-from support.environment import PLANTS, Canaries, Environment
+from support.bundles import header_of
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, import_into, run, seeded, speaking_to
+from support.moving import import_into
+from support.offline import api_of, run
+from support.seeded import arrived, plant, seeded
 
 NUMBERS = range(int(os.environ.get("XFER_FUZZ_OUTSIDE", "40")))
 # More than an export of the seeded environment sends.
@@ -96,20 +98,13 @@ class Twisting(httpx.AsyncBaseTransport):
 @pytest.fixture(scope="module")
 def source() -> FakePrefect:
     """A server with the seeded environment."""
-    fake = FakePrefect()
-    with speaking_to(fake) as api:
-        environment = Environment(api, Canaries())
-        for plant in PLANTS:
-            plant(environment)
-    return fake
+    return plant(FakePrefect())
 
 
 @pytest.fixture(scope="module")
 def filled() -> FakePrefect:
     """A destination that has everything."""
-    fake = FakePrefect(seed=1)
-    import_into(fake, seeded())
-    return fake
+    return arrived()
 
 
 def _export_through(fake: FakePrefect, transport: httpx.AsyncBaseTransport) -> None:
@@ -181,15 +176,10 @@ def _odd_bundle(number: int) -> Bundle | None:
     body = twisted(chance, record.body)
     try:
         bundle = _bundle_with(record, body)
-        write_bundle(_header(bundle), bundle.records, io.BytesIO())
+        write_bundle(header_of(bundle.manifest), bundle.records, io.BytesIO())
     except (BundleError, ValueError):
         return None
     return bundle
-
-
-def _header(bundle: Bundle) -> Header:
-    known = {name: getattr(bundle.manifest, name) for name in Header.__struct_fields__}
-    return Header(**{name: value for name, value in known.items() if value is not msgspec.UNSET})
 
 
 def test_an_import_survives_whatever_a_bundle_holds(filled: FakePrefect) -> None:

@@ -13,7 +13,9 @@ import pytest
 
 from bundle.operations.import_ import Result, carry_out, prepare
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, bundle_of, import_into, run, seeded
+from support.moving import bundle_of, import_into
+from support.offline import api_of, run
+from support.seeded import seeded
 
 # A few seeds in every run, hundreds when asked for.
 SEEDS = range(int(os.environ.get("XFER_RACE_SEEDS", "4")))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +21,11 @@ class Ended(NamedTuple):
     err: str
 
     @property
+    def last_line(self) -> str:
+        """The last line on stdout."""
+        return self.out.splitlines()[-1]
+
+    @property
     def document(self) -> Any:
         """The one JSON document on stdout."""
         return json.loads(self.out)
@@ -29,6 +36,13 @@ def xfer(*arguments: str) -> Ended:
     with CliRunner().isolation() as (out, err, _):
         code = cli.run(arguments)
         return Ended(code, out.getvalue().decode(), err.getvalue().decode())
+
+
+def xfer_json(*arguments: str) -> tuple[int, Any]:
+    """Run ``xfer --json`` in a process of its own; its exit code and its document."""
+    command = [sys.executable, "-m", "bundle", *arguments, "--json"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    return done.returncode, json.loads(done.stdout)
 
 
 def write_profiles(file: Path, *, active: str = "", **tables: dict[str, Any]) -> None:

@@ -15,29 +15,32 @@ from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import roll_back
 from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.overlay import NO_OVERLAY, adapt
-from support import fake_prefect
-from support.fake_prefect import FakePrefect, Row, Table, fields_of, route
-from support.offline import api_of, bundle_of, exported, run, speaking_to
+from support.fake_prefect import FakePrefect
+from support.fake_prefect.bodies import FIELDS, fields_of
+from support.fake_prefect.plain_kinds import ROUTES
+from support.fake_prefect.store import TABLES, Answer, Row, Store, Table
+from support.moving import bundle_of, export
+from support.offline import api_of, run, speaking_to
 
-fake_prefect.TABLES["parcels"] = Table("Parcel not found")  # type: ignore[index]
-fake_prefect.FIELDS["POST /parcels/"] = fields_of("name! contents={} flow_id=null weight!")  # type: ignore[index]
-fake_prefect.FIELDS["PATCH /parcels/{id}"] = fields_of("contents weight")  # type: ignore[index]
-
-
-@route("POST /parcels/")
-def _post(self: FakePrefect, body: Row) -> tuple[int, Any]:
-    self._unique("parcels", name=body["name"])
-    return 201, self._insert("parcels", body)
+TABLES["parcels"] = Table("Parcel not found")  # type: ignore[index]
+FIELDS["POST /parcels/"] = fields_of("name! contents={} flow_id=null weight!")  # type: ignore[index]
+FIELDS["PATCH /parcels/{id}"] = fields_of("contents weight")  # type: ignore[index]
 
 
-@route("PATCH /parcels/{id}")
-def _patch(self: FakePrefect, body: Row, id: str) -> tuple[int, Any]:  # noqa: A002 - named after the route
-    return self._update(self._find("parcels", id), body)
+@ROUTES.serve("POST /parcels/")
+def _post(store: Store, body: Row) -> Answer:
+    store.refuse_twice("parcels", name=body["name"])
+    return 201, store.insert("parcels", body)
 
 
-@route("DELETE /parcels/{id}")
-def _delete(self: FakePrefect, _body: Any, id: str) -> tuple[int, Any]:  # noqa: A002 - as above
-    self._drop("parcels", id)
+@ROUTES.serve("PATCH /parcels/{id}")
+def _patch(store: Store, body: Row, id: str) -> Answer:  # noqa: A002 - named after the route
+    return store.update(store.find("parcels", id), body)
+
+
+@ROUTES.serve("DELETE /parcels/{id}")
+def _delete(store: Store, _body: Any, id: str) -> Answer:  # noqa: A002 - as above
+    store.drop("parcels", id)
     return 204, None
 
 
@@ -87,10 +90,8 @@ def main(directory: Path) -> dict[str, Any]:
     steps["digest"] = bundle_of(there).manifest.content_digest == bundle.manifest.content_digest
     steps["rolled back"] = run(_back(there, directory / "first"))
     steps["left"] = len(there.rows("parcels")) + len(there.rows("flows"))
-    older = FakePrefect()
-    del older.tables["parcels"]
-    del fake_prefect.TABLES["parcels"]  # type: ignore[attr-defined]
-    steps["older"] = exported(older).header.census["parcel"].seen
+    del TABLES["parcels"]  # type: ignore[attr-defined]
+    steps["older"] = export(FakePrefect()).header.census["parcel"].seen
     return steps
 
 

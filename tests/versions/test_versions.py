@@ -29,7 +29,8 @@ from bundle.server.process import Server
 from conftest import ServerPool
 from support.compare import compare, read_all, schema_body
 from support.environment import Size
-from support.moving import Imported, bundle_of, import_into, target
+from support.moving import Imported, bundle_of, import_into
+from support.targets import target
 from versions.native import plant
 from versions.table import NEWEST, VERSIONS, Result, Way, recorded, write
 

@@ -9,7 +9,8 @@ import httpx
 
 from bundle.operations.import_ import Result, carry_out, prepare
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, run, seeded
+from support.offline import api_of, run
+from support.seeded import seeded
 
 MOST_SECONDS = 240
 

@@ -16,8 +16,8 @@ from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect
-from support.moving import CREATED
-from support.offline import api_of, bundle_of, import_into, run
+from support.moving import CREATED, bundle_of, import_into
+from support.offline import api_of, run
 
 Before = Callable[[FakePrefect, httpx.Request], None]
 

@@ -12,7 +12,9 @@ from bundle.environment.describe import describe
 from bundle.environment.read import Reading, moved_kinds, read_rows
 from bundle.kinds.notification_policies import PATH as POLICIES
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, import_into, seeded
+from support.moving import import_into
+from support.offline import api_of
+from support.seeded import seeded
 
 
 def reading() -> Reading:

@@ -20,7 +20,9 @@ from bundle.operations import cutover
 from bundle.operations.cutover import SWITCH_REASONS, Switched
 from bundle.plan.intended import intend
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, bundle_of, import_into, seeded
+from support.moving import bundle_of, import_into
+from support.offline import api_of
+from support.seeded import seeded
 
 
 def switch(
@@ -134,7 +136,7 @@ def test_a_selection_is_switched_alone(fake: FakePrefect) -> None:
 
 def test_what_is_missing_holds_back_what_needs_it(fake: FakePrefect) -> None:
     """A resource that is gone has failed, and what needs it is blocked and stays off."""
-    fake._drop("work_pools", fake.rows("work_pools", name="local")[0]["id"])
+    fake.drop("work_pools", fake.rows("work_pools", name="local")[0]["id"])
     results = {each.key: each for each in switch(fake, seeded())}
     assert (results["work-pool:local"].state, results["work-pool:local"].reason) == ("failed", "missing")
     blocked = [each for each in results.values() if each.reason == "waits-for"]
@@ -146,7 +148,7 @@ def test_what_is_refused_holds_back_what_needs_it(fake: FakePrefect) -> None:
     """What the destination refuses to switch on has failed, and what needs it is blocked; the rest goes on."""
 
     def remove_a_pool() -> None:
-        fake._drop("work_pools", fake.rows("work_pools", name="local")[0]["id"])
+        fake.drop("work_pools", fake.rows("work_pools", name="local")[0]["id"])
 
     results = switch(fake, seeded(), between=remove_a_pool)
     assert {"rejected", "waits-for", "switched-on"} <= by_reason(results).keys()

@@ -15,8 +15,8 @@ from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect
-from support.moving import CREATED
-from support.offline import api_of, bundle_of, run, speaking_to
+from support.moving import CREATED, bundle_of
+from support.offline import api_of, run, speaking_to
 
 NAMES = [f"v{number}" for number in range(12)]
 

@@ -19,7 +19,8 @@ from bundle.plan.overlay import NO_OVERLAY, adapt
 from bundle.record.canonical import make_record
 from bundle.server.openapi import parse_openapi
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, seeded
+from support.offline import api_of
+from support.seeded import seeded
 
 SCHEDULE: Any = {"properties": {"schedule": {}, "active": {}}}
 

@@ -14,7 +14,9 @@ from bundle.operations.import_ import prepare, surface_of
 from bundle.plan.execution_surface import MOST, SURFACE_CODES, Surfaces, surfaces
 from bundle.record.canonical import make_record
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, import_into, seeded
+from support.moving import import_into
+from support.offline import api_of
+from support.seeded import seeded
 
 CLONE = "prefect.deployments.steps.git_clone"
 SCRIPT = "prefect.deployments.steps.run_shell_script"
@@ -326,7 +328,7 @@ def test_a_plan_lists_what_its_writes_would_run() -> None:
     assert planned(fake).counts == {}
 
     gone = fake.rows("deployments", name="job variables")[0]
-    fake._drop("deployments", gone["id"])
+    fake.drop("deployments", gone["id"])
     found = planned(fake)
 
     assert {each.key for each in found.entries} == {"deployment:templated/job variables"}

@@ -14,14 +14,16 @@ from bundle.cli.policies import read_policies
 from bundle.errors import Conflict, UsageError
 from bundle.kinds import KINDS
 from bundle.model import Body
-from bundle.operations.import_ import Result, prepare
+from bundle.operations.import_ import prepare
 from bundle.plan.capabilities import ANY_FIELDS, Fields, Offered
 from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.differences import between
 from bundle.plan.merge import bring_over
 from support.edits import SUPPLIED, SUPPLIED_SLOT
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, edited, import_into, run, seeded
+from support.moving import import_into
+from support.offline import api_of, run
+from support.seeded import edited, seeded
 
 UPDATE = Conflicts("update")
 DEPLOYMENT = KINDS["deployment"]
@@ -228,7 +230,7 @@ class Refusing(httpx.AsyncBaseTransport):
 
 def _import_without_variables(*, aborts_at_failure: bool) -> tuple[FakePrefect, list[Outcome]]:
     fake = FakePrefect(seed=1)
-    result: Result = import_into(fake, seeded(), Refusing(fake), aborts_at_failure=aborts_at_failure)
+    result = import_into(fake, seeded(), Refusing(fake), aborts_at_failure=aborts_at_failure)
     return fake, list(result.outcomes)
 
 

@@ -14,7 +14,9 @@ from bundle.operations.import_ import Prepared, carry_out, prepare
 from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.intended import intend, switched_off
 from support.fake_prefect import FakePrefect
-from support.offline import api_of, bundle_of, import_into, run, seeded
+from support.moving import bundle_of, import_into
+from support.offline import api_of, run
+from support.seeded import seeded
 
 
 def prepared(fake: FakePrefect, bundle: Bundle | None = None, *, inert: bool) -> Prepared:
