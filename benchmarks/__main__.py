@@ -71,7 +71,7 @@ class Session:
         """A bundle of the source of a size."""
         if size not in self._data:
             source = self.places.sqlite(f"source-{size}")
-            moves.seed(source.url, size)
+            moves.fill(source.url, size)
             self._data[size], _ = moves.export(source.url)
         return self._data[size]
 

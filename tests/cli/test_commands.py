@@ -59,9 +59,12 @@ def test_quiet_says_nothing_on_stderr(shell: Any) -> None:
 
 def test_verbose_and_the_variable_of_prefect_show_the_requests(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """-v and PREFECT_LOGGING_LEVEL=DEBUG log each request to stderr."""
-    assert "debug bundle.client: POST /variables/filter: 200" in shell("plan", shell.bundle(), "--to", "b", "-v").err
+    assert (
+        "debug bundle.server.client: POST /variables/filter: 200"
+        in shell("plan", shell.bundle(), "--to", "b", "-v").err
+    )
     monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "debug")
-    assert "debug bundle.client: POST /variables/filter: 200" in shell("plan", "env.pxb", "--to", "b").err
+    assert "debug bundle.server.client: POST /variables/filter: 200" in shell("plan", "env.pxb", "--to", "b").err
 
 
 def test_inspect_lists_the_keys_on_request(shell: Any) -> None:

@@ -70,7 +70,7 @@ def test_a_workspace_of_others_is_no_empty_environment(source_server: Server) ->
         elsewhere = msgspec.structs.replace(cloud.target, url=cloud.url.replace(ACCOUNT, ANOTHER))
         with pytest.raises(RequestRejected, match="status 404") as caught:
             export(elsewhere)
-    assert "the owner of the API key is no member" in caught.value.hint
+    assert "is not a member of it" in caught.value.hint
 
 
 def test_fresh_objects_are_waited_for(cloud_factory: Clouds, pools_bundle: Bundle) -> None:

@@ -176,7 +176,7 @@ def test_tier_limits_are_skipped_with_a_clear_message(world: World) -> None:
     ended = transfer()
 
     assert ended.code == 3
-    assert "choose a higher one, or" in ended.out
+    assert "choose a higher plan, or make room" in ended.out
     assert "work-pool:hybrid: Your plan does not support hybrid work pools." in ended.out
     assert "      deployment:etl/hybrid" in ended.out
     assert "maximum number of deployments" in ended.out

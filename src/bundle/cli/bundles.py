@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bundle.cli.console import Console
-from bundle.container.reader import BundleReader, open_bundle
+from bundle.container.reader import BundleReader, held_together, open_bundle
 from bundle.container.writer import write_bundle, write_file
 from bundle.environment.validation import checked
 from bundle.errors import BundleRejected, UsageError
@@ -59,7 +59,7 @@ def read(console: Console, name: str) -> Bundle:
     """
     with _opened(name) as reader:
         _warn(console, reader)
-        return Bundle(reader.manifest, tuple(checked(reader.records())))
+        return Bundle(reader.manifest, tuple(checked(held_together(reader))))
 
 
 def verify(name: str) -> tuple[Manifest, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from bundle.cli.console import Console
 from bundle.errors import UsageError
 from bundle.model import Bundle, Json
 from bundle.operations.import_ import supplied_secrets
-from bundle.record.secrets import json_type
+from bundle.record.secret_schema import json_type
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 

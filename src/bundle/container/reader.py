@@ -44,11 +44,15 @@ def read_bundle(source: Path | BinaryIO) -> Bundle:
     """
     with _opened(source) as stream:
         reader = open_bundle(stream)
-        return Bundle(reader.manifest, tuple(_shelved(reader)))
+        return Bundle(reader.manifest, tuple(held_together(reader)))
 
 
-def _shelved(reader: BundleReader) -> Iterator[Placed]:
-    """All records, so that they can be held together."""
+def held_together(reader: BundleReader) -> Iterator[Placed]:
+    """All records, made so that they can be held in memory together; equal parts are kept once.
+
+    Raises:
+        Corrupt: anything is off, or they would take more memory than their file can justify.
+    """
     shelf = Shelf(Limits())
     for placed in reader.records():
         try:

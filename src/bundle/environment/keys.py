@@ -74,7 +74,13 @@ def _content_hash(draft: Draft, look: Lookup) -> str:
     return sha256_hex(encode([body, references, sorted(draft.secrets)]))[:_HASH_DIGITS]
 
 
-def identity(key: Key, kind: Kind) -> Key:
+def natural_key(key: Key, kind: Kind) -> Key:
     """The key without the suffix that tells equal names apart."""
     match = None if kind.unique_names else _SUFFIX.match(key)
-    return match[1] if match and not match[1].endswith("/(anonymous)") else key
+    return match[1] if match else key
+
+
+def identity(key: Key, kind: Kind) -> Key:
+    """What is the same at every server: the natural key, and where there is no name, the suffix too."""
+    natural = natural_key(key, kind)
+    return key if natural.endswith("/(anonymous)") else natural

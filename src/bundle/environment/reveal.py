@@ -12,7 +12,7 @@ from bundle.kinds import KINDS
 from bundle.model import Api, Body, Key, kind_of
 from bundle.record.pointers import replace_all, resolve, walk
 from bundle.record.references import put_back
-from bundle.record.secrets import MASK
+from bundle.record.secret_schema import MASK
 
 
 async def reveal(wanted: Iterable[Key], api: Api, environment: Environment) -> dict[str, Body]:

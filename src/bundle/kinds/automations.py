@@ -89,6 +89,9 @@ class Automation(Kind):
         """A tilde is doubled, so that a name never ends like the suffix that tells equal names apart."""
         return str(raw["name"]).replace("~", "~~")
 
+    def bound_name(self, body: Body, parent: str) -> str:
+        return super().bound_name(body, parent).replace("~", "~~")
+
     def portable(self, raw: Raw, look: Look) -> Body:
         body = super().portable(raw, look)
         lists = {name: [_action(each) for each in body.get(name) or ()] for name in _ACTION_LISTS}

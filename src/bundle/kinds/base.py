@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import ClassVar
 
 from bundle.kinds.fields import NOTHING, Field, Table
+from bundle.kinds.naming import UNSAID
 from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.kinds.runnable import Run
 from bundle.model import Body, Json, JsonType, Key, Pointer, Record
@@ -36,11 +37,12 @@ class Kind(Table):
     name_field: ClassVar[str | None] = "name"
     """The field with the last part of the natural name; None where a name cannot be chosen freely."""
     name_form: ClassVar[str] = r"[^/%&<>]+"
-    """What a server takes as a name, as a regular expression."""
     name_words: ClassVar[str] = "it may not have / % & < >"
-    """The same in words."""
+    """What a server takes as a name: as a regular expression, and in words."""
     parent_kind: ClassVar[str | None] = None
     """The kind whose natural name comes first in this one's, before a slash."""
+    parent_field: ClassVar[str | None] = None
+    """The field with the id of that resource."""
     unique_names: ClassVar[bool] = True
     """Whether the server keeps natural names unique; if not, keys may end in ``~<content hash>``."""
 
@@ -88,6 +90,14 @@ class Kind(Table):
     def natural_name(self, raw: Raw, look: Look) -> str:
         """What users call this resource; the key is ``<kind>:<natural name>``."""
         return str(raw["name"])
+
+    def bound_name(self, body: Body, parent: str) -> str:
+        """The natural name of a record with this body, which has ``UNSAID`` for what it does not say.
+
+        ``body`` has natural names in place of ids, ``parent`` is that of what it refers to in ``parent_field``.
+        """
+        name = body.get(self.name_field or "", UNSAID)
+        return f"{parent}/{name}" if self.parent_kind else str(name)
 
     def is_content_named(self, raw: Raw) -> bool:
         """Whether only the content tells this resource from others (anonymous blocks)."""

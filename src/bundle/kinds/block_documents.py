@@ -15,9 +15,9 @@ from bundle.kinds.base import Kind
 from bundle.kinds.fields import OWN, Field
 from bundle.kinds.protocols import Destination, Look, Made, Raw, Reader
 from bundle.kinds.runnable import Run, members, server_of, urls
-from bundle.model import Body, JsonType, Pointer, Record, name_of
+from bundle.model import Body, Json, JsonType, Pointer, Record, name_of
 from bundle.record.pointers import split
-from bundle.record.secrets import secret_places
+from bundle.record.secret_schema import outermost, secret_places
 
 _SENDERS = frozenset(
     """
@@ -40,6 +40,7 @@ class BlockDocument(Kind):
     name = "block"
     path = "/block_documents"
     parent_kind = "block-type"
+    parent_field = "block_type_id"
     fields: ClassVar = {
         "name": Field(str, fixed=True),
         "data": Field(dict[str, Any], required=True, needed=True),
@@ -74,6 +75,9 @@ class BlockDocument(Kind):
         name = "(anonymous)" if raw.get("is_anonymous") else raw["name"]
         return f"{look.name(raw['block_type_id'])}/{name}"
 
+    def bound_name(self, body: Body, parent: str) -> str:
+        return f"{parent}/(anonymous)" if body.get("is_anonymous") else super().bound_name(body, parent)
+
     def is_content_named(self, raw: Raw) -> bool:
         return bool(raw.get("is_anonymous"))
 
@@ -94,9 +98,12 @@ class BlockDocument(Kind):
         return body | {"data": {**(raw.get("data") or {}), **nested}}
 
     def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
-        schema = look.raw(raw["block_schema_id"]) or raw.get("block_schema") or {}
+        """By the document's schema and all others of its type: a field may be left from one of those."""
         own = {name: value for name, value in body["data"].items() if name not in _nested(raw)}
-        return {"/data" + pointer: kind for pointer, kind in secret_places(own, schema.get("fields") or {}).items()}
+        places: dict[Pointer, JsonType] = {}
+        for fields in _schemas(raw, look):
+            places = secret_places(own, fields) | places
+        return outermost({"/data" + pointer: kind for pointer, kind in places.items()})
 
     def runs(self, record: Record) -> Iterator[Run]:
         data = record.body.get("data")
@@ -124,6 +131,15 @@ class BlockDocument(Kind):
         data = {"data": _around(made, body["data"])} if made.hidden else {"data": body["data"]}
         changes = {name: body[name] for name in names} | data | {"merge_existing_data": bool(made.hidden)}
         await to.patch("/block_documents/{id}", changes, id=made.id)
+
+
+def _schemas(raw: Raw, look: Look) -> Iterator[Json]:
+    """The fields of every schema that may say something of a document, its own first."""
+    own = look.raw(raw["block_schema_id"]) or raw.get("block_schema") or {}
+    yield own.get("fields") or {}
+    for schema in look.index("block-schema", "block_type_id").get(str(raw["block_type_id"]), ()):
+        if schema["id"] != own.get("id"):
+            yield schema["fields"]
 
 
 def _type_of(record: Record) -> str:

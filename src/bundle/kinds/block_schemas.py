@@ -9,7 +9,7 @@ checksum, the body has the id of that schema.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -18,8 +18,10 @@ from bundle.kinds.base import Kind
 from bundle.kinds.block_types import BUILT_IN
 from bundle.kinds.fields import Field
 from bundle.kinds.protocols import Destination, Look, Made, Raw
-from bundle.model import Body, Json
+from bundle.model import Body, Json, JsonType, Pointer
 from bundle.record.canonical import encode, sha256_hex
+from bundle.record.pointers import replace_all
+from bundle.record.secret_defaults import secret_values
 
 _REFERENCES = "block_schema_references"
 _CHECKSUM = "block_schema_checksum"
@@ -44,6 +46,7 @@ class _Fields(msgspec.Struct):
 class BlockSchema(Kind):
     name = "block-schema"
     path = "/block_schemas"
+    parent_field = "block_type_id"
     name_field = None
     fields: ClassVar = {
         "fields": Field(_Fields, required=True, needed=True, fixed=True),
@@ -61,6 +64,11 @@ class BlockSchema(Kind):
         body = _with_checksums(_reduced(raw["fields"]), lambda slug, checksum: _child_name(look, slug, checksum))
         return f"{look.name(raw['block_type_id'])}@{sha256_hex(encode(body))[:_HASH_DIGITS]}"
 
+    def bound_name(self, body: Body, parent: str) -> str:
+        """As ``natural_name``; in place of each child's checksum is the name of that schema already."""
+        fields = _reduced(body["fields"])
+        return f"{parent}@{sha256_hex(encode(fields))[:_HASH_DIGITS]}"
+
     def comes_along(self, body: Body) -> bool:
         return True
 
@@ -76,6 +84,10 @@ class BlockSchema(Kind):
     def comparable(self, body: Body) -> Body:
         """Of a built-in type each version registers its own; what makes a schema another one is in its name."""
         return {} if body["fields"].get("block_type_slug") in BUILT_IN else body
+
+    def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
+        """Defaults and examples of what the schema calls secret."""
+        return {f"/fields{place}": kind for place, kind in secret_values(body["fields"]).items()}
 
     def is_own(self, raw: Raw) -> bool:
         return (raw.get("block_type") or {}).get("slug") not in BUILT_IN
@@ -169,8 +181,9 @@ def _definition_names(value: Json) -> Iterable[str]:
 
 
 def _reduced(fields: Body) -> Body:
-    """What tells this schema from others: no secret marks, no definitions but its own."""
-    ordered: Body = _without_secret_marks(_unions_in_order(fields))
+    """What makes this schema another one: no secret marks or values, no definitions but its own."""
+    bare = replace_all(fields, dict.fromkeys(secret_values(fields)))
+    ordered: Body = _without_secret_marks(_unions_in_order(bare))
     definitions = ordered.pop("definitions", None) or {}
     own: dict[str, Json] = {}
     queue = list(_definition_names(ordered))

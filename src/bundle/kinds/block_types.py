@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.naming import UNSAID
 from bundle.kinds.protocols import Destination, Look, Made, Raw
 from bundle.model import Body
 
@@ -56,6 +57,9 @@ class BlockType(Kind):
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["slug"])
+
+    def bound_name(self, body: Body, parent: str) -> str:
+        return str(body.get("slug", UNSAID))
 
     def comes_along(self, body: Body) -> bool:
         return True

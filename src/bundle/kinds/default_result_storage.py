@@ -27,6 +27,9 @@ class DefaultResultStorage(Kind):
     def natural_name(self, raw: Raw, look: Look) -> str:
         return "server"
 
+    def bound_name(self, body: Body, parent: str) -> str:
+        return "server"
+
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
         return "not-offered" if is_cloud else None
 

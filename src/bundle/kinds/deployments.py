@@ -32,6 +32,7 @@ from bundle.kinds.deployment_schedules import (
     schedules_of,
     set_schedules,
 )
+from bundle.kinds.deployment_secrets import secrets_of_deployment
 from bundle.kinds.fields import NAME, OWN, Field
 from bundle.kinds.naming import template_names
 from bundle.kinds.own_limits import OWN_LIMIT, has_own_limit, limit_of, link_limit
@@ -39,7 +40,7 @@ from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw
 from bundle.kinds.runnable import Run, members, steps
 from bundle.kinds.schedules import unknown_fields, with_phase
 from bundle.kinds.spelling import without_system_labels
-from bundle.model import Body, Key, Pointer, Record
+from bundle.model import Body, JsonType, Key, Pointer, Record
 from bundle.record.pointers import split
 from bundle.server.tiers import Tier
 
@@ -69,6 +70,7 @@ class Deployment(Kind):
     name = "deployment"
     path = "/deployments"
     parent_kind = "flow"
+    parent_field = "flow_id"
     fields: ClassVar = {
         "name": NAME,
         "flow_id": Field(str, required=True, fixed=True),
@@ -149,6 +151,9 @@ class Deployment(Kind):
                     yield f"/pull_steps/{position}", f"block:{name}"
         for field in ("parameters", "job_variables", "pull_steps", "schedules"):
             yield from ((f"/{field}{pointer}", key) for pointer, key in template_names(body.get(field)))
+
+    def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
+        return secrets_of_deployment(body, look)
 
     def most(self, tier: Tier) -> int | None:
         return tier.deployments

@@ -11,6 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 from bundle.model import Body, Json, Key, Pointer, name_of
 from bundle.record.pointers import walk
 
+UNSAID = "\ufdd0"
+"""Stands in a name for what is not known of it; Unicode keeps this character for use inside programs."""
+
 _TEMPLATE = re.compile(r"\{\{\s*(?:prefect\.)?(blocks|variables)\.([\w.\-\[\]$]++)[^{}]*+\}\}")
 
 

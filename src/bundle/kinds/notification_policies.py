@@ -12,7 +12,7 @@ from typing import ClassVar
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import Field
 from bundle.kinds.protocols import Look, Raw
-from bundle.model import Json
+from bundle.model import Body, Json
 
 PATH = "/flow_run_notification_policies"
 
@@ -57,6 +57,10 @@ class NotificationPolicy(Kind):
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["id"])
+
+    def bound_name(self, body: Body, parent: str) -> str:
+        """It is never in a bundle, whatever its name."""
+        return ""
 
     def left_out(self, raw: Raw, look: Look) -> str | None:
         return "became-automation"

@@ -51,6 +51,9 @@ class Webhook(Kind):
         """A tilde is doubled, so that a name never ends like the suffix that tells equal names apart."""
         return str(raw["name"]).replace("~", "~~")
 
+    def bound_name(self, body: Body, parent: str) -> str:
+        return super().bound_name(body, parent).replace("~", "~~")
+
     def findings(self, raw: Raw) -> Iterator[tuple[str, Pointer, str]]:
         yield "new-address", "", ""
         if raw.get("service_account_id"):

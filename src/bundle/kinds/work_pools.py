@@ -18,7 +18,8 @@ from bundle.kinds.fields import NAME, OWN, Field
 from bundle.kinds.naming import template_names
 from bundle.kinds.protocols import Destination, Look, Made, Raw
 from bundle.kinds.runnable import Run, as_object, member, members, step
-from bundle.model import Body, Json, Key, Pointer, Record
+from bundle.model import Body, Json, JsonType, Key, Pointer, Record
+from bundle.record.secret_defaults import secret_values
 from bundle.server.tiers import Tier
 
 _CREDENTIALS = {
@@ -73,6 +74,11 @@ class WorkPool(Kind):
     def findings(self, raw: Raw) -> Iterable[tuple[str, Pointer, str]]:
         if raw.get("type") == "prefect-agent":
             yield "no-runtime", "/type", ""
+
+    def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
+        """Defaults of what the template calls secret."""
+        variables = (body.get("base_job_template") or {}).get("variables")
+        return {f"/base_job_template/variables{place}": kind for place, kind in secret_values(variables).items()}
 
     def names(self, body: Body) -> Iterable[tuple[Pointer, Key]]:
         yield from template_names(body)

@@ -25,6 +25,7 @@ class WorkQueue(Kind):
     name = "work-queue"
     path = "/work_queues"
     parent_kind = "work-pool"
+    parent_field = "work_pool_id"
     fields: ClassVar = {
         "name": NAME,
         "work_pool_id": Field(str, sent=False, fixed=True),

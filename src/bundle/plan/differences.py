@@ -1,8 +1,8 @@
 """Where a record and what a destination has for it differ, place by place. Pure.
 
 While two bodies are compared, keys are put in place of ids, on both sides alike. So that a text of a user is never
-taken for a key, each key is enclosed in NUL characters meanwhile, which no value of a server can hold; they are gone
-from everything that leaves this module.
+taken for a key, each key is enclosed meanwhile in a character that Unicode keeps for use inside programs (U+FDD0), so
+that no text has it; it is gone from everything that leaves this module.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from bundle.record.canonical import encode
 from bundle.record.pointers import exists, join, replace_all
 from bundle.record.references import put_back
 
-_ENCLOSED = re.compile("\x00([^\x00]*)\x00")
+_MARK = "\ufdd0"
+_ENCLOSED = re.compile(f"{_MARK}([^{_MARK}]*){_MARK}")
 
 
 def is_within(pointer: Pointer, region: Pointer) -> bool:
@@ -60,7 +61,7 @@ def _comparable(
     body = {name: value for name, value in record.body.items() if name not in hidden}
     secret = [each.pointer for each in record.secrets]
     body = replace_all(body, {place: None for place in (*secret, *blank) if exists(body, place)})
-    return kind.comparable(put_back(body, references, lambda each: f"\x00{rename(each.target)}\x00"))
+    return kind.comparable(put_back(body, references, lambda each: f"{_MARK}{rename(each.target)}{_MARK}"))
 
 
 def between(ours: Json, theirs: Json, path: tuple[str, ...] = ()) -> Iterator[Difference]:
@@ -89,7 +90,7 @@ def _members(path: Sequence[str]) -> Iterator[MemberKey]:
 def _bare(value: Json) -> Json:
     """A value without what encloses keys."""
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return value.replace(_MARK, "")
     if isinstance(value, dict):
         return {_bare(name): _bare(item) for name, item in value.items()}
     return [_bare(item) for item in value] if isinstance(value, list) else value

@@ -38,7 +38,7 @@ from bundle.server.retry import Effort, RetryPolicy, may_be_too_early, may_come_
 from bundle.server.target import SecretText, Target
 from bundle.server.urls import url_hint
 
-_log = logging.getLogger("bundle.client")
+_log = logging.getLogger("bundle.server.client")
 _NOT_PREFECT = "this does not look like a Prefect API; check the URL and any proxy"
 _READS_IN_FLIGHT = 4
 _SAME_PAGES = 10

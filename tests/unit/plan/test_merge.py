@@ -29,9 +29,10 @@ from support.tampering import Tampering
 UPDATE = Conflicts("update")
 DEPLOYMENT = KINDS["deployment"]
 
+_texts = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=3)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | _texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_texts, inner, max_size=3),
     max_leaves=12,
 )
 bodies = st.dictionaries(st.sampled_from(["a", "b", "c~/"]), values, max_size=3)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bundle.model import Secret
-from bundle.record.secrets import MASK, fill, marker, secret_places, still_marked, suspects, take_out, variable_name
+from bundle.record.secret_schema import MASK, secret_places
+from bundle.record.secrets import fill, marker, still_marked, suspects, take_out, variable_name
 
 
 @pytest.mark.parametrize(

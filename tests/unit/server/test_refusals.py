@@ -179,7 +179,7 @@ def test_no_secret_in_errors_or_logs(fault: Answer, caplog: pytest.LogCaptureFix
     told = "".join(traceback.format_exception(error)) + f"{error!r} {error.hint} {vars(error)}"
     assert CANARY not in told
     assert CANARY not in caplog.text
-    assert "bundle.client" in caplog.text
+    assert "bundle.server.client" in caplog.text
 
 
 def test_log_line(caplog: pytest.LogCaptureFixture) -> None:
