@@ -19,7 +19,8 @@ from bundle.container.writer import write_bundle
 from bundle.operations.export import export_environment
 from bundle.operations.import_ import carry_out, prepare
 from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
-from bundle.server.client import PrefectApi, Sent
+from bundle.server.client import PrefectApi
+from bundle.server.responses import Sent
 from support.environment import Size, seed
 from support.targets import target
 

@@ -18,6 +18,7 @@ import hypothesis
 import pytest
 
 from bundle.server import processes
+from bundle.server.process import Server
 from support.databases import replace_rows
 from support.emulator import Cloud, Rules
 from support.environment import Canaries, Size, seed
@@ -59,24 +60,24 @@ class ServerPool:
         self._prefect = prefect
         self._version = version or importlib.metadata.version("prefect")
         self._stack = ExitStack()
-        self._free: list[processes.Server] = []
+        self._free: list[Server] = []
         self._booted = 0
         self._databases: dict[Size, Path] = {}
         self.canaries: dict[Size, Canaries] = {}
 
-    def take(self, content: Size | None = None) -> processes.Server:
+    def take(self, content: Size | None = None) -> Server:
         """A server that holds nothing, or the seeded environment of a size."""
         database = self.empty_database if content is None else self.filled_database(content)
         server = self._free.pop() if self._free else self._boot()
         self.load(server, database)
         return server
 
-    def give_back(self, server: processes.Server) -> None:
+    def give_back(self, server: Server) -> None:
         """Allow a server to be taken again, whatever it holds now."""
         if server.is_running:
             self._free.append(server)
 
-    def load(self, server: processes.Server, database: Path) -> None:
+    def load(self, server: Server, database: Path) -> None:
         """Give a running server the content of a database that ``snapshot`` made."""
         # The pointer to the result storage is the one thing that the server remembers outside its database.
         answer = httpx.delete(f"{server.url}/admin/storage", trust_env=False)
@@ -110,7 +111,7 @@ class ServerPool:
     def close(self) -> None:
         self._stack.close()
 
-    def _boot(self) -> processes.Server:
+    def _boot(self) -> Server:
         empty = self.empty_database
         server = processes.start(self._new_directory(), settings=SETTINGS, prefect=self._prefect, database=empty)
         return self._stack.enter_context(server)
@@ -143,7 +144,7 @@ def server_pool(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixtur
 
 
 @pytest.fixture(scope="session")
-def hardened_server(server_pool: ServerPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[processes.Server]:
+def hardened_server(server_pool: ServerPool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a password, CSRF protection, a path of its own, and pages of 50."""
     settings = {**SETTINGS, **HARDENED}
     directory = tmp_path_factory.mktemp("hardened")
@@ -152,7 +153,7 @@ def hardened_server(server_pool: ServerPool, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def source_server(server_pool: ServerPool) -> Iterator[processes.Server]:
+def source_server(server_pool: ServerPool) -> Iterator[Server]:
     """A server with one of everything (``Size.SMALL``); tests only read it."""
     server = server_pool.take(Size.SMALL)
     yield server
@@ -160,18 +161,18 @@ def source_server(server_pool: ServerPool) -> Iterator[processes.Server]:
 
 
 @pytest.fixture(scope="session")
-def canaries(source_server: processes.Server, server_pool: ServerPool) -> Canaries:
+def canaries(source_server: Server, server_pool: ServerPool) -> Canaries:
     """What is planted in ``source_server``."""
     assert source_server.is_running
     return server_pool.canaries[Size.SMALL]
 
 
 @pytest.fixture
-def server_factory(server_pool: ServerPool) -> Iterator[Callable[[Size | None], processes.Server]]:
+def server_factory(server_pool: ServerPool) -> Iterator[Callable[[Size | None], Server]]:
     """Servers for one test, to change at will: ``server_factory(None)`` is empty, a ``Size`` comes seeded."""
-    taken: list[processes.Server] = []
+    taken: list[Server] = []
 
-    def make(content: Size | None = None) -> processes.Server:
+    def make(content: Size | None = None) -> Server:
         taken.append(server_pool.take(content))
         return taken[-1]
 
@@ -182,7 +183,7 @@ def server_factory(server_pool: ServerPool) -> Iterator[Callable[[Size | None], 
 
 @pytest.fixture
 def cloud_factory(
-    server_factory: Callable[[Size | None], processes.Server],
+    server_factory: Callable[[Size | None], Server],
 ) -> Iterator[Callable[[Rules | None], Cloud]]:
     """Emulated Cloud workspaces for one test, each empty, by the rules that they keep."""
     with ExitStack() as stack:
@@ -190,7 +191,7 @@ def cloud_factory(
 
 
 @pytest.fixture
-def destination_server(server_factory: Callable[[Size | None], processes.Server]) -> processes.Server:
+def destination_server(server_factory: Callable[[Size | None], Server]) -> Server:
     """An empty server for one test."""
     return server_factory(None)
 

@@ -23,6 +23,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from bundle._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from bundle.container.reader import read_bundle as read_bundle
     from bundle.container.reader import verify_bundle as verify_bundle
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from bundle.operations.export import export_environment as export_environment
     from bundle.operations.import_ import carry_out as carry_out
     from bundle.operations.import_ import prepare as prepare
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "export_environment": "bundle.operations.export",

@@ -22,6 +22,16 @@ JsonType = Literal["string", "number", "boolean", "array", "object"]
 FORMAT_VERSION = "1.1"
 
 
+def kind_of(key: Key) -> str:
+    """The kind of a key, the part before the first colon: ``deployment`` of ``deployment:etl/nightly``."""
+    return key.partition(":")[0]
+
+
+def name_of(key: Key) -> str:
+    """The natural name in a key, the part after the first colon: ``etl/nightly`` of ``deployment:etl/nightly``."""
+    return key.partition(":")[2]
+
+
 class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a body refers to another resource, and how (docs/format.md, "References").
 
@@ -63,7 +73,7 @@ class Record(msgspec.Struct, frozen=True):
     @property
     def kind(self) -> str:
         """The part of the key before the first colon."""
-        return self.key.partition(":")[0]
+        return kind_of(self.key)
 
 
 class Placed(msgspec.Struct, frozen=True):

@@ -14,8 +14,9 @@ from click.testing import CliRunner
 
 from bundle import cli
 from bundle.cli import connection
-from bundle.server.client import PrefectApi, RetryPolicy
-from bundle.server.profiles import Target
+from bundle.server.client import PrefectApi
+from bundle.server.retry import RetryPolicy
+from bundle.server.target import Target
 
 PROFILES = """
 [profiles.a]

@@ -207,7 +207,7 @@ def test_refused_resource(shell: Any) -> None:
     shell.b.answer = answer
     ended = shell("import", "env.pxb", "--to", "b")
     assert ended.code == 3
-    assert "rejected (1): the destination refused it\n  variable:retries" in ended.out
+    assert "rejected (1): refused by the destination\n  variable:retries" in ended.out
     assert last_line(ended.out) == "1 succeeded, 0 skipped, 1 failed (2 of 2 accounted for)"
 
 

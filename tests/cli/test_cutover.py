@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bundle.cli import connection
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 from support.fake_prefect import FakePrefect
 from support.moving import import_into
 from support.offline import api_of

@@ -18,7 +18,7 @@ from bundle import cli
 from bundle.cli import COMMANDS, connection
 from bundle.operations.demo import Check
 from bundle.server import processes
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 from support.fake_prefect import FakePrefect
 from support.offline import api_of
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.emulator import ACCOUNT, CLOUD_ACTIONS, HOBBY, LARGEST_BODY, Cloud, Rules
 from support.environment import Size
 

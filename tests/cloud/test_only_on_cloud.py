@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from bundle.apply.confirm import Patience
+from bundle.apply.control import Patience
 from bundle.model import Bundle, Key
-from bundle.plan.actions import Conflicts
-from bundle.server.processes import Server
+from bundle.plan.choices import Conflicts
+from bundle.server.process import Server
 from support.emulator import Cloud, Rules
 from support.environment import when
 from support.moving import bundle_of, import_into

@@ -10,9 +10,9 @@ import pytest
 from bundle.errors import RequestRejected
 from bundle.model import Bundle
 from bundle.plan import compare
-from bundle.plan.actions import Conflicts, Secrets
-from bundle.server.client import RetryPolicy
-from bundle.server.processes import Server
+from bundle.plan.choices import Conflicts
+from bundle.server.process import Server
+from bundle.server.retry import RetryPolicy
 from support import emulator
 from support.emulator import ACCOUNT, Cloud, Rules
 from support.environment import Api, Canaries, Environment, Size
@@ -125,7 +125,7 @@ def test_every_request_has_a_length_and_none_is_too_large(
 def test_a_mask_is_never_sent_back(cloud_factory: Clouds, pools_bundle: Bundle, *, is_shown: bool) -> None:
     """Where the role may not see secrets, a block is updated around the one that it holds, which stays."""
     cloud, slot = cloud_factory(Rules(masks=not is_shown)), "block:aws-credentials/main#/data/aws_secret_access_key"
-    import_into(cloud.target, pools_bundle, secrets=Secrets(supplied={slot: "live"}))
+    import_into(cloud.target, pools_bundle, secrets={slot: "live"})
     with Api(cloud.upstream_url) as api:
         (row,) = (each for each in api.read_all("/block_documents/filter") if each["name"] == "main")
         api.patch(f"/block_documents/{row['id']}", data={"region_name": "edited"})

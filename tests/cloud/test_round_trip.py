@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bundle.model import Bundle
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.compare import compare
 from support.emulator import Cloud
 from support.moving import bundle_of, import_into

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.commands import write_profiles, xfer
 from support.emulator import KEY, Cloud, Rules
 from support.environment import Api, seed_pools

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundle.model import Bundle
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.moving import bundle_of
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bundle.container.writer import write_file
-from bundle.plan.actions import Secrets
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.commands import xfer_json
 from support.environment import Api
 from support.moving import bundle_of, export, import_into
@@ -54,7 +53,7 @@ def test_verify_names_the_secrets_that_are_not_there_yet(
     file = _bundle(source_server.url, tmp_path / "env.pxb")
     bundle = bundle_of(source_server.url)
     supplied = "block:secret/db-password#/data/value"
-    import_into(destination_server.url, bundle, secrets=Secrets(supplied={supplied: "live"}))
+    import_into(destination_server.url, bundle, secrets={supplied: "live"})
 
     code, report = xfer_json("verify", file, "--to", destination_server.url)
 

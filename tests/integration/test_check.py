@@ -14,8 +14,9 @@ import pytest
 import trustme
 
 from bundle.operations.export import export_environment
-from bundle.server.client import PrefectApi, Sent
-from bundle.server.processes import Server
+from bundle.server.client import PrefectApi
+from bundle.server.process import Server
+from bundle.server.responses import Sent
 from conftest import PASSWORD
 from support.commands import Ended, write_profiles, xfer
 from support.doors import Door, answer, read_head, to, trap

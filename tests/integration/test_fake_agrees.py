@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.emulator import ABSENT, ADDED, KEY, Cloud
 from support.fake_prefect import FIELDS, FakePrefect
 from support.scenarios import SCENARIOS

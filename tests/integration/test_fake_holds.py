@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.fake_prefect import BUILT_IN, TABLES, FakePrefect
 from support.scenarios.talk import CHECKSUM, ID, SETS
 from support.seeded import plant

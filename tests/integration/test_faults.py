@@ -14,11 +14,11 @@ import httpx
 import msgspec
 import pytest
 
-from bundle.apply.confirm import Patience
+from bundle.apply.control import Patience
 from bundle.model import Bundle
 from bundle.server import processes
-from bundle.server.client import RetryPolicy
-from bundle.server.processes import Server
+from bundle.server.process import Server
+from bundle.server.retry import RetryPolicy
 from conftest import SETTINGS, ServerPool
 from support.compare import compare
 from support.environment import Size

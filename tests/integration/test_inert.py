@@ -13,9 +13,9 @@ import pytest
 
 from bundle.container.reader import read_bundle
 from bundle.model import Bundle
-from bundle.plan.matching import switched_off
+from bundle.plan.intended import intend, switched_off
 from bundle.server import processes
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.commands import xfer
 from support.compare import compare
 from support.environment import Api, Canaries, Environment, Size
@@ -45,7 +45,7 @@ def what_is_on(server: Server) -> list[str]:
 
 
 def without_switches(bundle: Any) -> dict[str, Any]:
-    return {placed.record.key: switched_off(placed.record).body for placed in bundle.records}
+    return {record.key: switched_off(record).body for record in intend(bundle.records)}
 
 
 def test_everything_arrives_switched_off(destination_server: Server, small: Bundle) -> None:

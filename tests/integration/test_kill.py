@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bundle.container.reader import read_bundle
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.compare import compare
 from support.environment import Size
 from support.moving import export, written

@@ -13,8 +13,8 @@ import pytest
 import zstandard
 
 from bundle.model import Bundle
-from bundle.plan.actions import REASONS, Secrets
-from bundle.server.processes import Server
+from bundle.plan.actions import REASONS
+from bundle.server.process import Server
 from support.compare import compare
 from support.environment import Canaries, Size, random_environment
 from support.moving import bundle_of, export, import_into, written
@@ -178,7 +178,7 @@ def _members(data: bytes) -> list[bytes]:
 def test_a_supplied_secret_is_live_at_the_destination(destination_server: Server, small: Bundle) -> None:
     """A secret supplied with the import is what the block holds; the others hold a marker, never the mask."""
     slot = next(each for each in small.manifest.secrets if each.resource.startswith("block:secret/"))
-    import_into(destination_server.url, small, secrets=Secrets(supplied={slot.slot: "hunter2"}))
+    import_into(destination_server.url, small, secrets={slot.slot: "hunter2"})
 
     documents = httpx.post(
         f"{destination_server.url}/block_documents/filter", json={"include_secrets": True}, trust_env=False
@@ -194,8 +194,8 @@ def test_a_secret_supplied_later_fills_its_marker_once(destination_server: Serve
     slots = {each.slot: f"value of {each.slot}" for each in small.manifest.secrets}
     import_into(destination_server.url, small)
 
-    filled = import_into(destination_server.url, small, secrets=Secrets(supplied=slots))
-    again = import_into(destination_server.url, small, secrets=Secrets(supplied=slots))
+    filled = import_into(destination_server.url, small, secrets=slots)
+    again = import_into(destination_server.url, small, secrets=slots)
 
     assert filled.reasons()["secret-filled"] > 0
     assert again.sent.writes == 0
@@ -219,14 +219,14 @@ def test_a_live_secret_is_never_overwritten(destination_server: Server, small: B
     ).raise_for_status()
 
     import_into(destination_server.url, small)
-    import_into(destination_server.url, small, secrets=Secrets(supplied={slot.slot: "other"}))
+    import_into(destination_server.url, small, secrets={slot.slot: "other"})
 
     assert httpx.get(url, trust_env=False).json()["data"]["value"] == "live"
 
 
 def test_missing_secrets_may_be_skipped(destination_server: Server, small: Bundle) -> None:
     """With the policy skip, blocks that lack a secret are skipped, and what needs them is blocked by name."""
-    imported = import_into(destination_server.url, small, secrets=Secrets(missing="skip"))
+    imported = import_into(destination_server.url, small, missing="skip")
     reasons = imported.reasons()
 
     assert reasons["secret-missing"] > 0

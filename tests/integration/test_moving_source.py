@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.environment.read import moved_kinds, take
+from bundle.environment.read import moved_kinds, read_rows
 from bundle.model import Event
 from bundle.operations.export import export_environment
 from bundle.server.client import PrefectApi
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.environment import Size
 from support.moving import CREATED
 from support.targets import target
@@ -56,7 +56,7 @@ def test_a_second_look_names_what_has_moved(source: Server) -> None:
 
     async def moved(change: Change | None) -> tuple[str, ...]:
         async with PrefectApi(target(source.url)) as api:
-            before = await take(api, deep=True)
+            before = await read_rows(api, deep=True)
             if change is not None:
                 change(client).raise_for_status()
             return await moved_kinds(api, before)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.compare import compare
 from support.environment import Api, Canaries, Size, seed
 from support.moving import bundle_of, import_into

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bundle import cli
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from bundle.server.profiles import CONNECTION_SETTINGS
 from support.commands import write_profiles, xfer
 from support.doors import Door, Head, forward_proxy, reading, trap

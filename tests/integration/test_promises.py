@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.commands import Ended, write_profiles, xfer
 from support.compare import compare
 from support.emulator import HOBBY, KEY, Cloud, Rules

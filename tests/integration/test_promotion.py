@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.commands import xfer_json
 from support.environment import Api
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from bundle.container.reader import read_bundle
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.compare import compare
 from support.moving import export, import_into, written
 

@@ -18,8 +18,9 @@ from bundle.kinds import KINDS
 from bundle.model import Bundle
 from bundle.operations.export import export_environment
 from bundle.operations.import_ import carry_out, prepare
-from bundle.server.client import PrefectApi, Sent
-from bundle.server.processes import Server
+from bundle.server.client import PrefectApi
+from bundle.server.process import Server
+from bundle.server.responses import Sent
 from conftest import ServerPool
 from support.commands import xfer
 from support.environment import Size

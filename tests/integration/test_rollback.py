@@ -9,12 +9,14 @@ from typing import Any
 
 import httpx
 
+from bundle.apply.control import Control
 from bundle.model import Bundle
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
-from bundle.operations.rollback import Undone, roll_back
+from bundle.operations.rollback import roll_back
+from bundle.operations.undo import Undone
 from bundle.server.client import PrefectApi
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from support.compare import compare
 from support.environment import Size, random_environment
 from support.moving import CREATED
@@ -28,7 +30,7 @@ def _import(url: str, bundle: Any, path: Path) -> None:
         async with PrefectApi(target(url)) as api:
             prepared = await prepare(bundle, api)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, witness=journal)
+                await carry_out(prepared, api, Control(witness=journal))
 
     asyncio.run(run())
 

@@ -13,7 +13,7 @@ from support.environment import Api, Canaries, Size, encodings, is_in, random_en
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bundle.server.processes import Server
+    from bundle.server.process import Server
 
     Factory = Callable[[Size | None], Server]
     Change = Callable[[Api], None]

@@ -20,9 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bundle.errors import AccessDenied, RequestRejected, Unreachable
 from bundle.model import Bundle, Json
 from bundle.server import processes
-from bundle.server.client import PrefectApi, RetryPolicy
-from bundle.server.processes import Server
-from bundle.server.profiles import Profiles, Target, resolve
+from bundle.server.client import PrefectApi
+from bundle.server.process import Server
+from bundle.server.profiles import Profiles, resolve
+from bundle.server.retry import RetryPolicy
+from bundle.server.target import Target
 from conftest import PASSWORD, SETTINGS, ServerPool
 from support.commands import Ended, write_profiles, xfer
 from support.compare import compare

@@ -11,17 +11,20 @@ from typing import Any
 
 import pytest
 
+from bundle.apply.control import Control
 from bundle.environment.selection import Selection
 from bundle.errors import AccessDenied, Unreachable
 from bundle.model import Bundle
 from bundle.operations.drift import drift
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
-from bundle.operations.rollback import Undone, roll_back
-from bundle.plan.actions import Conflicts, Plan, Secrets
+from bundle.operations.rollback import roll_back
+from bundle.operations.undo import Undone
+from bundle.plan.actions import Plan
+from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.overlay import adapt
 from bundle.server.client import PrefectApi
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from conftest import ServerPool
 from support.compare import compare
 from support.edits import EDITS, ROTATED, SUPPLIED, SUPPLIED_SLOT, There
@@ -43,7 +46,7 @@ def edited_database(server_pool: ServerPool, small: Bundle, tmp_path_factory: py
     """A destination that got the bundle with its secrets, and where forty resources were edited since."""
     server = server_pool.take()
     values = {each.slot: LIVE[each.type] for each in small.manifest.secrets}
-    import_into(server.url, small, secrets=Secrets(supplied=values))
+    import_into(server.url, small, secrets=values)
     with Api(server.url) as api:
         for each in EDITS:
             each.edit(There(api))
@@ -84,7 +87,7 @@ class Recorder:
 
 
 def _update(url: str, bundle: Bundle, wrap: Callable[[PrefectApi], Any] = lambda api: api) -> Imported:
-    return import_into(url, bundle, secrets=Secrets(supplied=SECRETS), on_conflict=UPDATE, wrap=wrap)
+    return import_into(url, bundle, secrets=SECRETS, on_conflict=UPDATE, wrap=wrap)
 
 
 def _recorded(url: str, bundle: Bundle) -> tuple[Imported, list[str]]:
@@ -125,7 +128,7 @@ def test_an_update_writes_what_differs_and_nothing_else(
     """
     server = edited()
 
-    skipped = import_into(server.url, small, secrets=Secrets(supplied=SECRETS))
+    skipped = import_into(server.url, small, secrets=SECRETS)
     imported, writes = _recorded(server.url, small)
     _, again = _recorded(server.url, small)
 
@@ -158,9 +161,9 @@ def test_a_policy_may_be_for_some_kinds(edited: Callable[[], Server], small: Bun
 def _journalled(url: str, bundle: Bundle, path: Path) -> None:
     async def run() -> None:
         async with PrefectApi(target(url)) as api:
-            prepared = await prepare(bundle, api, on_conflict=UPDATE)
+            prepared = await prepare(bundle, api, Choices(UPDATE))
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, witness=journal)
+                await carry_out(prepared, api, Control(witness=journal))
 
     asyncio.run(run())
 

@@ -11,7 +11,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from bundle.plan.actions import Conflicts, Secrets
+from bundle.plan.choices import Conflicts
 from support.edits import EDITS, SUPPLIED, SUPPLIED_SLOT
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of, import_into
@@ -93,9 +93,7 @@ def test_a_plain_import_finishes_what_an_inert_one_began() -> None:
 
 def test_an_update_killed_at_any_write_is_made_good_by_the_next() -> None:
     """What a killed update left half done, the next one completes; a schedule comes twice in no case."""
-    update = functools.partial(
-        import_into, on_conflict=Conflicts("update"), secrets=Secrets(supplied={SUPPLIED_SLOT: SUPPLIED})
-    )
+    update = functools.partial(import_into, on_conflict=Conflicts("update"), secrets={SUPPLIED_SLOT: SUPPLIED})
     start = edited()
     whole = copy.deepcopy(start)
     update(whole, seeded())

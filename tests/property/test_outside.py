@@ -21,7 +21,7 @@ from bundle.container.writer import write_bundle
 from bundle.errors import BundleError, BundleRejected
 from bundle.model import Body, Bundle, Json, Record
 from bundle.operations.export import export_environment
-from bundle.plan.actions import SKIP, Conflicts
+from bundle.plan.choices import SKIP, Conflicts
 from bundle.record.canonical import make_record
 from bundle.record.graph import place
 from support.bundles import header_of

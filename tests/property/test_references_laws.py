@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bundle.kinds.naming import template_names
 from bundle.model import Reference
-from bundle.record.references import NIL_ID, cut, put_back, template_names
+from bundle.record.references import NIL_ID, cut, put_back
 
 KNOWN = tuple(str(uuid.UUID(int=number << 64 | 0x4000_8000_0000_0000)) for number in range(1, 5))
 KEYS = {identifier: f"flow:f{position}" for position, identifier in enumerate(KNOWN)}

@@ -24,7 +24,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from bundle.server.profiles import SecretText, Target
+from bundle.server.target import SecretText, Target
 from support.proxy import Answer, Chooser, Proxy, Request, made
 
 Json = Any

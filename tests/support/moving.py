@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import httpx
 import msgspec
 
-from bundle.apply.confirm import Patience
+from bundle.apply.control import Control, Patience
 from bundle.apply.outcomes import Outcome
 from bundle.container.reader import read_bundle
 from bundle.container.writer import write_bundle
 from bundle.environment.selection import EVERYTHING, Selection
-from bundle.model import Bundle, Key
+from bundle.model import Bundle, Json, Key
 from bundle.operations.export import Exported, export_environment
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare
-from bundle.plan.actions import SKIP, Conflicts, Secrets
 from bundle.plan.capabilities import TellingApi
-from bundle.server.client import PrefectApi, RetryPolicy, Sent
-from bundle.server.profiles import Target
+from bundle.plan.choices import SKIP, Choices, Conflicts, MissingSecrets
+from bundle.server.client import PrefectApi
+from bundle.server.responses import Sent
+from bundle.server.retry import RetryPolicy
+from bundle.server.target import Target
 from bundle.server.tiers import ANY_TIER, Tier
 from support.fake_prefect import FakePrefect
 from support.offline import api_of, run
@@ -82,7 +84,8 @@ def import_into(
     bundle: Bundle,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
-    secrets: Secrets | None = None,
+    secrets: Mapping[str, Json] | None = None,
+    missing: MissingSecrets = "placeholder",
     inert: bool = False,
     wrap: Callable[[PrefectApi], TellingApi] = lambda api: api,
     retries: RetryPolicy | None = None,
@@ -90,21 +93,15 @@ def import_into(
     on_conflict: Conflicts = SKIP,
     tier: Tier = ANY_TIER,
     selection: Selection = EVERYTHING,
-    stops_at_failure: bool = False,
+    aborts_at_failure: bool = False,
 ) -> Imported:
     """Replay a bundle into the server; ``transport`` is the way to a fake one."""
 
     async def replay(api: PrefectApi) -> Imported:
-        prepared = await prepare(
-            bundle,
-            wrap(api),
-            secrets=secrets,
-            on_conflict=on_conflict,
-            inert=inert,
-            tier=tier,
-            selection=selection,
-        )
-        result = await carry_out(prepared, wrap(api), patience=patience, stops_at_failure=stops_at_failure)
+        choices = Choices(on_conflict, missing, inert, tier, selection)
+        prepared = await prepare(bundle, wrap(api), choices, secrets=secrets)
+        control = Control(patience=patience or Patience(), aborts_at_failure=aborts_at_failure)
+        result = await carry_out(prepared, wrap(api), control)
         return Imported(prepared, result, api.sent)
 
     return _with_api(where, replay, transport, retries)

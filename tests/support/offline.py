@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import httpx
 
-from bundle.server.client import PrefectApi, RetryPolicy
+from bundle.server.client import PrefectApi
+from bundle.server.retry import RetryPolicy
 from support.environment import Api
 from support.fake_prefect import FakePrefect
 from support.targets import target

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bundle.server.profiles import Profiles, Target, resolve
+from bundle.server.profiles import Profiles, resolve
+from bundle.server.target import Target
 
 
 def target(where: str | Target) -> Target:

@@ -13,7 +13,7 @@ from bundle.cli import COMMANDS
 from bundle.errors import ExitCode
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
 from bundle.operations.cutover import SWITCH_REASONS
-from bundle.operations.rollback import ROLLBACK_REASONS
+from bundle.operations.undo import ROLLBACK_REASONS
 from bundle.plan.actions import REASONS
 from bundle.plan.execution_surface import SURFACE_CODES
 from bundle.server.profiles import CONNECTION_SETTINGS

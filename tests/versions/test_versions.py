@@ -25,7 +25,7 @@ from bundle.operations.drift import drift
 from bundle.plan.actions import Plan
 from bundle.plan.overlay import NO_OVERLAY, adapt
 from bundle.server.client import PrefectApi
-from bundle.server.processes import Server
+from bundle.server.process import Server
 from conftest import ServerPool
 from support.compare import compare, read_all, schema_body
 from support.environment import Size

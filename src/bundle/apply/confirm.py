@@ -1,4 +1,4 @@
-"""Looks at the destination again, when the answer to a write was lost or told of a conflict.
+"""Looks at the destination again, when the answer to a write was lost or was a conflict.
 
 A create that was not answered may have been carried out, at once or a little
 later. What is found counts as ours only by the mark that it carries, or, for
@@ -8,36 +8,21 @@ kinds that carry none, by equal content while we are in doubt.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import take
+from bundle.apply.control import Patience
+from bundle.environment.describe import Environment
+from bundle.environment.snapshot import read_destination
 from bundle.errors import ServerError
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Api, Body, Key, Record
 from bundle.plan.differences import differences_of
-from bundle.plan.matching import are_equal, is_marked_first, mark, match
+from bundle.plan.intended import Intended
+from bundle.plan.matching import are_equal, match
 from bundle.record.references import put_back
-
-
-class Patience(msgspec.Struct, frozen=True):
-    """How long a late commit is waited for, and how often a create is tried in all."""
-
-    settle_seconds: float = 10.0
-    pause_seconds: float = 0.5
-    tries: int = 3
-
-    def attempts(self) -> Iterator[bool]:
-        """As many attempts as there may be; each says whether it is the last one."""
-        return (number == self.tries for number in range(1, self.tries + 1))
-
-    @property
-    def rounds(self) -> int:
-        """How often to look while waiting."""
-        return max(1, round(self.settle_seconds / self.pause_seconds))
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -49,7 +34,7 @@ class Seen(msgspec.Struct, frozen=True):
     is_equal: bool
 
 
-class SecondLook:
+class Confirmation:
     """Looks for records at one destination.
 
     ``ids`` and ``new`` are those of the run as they are when a look is over:
@@ -57,7 +42,7 @@ class SecondLook:
     """
 
     def __init__(
-        self, api: Api, records: Sequence[Record], patience: Patience, *, ids: Mapping[Key, str], new: Collection[str]
+        self, api: Api, records: Sequence[Intended], patience: Patience, *, ids: Mapping[Key, str], new: Collection[str]
     ) -> None:
         self._api = api
         self._records = records
@@ -71,12 +56,12 @@ class SecondLook:
         self._now: Environment | None = None
         self._pairs: Mapping[Key, Key] = {}
 
-    async def find(self, record: Record) -> Seen | None:
+    async def find(self, record: Intended) -> Seen | None:
         """What the destination has for a record by now, other than what known ids already stand for."""
         await self._read()
         return self.recall(record)
 
-    def recall(self, record: Record) -> Seen | None:
+    def recall(self, record: Intended) -> Seen | None:
         """What the last look saw of a record, None also where nobody has looked yet."""
         key = self._pairs.get(record.key)
         if key is None or self._now is None:
@@ -85,7 +70,7 @@ class SecondLook:
         seen = self._seen(record, found, self._now)
         return seen if not seen.is_pending or KINDS[record.kind].continues(record.body, found.body) else None
 
-    async def await_ours(self, record: Record) -> Seen | None:
+    async def await_ours(self, record: Intended) -> Seen | None:
         """Wait until a create that may have been carried out shows; None when it does not in time."""
         for _ in range(self.patience.rounds):
             seen = await self.find(record)
@@ -94,11 +79,11 @@ class SecondLook:
             await asyncio.sleep(self.patience.pause_seconds)
         return None
 
-    async def await_change(self, record: Record, identifier: str, before: Body) -> Seen | None:
+    async def await_change(self, record: Intended, identifier: str, before: Body) -> Seen | None:
         """Wait until an existing resource is not what it was, or time is up; None when it is gone."""
         return await self.await_until(record, identifier, lambda seen: seen.body != before)
 
-    async def await_until(self, record: Record, identifier: str, is_there: Callable[[Seen], bool]) -> Seen | None:
+    async def await_until(self, record: Intended, identifier: str, is_there: Callable[[Seen], bool]) -> Seen | None:
         """Wait until an existing resource is as it is to be, or time is up; None when it is gone."""
         seen = None
         for _ in range(self.patience.rounds):
@@ -110,7 +95,7 @@ class SecondLook:
             await asyncio.sleep(self.patience.pause_seconds)
         return seen
 
-    async def finished(self, records: Sequence[Record], *, excluding: Collection[str]) -> dict[Key, Made]:
+    async def finished(self, records: Sequence[Intended], *, excluding: Collection[str]) -> dict[Key, Made]:
         """Equal resources for some records, other than those with certain ids.
 
         What they refer to is compared by name: which of several equal ones stands may not be clear yet.
@@ -134,7 +119,7 @@ class SecondLook:
                     raise self._failure
                 covered = self._asked
                 try:
-                    now = describe(await take(self._api, deep=False), everything=True)
+                    now = await read_destination(self._api)
                 except ServerError as failure:
                     self._failed, self._failure = covered, failure
                     raise
@@ -143,7 +128,7 @@ class SecondLook:
                 self._now, self._answered = now, covered
             return self._now
 
-    def _seen(self, record: Record, found: Record, now: Environment) -> Seen:
+    def _seen(self, record: Intended, found: Record, now: Environment) -> Seen:
         identifier = now.ids[found.key]
         raw = now.rows[identifier]
         body = put_back(found.body, found.references, lambda each: now.ids[each.target])
@@ -152,7 +137,7 @@ class SecondLook:
         return Seen(
             Made(identifier, raw),
             body,
-            is_pending=KINDS[record.kind].is_pending(raw, record.body, mark(record), self._new.__contains__),
+            is_pending=KINDS[record.kind].is_pending(raw, record.body, record.mark, self._new.__contains__),
             is_equal=not any(differences_of(record, found, pairs, is_deep=False)),
         )
 
@@ -162,9 +147,9 @@ def _without(now: Environment, identifiers: Collection[str]) -> Environment:
     return msgspec.structs.replace(now, records=kept)
 
 
-def is_ours(record: Record, seen: Seen, *, in_doubt: bool) -> bool:
+def is_ours(record: Intended, seen: Seen, *, in_doubt: bool) -> bool:
     """Whether what was found is what we made.
 
     Kinds that carry a mark are known by it; others by equal content, and only while an answer is missing.
     """
-    return seen.is_pending or (in_doubt and seen.is_equal and not is_marked_first(record))
+    return seen.is_pending or (in_doubt and seen.is_equal and not record.is_marked_first)

@@ -79,12 +79,12 @@ class Refusals:
         """Cloud's words for that its plan allows no more of a kind; None as long as it has not said so."""
         return self._full.get(kind)
 
-    async def outcome(self, action: Action, error: ServerError, *, stands: bool) -> Outcome:
-        """How a record ends whose request failed; ``stands``: the resource was made before that."""
+    async def outcome(self, action: Action, error: ServerError, *, exists: bool) -> Outcome:
+        """How a record ends whose request failed; ``exists``: the resource was created before that."""
         if isinstance(error, PlanLimit):
             if error.is_full:
                 self._full[action.kind] = error.detail
-            return outcome_of(action, "failed" if stands else "skipped", reason="tier-limit", detail=error.detail)
+            return outcome_of(action, "failed" if exists else "skipped", reason="tier-limit", detail=error.detail)
         self.has_ended |= refuses_credentials(error)
         if isinstance(error, Unreachable):
             await self._probe()

@@ -21,12 +21,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from bundle.apply.confirm import SecondLook
+from bundle.apply.confirm import Confirmation
 from bundle.environment.read import ApiReader
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made, Raw
-from bundle.model import Api, Key, Record
-from bundle.plan.matching import mark
+from bundle.kinds.protocols import Made, Raw
+from bundle.model import Api, Key
+from bundle.plan.intended import Intended
 
 Withdraw = Callable[[str, Made], Awaitable[None]]
 
@@ -34,26 +34,26 @@ Withdraw = Callable[[str, Made], Awaitable[None]]
 class Claim(msgspec.Struct, frozen=True):
     """What this run made, or took up, for a record and has not finished yet: its id and its name there."""
 
-    record: Record
+    record: Intended
     id: str
     name: str
 
 
-class Stand(msgspec.Struct, frozen=True):
+class Settled(msgspec.Struct, frozen=True):
     """What is to be the record's resource, and whether somebody has finished it already."""
 
     made: Made
     is_finished: bool = False
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Judgement(msgspec.Struct, frozen=True):
     """What can be told of a claim by now: what stands, if that is clear, and the ids that are to go."""
 
-    stands: Stand | None
+    stands: Settled | None
     withdrawn: tuple[str, ...] = ()
 
 
-def judge(own: str, mine: Raw | None, marked: Sequence[Raw], finished: Made | None, *, is_late: bool) -> Verdict:
+def judge(own: str, mine: Raw | None, marked: Sequence[Raw], finished: Made | None, *, is_late: bool) -> Judgement:
     """Decide on one claim.
 
     Args:
@@ -66,20 +66,20 @@ def judge(own: str, mine: Raw | None, marked: Sequence[Raw], finished: Made | No
     ids = [str(row["id"]) for row in marked]
     others = tuple(each for each in ids if each != own)
     if mine is not None and own not in ids:
-        return Verdict(Stand(Made(own, mine), is_finished=True), others)
+        return Judgement(Settled(Made(own, mine), is_finished=True), others)
     if not others and finished is not None:
-        return Verdict(Stand(finished, is_finished=True), tuple(ids))
+        return Judgement(Settled(finished, is_finished=True), tuple(ids))
     if not others:
-        return Verdict(Stand(Made(own, mine or {})))
+        return Judgement(Settled(Made(own, mine or {})))
     first = Made(ids[0], marked[0])
     if is_late or ids in ([first.id], [first.id, own]):
-        return Verdict(Stand(first), tuple(ids[1:]))
-    return Verdict(None, (own,) if own in ids[1:] else ())
+        return Judgement(Settled(first), tuple(ids[1:]))
+    return Judgement(None, (own,) if own in ids[1:] else ())
 
 
 async def settle(
-    claims: Sequence[Claim], api: Api, look: SecondLook, ids: Mapping[Key, str], withdraw: Withdraw
-) -> dict[Key, Stand]:
+    claims: Sequence[Claim], api: Api, look: Confirmation, ids: Mapping[Key, str], withdraw: Withdraw
+) -> dict[Key, Settled]:
     """What stands for each claim, all of one kind; the others are withdrawn.
 
     Takes one listing, unless somebody else is making the same.
@@ -87,7 +87,7 @@ async def settle(
     Raises:
         ServerError: the destination cannot be asked, or does not delete.
     """
-    stands: dict[Key, Stand] = {}
+    stands: dict[Key, Settled] = {}
     rounds = look.patience.rounds
     for number in range(rounds + 1):
         open_claims = [claim for claim in claims if claim.record.key not in stands]
@@ -104,8 +104,8 @@ async def settle(
 
 
 async def _judged(
-    claims: Sequence[Claim], api: Api, look: SecondLook, taken: set[str], *, is_late: bool
-) -> list[tuple[Claim, Verdict]]:
+    claims: Sequence[Claim], api: Api, look: Confirmation, taken: set[str], *, is_late: bool
+) -> list[tuple[Claim, Judgement]]:
     kind = KINDS[claims[0].record.kind]
     rows = sorted(await kind.read(ApiReader(api, deep=False)), key=lambda row: (str(row["created"]), str(row["id"])))
     by_id = {str(row["id"]): row for row in rows}
@@ -127,5 +127,5 @@ async def _judged(
     ]
 
 
-def _is_marked(row: Raw, record: Record) -> bool:
-    return KINDS[record.kind].is_pending(row, record.body, mark(record), lambda _: False)
+def _is_marked(row: Raw, record: Intended) -> bool:
+    return KINDS[record.kind].is_pending(row, record.body, record.mark, lambda _: False)

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 from bundle.errors import RequestRejected
-from bundle.kinds.base import Raw
+from bundle.kinds.protocols import Raw
 from bundle.model import Api, Body, Json, Pointer
 from bundle.plan.capabilities import Fields
 from bundle.record.pointers import resolve, without
-from bundle.server.paths import segment
+from bundle.server.urls import segment
 
 _NOT_FOUND = 404
 _NOTHING: tuple[Json, ...] = (None, "", [], {})
@@ -71,10 +71,6 @@ class Sender:
         unknown = self._fields.judge(method, template, body).unknown
         self._dropped |= {place for place in unknown if resolve(body, place) not in _NOTHING}
         return without(body, unknown) if unknown else body
-
-    @property
-    def keeps_tag_limits_as_global(self) -> bool:
-        return self._fields.keeps_tag_limits_as_global
 
     @property
     def version(self) -> tuple[int, ...]:

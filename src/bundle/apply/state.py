@@ -1,56 +1,110 @@
-"""What stands at a destination while an import runs: ids by key, rows by id, and what the run made itself."""
+"""What one import knows while it runs: ids by key, rows by id, what is unfinished, and how each record ended.
+
+It begins as the destination was read for the plan, and learns of everything that is created there. Each phase reads it
+and adds to it; nothing else is shared between them.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable
+
+import msgspec
+
+from bundle.apply.control import Control
+from bundle.apply.outcomes import Outcome, Refusals, outcome_of
 from bundle.apply.sender import Sender
 from bundle.environment.describe import Environment
-from bundle.kinds.base import Made, Raw
-from bundle.model import Api, Body, Key, Record, Reference
-from bundle.plan.actions import Plan, Secrets
+from bundle.errors import ServerError
+from bundle.kinds import KINDS
+from bundle.kinds.protocols import Made, Raw
+from bundle.model import Api, Body, Event, Key, Record, Reference
+from bundle.plan.actions import Plan
 from bundle.plan.capabilities import Fields
+from bundle.plan.compare import needs
+from bundle.plan.intended import Intended
+from bundle.plan.secret_values import SecretValues
 from bundle.record.pointers import replace_all, stands
 from bundle.record.references import NIL_ID, put_back
 from bundle.record.secrets import marker
 
+_AT_ONCE = 16
+# As many as a rate of 625 requests a minute needs; and no more than these are on their way when a limit is met.
+_AT_ONCE_ON_CLOUD = 4
 
-class Standing:
-    """Begins as the destination was read for the plan, and is told of everything that comes to stand there.
 
-    ``ids`` are those of the bundle's keys. ``new`` has the ids of what this run made, or took up unfinished.
+class Unfinished(msgspec.Struct, frozen=True):
+    """A resource that exists at the destination in its first form and is still to be finished."""
+
+    record: Intended
+    made: Made
+    first: Body
+
+
+class State:
+    """The state of one import.
+
+    ``ids`` are those of the bundle's keys. ``new`` has the ids of what this run created, or took up unfinished.
     """
 
-    def __init__(self, plan: Plan, api: Api, before: Environment, fields: Fields, secrets: Secrets) -> None:
+    def __init__(
+        self, plan: Plan, api: Api, before: Environment, fields: Fields, secrets: SecretValues, control: Control
+    ) -> None:
         known = {action.key: action.id for action in plan.actions if action.id is not None}
-        self._api = api
-        self._fields = fields
-        self._secrets = secrets
-        self._keys = before.keys
+        self.api = api
+        self.control = control
+        self.stop = control.stop or asyncio.Event()
+        self.slots = asyncio.Semaphore(_AT_ONCE_ON_CLOUD if api.is_cloud else _AT_ONCE)
         self.before = before
+        self.actions = {action.key: action for action in plan.actions}
         self.ids: dict[Key, str] = plan.external | known
         self.rows: dict[str, Raw] = dict(before.rows)
         self.new = {action.id for action in plan.actions if action.verb == "complete" and action.id is not None}
+        self.unfinished: dict[Key, Unfinished] = {}
+        self.outcomes: dict[Key, Outcome] = {}
+        self.refusals = Refusals(api)
+        self._fields = fields
+        self._secrets = secrets
+        self._keys = before.keys
+        self._has_failed = False
+        self._done: Counter[str] = Counter()
+        self._total = Counter(action.kind for action in plan.actions)
+
+    # What exists
 
     def made(self, key: Key, made: Made) -> None:
-        """Note what this run made."""
+        """Note what this run created."""
+        self.control.witness.made(key, made.id)
         self.new.add(made.id)
         self.found(key, made)
 
     def found(self, key: Key, made: Made) -> None:
-        """Note what stands for a key, whoever made it."""
+        """Note what a key stands for, whoever created it."""
         self.ids[key] = made.id
         self.rows[made.id] = made.raw
-
-    def sender(self, mark: str = "") -> Sender:
-        """Sends the writes of one record."""
-        return Sender(self._api, self._fields, self.rows, self.new, mark)
 
     def read_before(self, identifier: str) -> tuple[Record, Body]:
         """A resource as it was read for the plan: its record, and its body with ids."""
         record = self.before.records[self._keys[identifier]]
         return record, put_back(record.body, record.references, lambda each: self.before.ids[each.target])
 
-    def final(self, record: Record, body: Body) -> Body:
+    # What is to be sent
+
+    def sender(self, mark: str = "") -> Sender:
+        """Sends the writes of one record."""
+        return Sender(self.api, self._fields, self.rows, self.new, mark)
+
+    def final(self, record: Intended) -> Body:
         """The body as the destination is to have it: with its ids as far as they are known, and with its secrets."""
+        return self.completed(record, record.body)
+
+    def first(self, record: Intended) -> Body:
+        """The body in which a resource is created before all else has arrived (``Kind.pending``)."""
+        return self.completed(record, KINDS[record.kind].pending(record.body, record.mark))
+
+    def completed(self, record: Intended, body: Body) -> Body:
+        """Some form of a record's body, with ids and secrets."""
         full = put_back(body, record.references, self._id)
         values = {
             each.pointer: self._secrets.supplied.get(each.slot, marker(each))
@@ -61,3 +115,66 @@ class Standing:
 
     def _id(self, reference: Reference) -> str:
         return self.ids.get(reference.target, NIL_ID)
+
+    # How far it is
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing new is to be begun: stopped, a failure, or a destination that refuses or stays away."""
+        is_aborted = self.control.aborts_at_failure and self._has_failed
+        return self.stop.is_set() or self.refusals.has_ended or is_aborted
+
+    def is_unsettled(self, key: Key) -> bool:
+        """Whether another importer may have created the same, and which of the two remains is still open."""
+        mine = None if key in self.outcomes else self.unfinished.get(key)
+        return mine is not None and not KINDS[mine.record.kind].unique_names and mine.record.is_marked_first
+
+    def has_deferred(self, record: Intended) -> bool:
+        """Whether something it refers to is not there yet, or may still give way to another's."""
+        return any(
+            each.form != "name" and (each.target not in self.ids or self.is_unsettled(each.target))
+            for each in record.references
+        )
+
+    def obstacle(self, record: Intended) -> Outcome | None:
+        """Why the last step of a record cannot be taken."""
+        action = self.actions[record.key]
+        needed = needs(record, action)
+        lost = {each.target for each in record.references if each.target in needed and self._is_missing(each)}
+        if lost:
+            return outcome_of(action, "failed", reason="waits-for", waits_for=tuple(sorted(lost)))
+        return outcome_of(action, "failed", reason="not-tried") if self.is_over else None
+
+    def _is_missing(self, reference: Reference) -> bool:
+        return reference.form != "name" and reference.target in self.actions and reference.target not in self.ids
+
+    # How each record ends
+
+    async def settle(self, record: Intended, work: Awaitable[Outcome | None]) -> None:
+        """Do the work of one record and note its outcome, if it has one by then."""
+        try:
+            outcome = await work
+        except ServerError as error:
+            outcome = await self.failed(record, error)
+        if outcome is not None:
+            self.note(outcome)
+
+    def note(self, outcome: Outcome) -> None:
+        """Note how a record ended."""
+        self._done[outcome.kind] += outcome.key not in self.outcomes
+        self.outcomes[outcome.key] = outcome
+        self._has_failed |= outcome.state == "failed"
+        self.control.on_event(Event("import", outcome.kind, self._done[outcome.kind], self._total[outcome.kind]))
+
+    def succeeded(self, record: Intended, *, dropped: tuple[str, ...] = ()) -> Outcome:
+        """The outcome of a record that is there as it is to be; ``dropped`` are fields that could not be sent."""
+        return outcome_of(self.actions[record.key], "succeeded", dropped=dropped)
+
+    async def failed(self, record: Intended, error: ServerError) -> Outcome:
+        """The outcome of a record whose request failed."""
+        return await self.refusals.outcome(self.actions[record.key], error, exists=record.key in self.unfinished)
+
+    def left_alone(self, record: Intended) -> Outcome:
+        """The outcome of a record that somebody else created meanwhile."""
+        self.control.witness.made(record.key, None)
+        return outcome_of(self.actions[record.key], "skipped", reason="exists-now")

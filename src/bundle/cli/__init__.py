@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import click
 
-from bundle import __version__
+from bundle._version import __version__
 from bundle.cli import options
 from bundle.cli.console import Console
 from bundle.cli.failures import handle

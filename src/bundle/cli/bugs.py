@@ -12,7 +12,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator
 
-from bundle import __version__
+from bundle._version import __version__
 
 _CHAIN_LENGTH = 20
 

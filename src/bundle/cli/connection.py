@@ -14,8 +14,9 @@ from bundle.errors import UsageError
 from bundle.report.model import Side
 from bundle.server import profiles
 from bundle.server.client import PrefectApi
-from bundle.server.profiles import Profiles, SecretText, Target
+from bundle.server.profiles import Profiles
 from bundle.server.proxies import environment_proxy
+from bundle.server.target import SecretText, Target
 from bundle.server.urls import is_this_machine
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from bundle.errors import BundleError, Unreachable
 from bundle.server import ephemeral, processes
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 
 @asynccontextmanager

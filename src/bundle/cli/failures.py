@@ -46,12 +46,12 @@ def _tell(console: Console, code: int, name: str, message: str, hint: str) -> in
     console.error(message, hint)
     if console.is_json:
         # Not at the top: neither --help nor --version needs msgspec.
-        from bundle.report import account, json  # noqa: PLC0415
+        from bundle.report import endings, json  # noqa: PLC0415
         from bundle.report.model import Problem  # noqa: PLC0415
 
         # Where even this cannot be written, the exit code is all that is left to say.
         with contextlib.suppress(OSError):
-            click.echo(json.render(account.failed(console.command, code, Problem(name, message, hint))))
+            click.echo(json.render(endings.failed(console.command, code, Problem(name, message, hint))))
     return int(code)
 
 

@@ -11,27 +11,31 @@ import msgspec
 
 from bundle.cli import options, scope_options, secret_values
 from bundle.cli.console import Console
-from bundle.environment.selection import kind_of
+from bundle.environment.selection import Selection, kind_of
 from bundle.errors import UsageError
-from bundle.model import Json
-from bundle.plan.actions import Conflicts, OnConflict
-from bundle.server.profiles import Target
+from bundle.model import Bundle, Json
+from bundle.plan.choices import Choices, Conflicts, MissingSecrets, OnConflict
+from bundle.server.target import Target
 from bundle.server.tiers import ANY_TIER, TIERS, Tier
 
 T = TypeVar("T")
 OnError = Literal["fail", "abort", "ignore"]
-Missing = Literal["placeholder", "skip", "fail"]
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     """How a bundle is to arrive, as it was asked for on the command line."""
 
     secrets_file: str | None
-    missing_secrets: Missing
+    missing_secrets: MissingSecrets
     conflicts: Conflicts
     tier: Tier
     overlay: scope_options.Request
     inert: bool
+
+    def choices(self, bundle: Bundle, selection: Selection) -> Choices:
+        """The same for a bundle, in which the overlay is looked for."""
+        overlay = scope_options.gather(self.overlay, bundle)
+        return Choices(self.conflicts, self.missing_secrets, self.inert, self.tier, selection, overlay)
 
 
 def conflicts(function: Callable[..., T]) -> Callable[..., T]:

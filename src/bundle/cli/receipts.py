@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from bundle.apply.run import Witness
+from bundle.apply.control import Witness
 from bundle.cli.bundles import STANDARD
 from bundle.cli.console import Console
 from bundle.errors import UsageError

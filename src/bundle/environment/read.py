@@ -10,7 +10,8 @@ import msgspec
 
 from bundle.errors import BundleError, RequestRejected
 from bundle.kinds import KINDS
-from bundle.kinds.base import Kind, Raw
+from bundle.kinds.base import Kind
+from bundle.kinds.protocols import Raw
 from bundle.model import Api, Body, Event, Json
 from bundle.record.canonical import encode
 from bundle.record.references import is_id
@@ -21,21 +22,8 @@ Rows = Mapping[str, list[Raw]]
 
 _AT_ONCE = 4
 _OK = 200
-# Kinds by the path of their lists; the rows of the older route for tag limits have another form.
-_LISTED = {kind.path: kind for kind in KINDS.values() if kind.path != "/concurrency_limits"}
+_BY_PATH = {kind.path: kind for kind in KINDS.values()}
 _NO_SUCH_ROUTE = frozenset({404, 405})
-# Not every server has these; that any other list is not there means a wrong URL, or a workspace of others.
-_MAY_LACK = frozenset(
-    f"{path}/filter"
-    for path in (
-        "/automations",
-        "/concurrency_limits",
-        "/flow_run_notification_policies",
-        "/saved_searches",
-        "/v2/concurrency_limits",
-        "/webhooks",
-    )
-)
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -43,6 +31,10 @@ class Reading(msgspec.Struct, frozen=True):
 
     rows: dict[str, list[Raw]]
     counts: dict[str, int | None]
+
+
+def ignore(_event: Event) -> None:
+    """Let progress pass."""
 
 
 class ApiReader:
@@ -80,11 +72,11 @@ class ApiReader:
         """
         if not isinstance(found, list):
             raise _odd(self._api, path, "something else than a list")
-        kind = next((each for above, each in _LISTED.items() if path.startswith(f"{above}/")), None)
+        kind = _kind_at(path)
         for row in found:
             if not isinstance(row, dict) or not is_id(str(row.get("id"))):
                 raise _odd(self._api, path, "something without an id")
-            misfit = kind.odd_row(row) if kind else None
+            misfit = kind.misfit_of_row(row) if kind else None
             if kind and misfit is not None:
                 raise _odd(self._api, path, f"something that is no {kind.name}: {misfit}")
         return found
@@ -113,11 +105,16 @@ class ApiReader:
                 raise
 
 
+def _kind_at(path: str) -> Kind | None:
+    """The kind whose list, or part of it, is at a path."""
+    return next((kind for above, kind in _BY_PATH.items() if path.startswith(f"{above}/")), None)
+
+
 def _odd(api: Api, path: str, what: str) -> RequestRejected:
     return RequestRejected(
         f"{path} on {api.url} answered {what}",
         status=_OK,
-        hint="it does not behave as a Prefect server does: does the URL name one, with nothing between?",
+        hint="this does not look like a Prefect API; check the URL and any proxy",
     )
 
 
@@ -132,16 +129,18 @@ async def _pages(api: Api, path: str, body: Body | None) -> AsyncIterator[list[J
         async for page in api.pages(path, body):
             yield page
     except RequestRejected as error:
-        if error.status not in _NO_SUCH_ROUTE or path not in _MAY_LACK:
+        kind = _kind_at(path)
+        # That a list is missing which every server has means a wrong URL, or somebody else's workspace.
+        if error.status not in _NO_SUCH_ROUTE or kind is None or kind.route_is_required:
             raise
 
 
-async def take(
+async def read_rows(
     api: Api,
     *,
     deep: bool,
     counted: bool = False,
-    on_event: OnEvent = lambda _: None,
+    on_event: OnEvent = ignore,
     kinds: Mapping[str, Kind] = KINDS,
 ) -> Reading:
     """Read every kind.
@@ -150,7 +149,7 @@ async def take(
         api: the server.
         deep: read also what costs a request for each deployment (who owns an automation).
         counted: ask also for the server's own counts.
-        on_event: told of each kind that has been read.
+        on_event: called for each kind that has been read.
         kinds: which kinds to read.
     """
     reader = ApiReader(api, deep=deep)

@@ -21,7 +21,8 @@ from typing import TypeVar
 
 import msgspec
 
-from bundle.environment.describe import Environment, identity
+from bundle.environment.describe import Environment
+from bundle.environment.keys import identity
 from bundle.errors import UsageError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind

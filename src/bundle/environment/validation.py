@@ -32,6 +32,6 @@ def checked(records: Iterable[Placed], *, only_known: bool = True) -> Iterator[P
 
 
 def _refuse_misfit(record: Record) -> None:
-    misfit = KINDS[record.kind].odd_body(record.body)
+    misfit = KINDS[record.kind].misfit_of_body(record.body)
     if misfit is not None:
         raise Corrupt(f"{record.key!r} is no {record.kind}: {misfit}", hint="export the source again")

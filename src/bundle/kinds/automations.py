@@ -11,17 +11,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import OWN, Field
+from bundle.kinds.naming import template_names
 from bundle.kinds.notification_policies import PATH as POLICIES
 from bundle.kinds.notification_policies import as_automation
-from bundle.model import Body, Key, Pointer
-from bundle.record.pointers import split, walk
-from bundle.record.references import is_foreign_label, template_names
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
+from bundle.kinds.runnable import MOST_NAMES, Run, as_object, members
+from bundle.model import Body, Json, Key, Pointer, Record
+from bundle.record.pointers import join, split, walk
+from bundle.record.references import is_foreign_label
 
 _ACTION_LISTS = ("actions", "actions_on_trigger", "actions_on_resolve")
 _SETS = ("after", "expect", "for_each")
@@ -46,26 +50,25 @@ class _Trigger(msgspec.Struct):
 class Automation(Kind):
     name = "automation"
     path = "/automations"
-    fields = frozenset({"name", "description", "enabled", "tags", "trigger", *_ACTION_LISTS, "owner_resource"})
-    ignored = frozenset({_AMBIGUOUS})
-    required = frozenset({"name", "trigger", "actions"})
-    name_form = r"(?s:.+)"
-    defaults = {"description": "", "enabled": True, "tags": [], "actions_on_trigger": [], "actions_on_resolve": []}
-    indispensable = frozenset({"name"})
-    types = {
-        "name": str,
-        "description": str,
-        "trigger": _Trigger,
-        **dict.fromkeys(_ACTION_LISTS, list[dict[str, Any]]),
+    fields: ClassVar = {
+        "name": Field(str, required=True, needed=True),
+        "description": Field(str, default=""),
+        "enabled": Field(default=True, on=True),
+        "tags": Field(default=[]),
+        "trigger": Field(_Trigger, required=True),
+        "actions": Field(list[dict[str, Any]], required=True),
+        "actions_on_trigger": Field(list[dict[str, Any]], default=[]),
+        "actions_on_resolve": Field(list[dict[str, Any]], default=[]),
+        "owner_resource": Field(deep=True, fixed=True),
+        _AMBIGUOUS: OWN,
     }
-    deep_fields = frozenset({"owner_resource"})
+    name_form = r"(?s:.+)"
     sort = "CREATED_DESC"
     is_sorted_by_update = True
     counted = True
     unique_names = False
     rank = 70
-    activity = {"enabled": True}
-    fixed = frozenset({"owner_resource"})
+    writes_each = 2
 
     async def read(self, reader: Reader) -> list[Raw]:
         """2.x servers answer 404 while automations are switched off."""
@@ -77,6 +80,10 @@ class Automation(Kind):
     async def count(self, reader: Reader) -> int | None:
         count = await super().count(reader)
         return None if count is None else count + len(await _policies(reader))
+
+    def deep_requests(self, rows: Mapping[str, int]) -> int:
+        """Who owns an automation is asked of each deployment."""
+        return rows["deployment"] if rows[self.name] else 0
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         """A tilde is doubled, so that a name never ends like the suffix that tells equal names apart."""
@@ -101,6 +108,13 @@ class Automation(Kind):
             for position, action in enumerate(raw.get(field) or ()):
                 if action.get("schedule_id"):
                     yield "not-portable", f"/{field}/{position}/schedule_id", ""
+
+    def runs(self, record: Record) -> Iterator[Run]:
+        for field in _ACTION_LISTS:
+            actions = record.body.get(field)
+            for position, action in enumerate(actions if isinstance(actions, list) else ()):
+                if isinstance(action, dict):
+                    yield from _runs(record, action, (field, str(position)))
 
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
         return "cloud-only" if not is_cloud and _needs_cloud(body) else None
@@ -128,6 +142,28 @@ class Automation(Kind):
         whole = {**self.defaults, **body}
         whole.pop("owner_resource", None)
         await to.put("/automations/{id}", whole, id=made.id)
+
+
+def _runs(record: Record, action: Body, place: tuple[str, str]) -> Iterator[Run]:
+    about = [each.target for each in record.references if each.pointer.startswith(f"{join(*place)}/")]
+    target = f" {', '.join(about[:MOST_NAMES])}" if about else ""
+    yield (
+        "automation-action",
+        join(*place),
+        f"{action.get('type')}{target}{_when(place[0], record.body.get('trigger'))}",
+    )
+    yield from members(action.get("job_variables"), (*place, "job_variables"))
+
+
+def _when(field: str, trigger: Json) -> str:
+    trigger = as_object(trigger)
+    if field == "actions_on_resolve":
+        return ", when it is resolved"
+    if isinstance(trigger.get("triggers"), list):
+        return f", on {trigger.get('type')} of {len(trigger['triggers'])} triggers"
+    expected = trigger.get("expect")
+    events = ", ".join(map(str, expected[:MOST_NAMES])) if isinstance(expected, list) and expected else "any event"
+    return f", without {events} in time" if trigger.get("posture") == "Proactive" else f", on {events}"
 
 
 def _action(action: Body) -> Body:

@@ -6,16 +6,25 @@ back as a reference before anything else is done with the data.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw, Reader
-from bundle.model import Body, JsonType, Pointer
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Raw, Reader
+from bundle.kinds.runnable import Run, members, server_of, urls
+from bundle.model import Body, JsonType, Pointer, Record, name_of
 from bundle.record.pointers import split
 from bundle.record.secrets import secret_places
 
+_SENDERS = frozenset(
+    """
+    custom-webhook discord-webhook email-server-credentials mattermost-webhook ms-teams-webhook opsgenie-webhook
+    pager-duty-webhook sendgrid-email slack-incoming-webhook slack-webhook twilio-sms webhook
+    """.split()
+)
 _EVERY = {"block_documents": {"is_anonymous": None}, "include_secrets": False}
 
 
@@ -31,23 +40,23 @@ class BlockDocument(Kind):
     name = "block"
     path = "/block_documents"
     parent_kind = "block-type"
-    fields = frozenset({"name", "data", "block_schema_id", "block_type_id", "is_anonymous"})
-    ignored = frozenset({"block_document_references", "block_schema", "block_type", "block_type_name"})
+    fields: ClassVar = {
+        "name": Field(str, fixed=True),
+        "data": Field(dict[str, Any], required=True, needed=True),
+        "block_schema_id": Field(str, required=True),
+        "block_type_id": Field(str, required=True, fixed=True),
+        "is_anonymous": Field(default=False, fixed=True),
+        "block_schema": Field(dict[str, Any], travels=False),
+        "block_document_references": Field(dict[str, _Reference], travels=False),
+        "block_type": OWN,
+        "block_type_name": OWN,
+    }
     unique_names = False
-    required = frozenset({"data", "block_schema_id", "block_type_id"})
     name_form = r"[a-z0-9-]+"
     name_words = "it has lower-case letters, digits and - only"
-    defaults = {"is_anonymous": False}
-    indispensable = frozenset({"data"})
-    types = {
-        "name": str,
-        "data": dict[str, Any],
-        "block_schema_id": str,
-        "block_type_id": str,
-        "block_schema": dict[str, Any],
-        "block_document_references": dict[str, _Reference],
-    }
+    route_is_required = True
     rank = 20
+    is_read = True
 
     async def read(self, reader: Reader) -> list[Raw]:
         """Anonymous documents are listed only when asked for."""
@@ -55,6 +64,11 @@ class BlockDocument(Kind):
 
     async def count(self, reader: Reader) -> int | None:
         return await reader.count("/block_documents/count", {"block_documents": {"is_anonymous": None}})
+
+    def revealing(self, identifiers: Collection[str]) -> tuple[str, Body]:
+        """``POST /block_documents/filter`` with ``include_secrets``."""
+        found = {"id": {"any_": list(identifiers)}, "is_anonymous": None}
+        return "/block_documents/filter", {"block_documents": found, "include_secrets": True}
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         name = "(anonymous)" if raw.get("is_anonymous") else raw["name"]
@@ -84,6 +98,14 @@ class BlockDocument(Kind):
         own = {name: value for name, value in body["data"].items() if name not in _nested(raw)}
         return {"/data" + pointer: kind for pointer, kind in secret_places(own, schema.get("fields") or {}).items()}
 
+    def runs(self, record: Record) -> Iterator[Run]:
+        data = record.body.get("data")
+        yield from members(data, ("data",))
+        slug = _type_of(record)
+        if slug in _SENDERS:
+            hosts = sorted({server_of(url) for url in urls(data)})
+            yield "notification", "/data", f"{slug} to {', '.join(hosts) if hosts else 'an address that is a secret'}"
+
     def made_up_name(self, body: Body, mark: str) -> str | None:
         """In the server's own style, which would be ``anonymous-<uuid>``; names are unique inside a type."""
         return f"anonymous-{mark.rpartition(':')[2]}" if body.get("is_anonymous") else None
@@ -94,8 +116,6 @@ class BlockDocument(Kind):
         raw = await to.post("/block_documents/", body if name is None else body | {"name": name})
         return Made(str(raw["id"]), raw)
 
-    fixed = frozenset({"name", "is_anonymous", "block_type_id"})
-
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PATCH`` drops every nested reference that is not sent again, so the whole data go.
 
@@ -104,6 +124,11 @@ class BlockDocument(Kind):
         data = {"data": _around(made, body["data"])} if made.hidden else {"data": body["data"]}
         changes = {name: body[name] for name in names} | data | {"merge_existing_data": bool(made.hidden)}
         await to.patch("/block_documents/{id}", changes, id=made.id)
+
+
+def _type_of(record: Record) -> str:
+    types = (each.target for each in record.references if each.pointer == "/block_type_id")
+    return name_of(next(types, record.key.partition("/")[0]))
 
 
 def _around(made: Made, data: Body) -> Body:

@@ -10,12 +10,14 @@ checksum, the body has the id of that schema.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw
+from bundle.kinds.base import Kind
 from bundle.kinds.block_types import BUILT_IN
+from bundle.kinds.fields import Field
+from bundle.kinds.protocols import Destination, Look, Made, Raw
 from bundle.model import Body, Json
 from bundle.record.canonical import encode, sha256_hex
 
@@ -43,21 +45,17 @@ class BlockSchema(Kind):
     name = "block-schema"
     path = "/block_schemas"
     name_field = None
-    fields = frozenset({"fields", "block_type_id", "capabilities", "version"})
-    ignored = frozenset({"checksum", "block_type"})
-    unique_names = False
-    holds_values = False
-    required = frozenset({"fields", "block_type_id"})
-    defaults = {"capabilities": []}
-    indispensable = frozenset({"fields"})
-    types = {
-        "fields": _Fields,
-        "block_type_id": str,
-        "capabilities": list[str],
-        "checksum": str,
-        "block_type": dict[str, Any],
+    fields: ClassVar = {
+        "fields": Field(_Fields, required=True, needed=True, fixed=True),
+        "block_type_id": Field(str, required=True, fixed=True),
+        "capabilities": Field(list[str], default=[], fixed=True),
+        "version": Field(fixed=True),
+        "checksum": Field(str, travels=False),
+        "block_type": Field(dict[str, Any], travels=False),
     }
-    fixed = fields
+    unique_names = False
+    route_is_required = True
+    holds_values = False
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         body = _with_checksums(_reduced(raw["fields"]), lambda slug, checksum: _child_name(look, slug, checksum))
@@ -78,6 +76,9 @@ class BlockSchema(Kind):
     def comparable(self, body: Body) -> Body:
         """Of a built-in type each version registers its own; what makes a schema another one is in its name."""
         return {} if body["fields"].get("block_type_slug") in BUILT_IN else body
+
+    def is_own(self, raw: Raw) -> bool:
+        return (raw.get("block_type") or {}).get("slug") not in BUILT_IN
 
     async def create(self, to: Destination, body: Body) -> Made:
         """``POST /block_schemas/`` answers 200 where the schema stands already."""

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from typing import ClassVar
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Raw
 from bundle.model import Body
 
 # Registered at start by some server from 2.20 to 3.9.1 (POST /block_types/filter of a fresh one); the last two
@@ -39,13 +42,17 @@ class BlockType(Kind):
     name = "block-type"
     path = "/block_types"
     name_field = None
-    fields = frozenset({"name", "slug", "logo_url", "documentation_url", "description", "code_example"})
-    ignored = frozenset({"is_protected"})
-    required = frozenset({"name", "slug"})
-    indispensable = frozenset({"slug"})
-    types = {"name": str, "slug": str, "description": str, "code_example": str}
+    fields: ClassVar = {
+        "name": Field(str, required=True, fixed=True),
+        "slug": NAME,
+        "logo_url": Field(),
+        "documentation_url": Field(),
+        "description": Field(str),
+        "code_example": Field(str),
+        "is_protected": OWN,
+    }
+    route_is_required = True
     holds_values = False
-    fixed = frozenset({"name", "slug"})
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["slug"])
@@ -68,7 +75,10 @@ class BlockType(Kind):
 
     def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         rest = self.pending(body, mark)
-        return rest != body and all(raw.get(name) == rest.get(name) for name in self.fields)
+        return rest != body and all(raw.get(name) == rest.get(name) for name in self.travelling)
+
+    def is_own(self, raw: Raw) -> bool:
+        return raw.get("slug") not in BUILT_IN
 
     async def create(self, to: Destination, body: Body) -> Made:
         """``POST`` the texts unescaped, since the server escapes them."""

@@ -6,7 +6,12 @@ Since 3.0.3 a deployment's own limit is a row named ``deployment:<id>``, since
 
 from __future__ import annotations
 
-from bundle.kinds.base import Kind, Look, Offer, Raw, Reader
+from collections.abc import Mapping
+from typing import ClassVar
+
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.protocols import Look, Offer, Raw, Reader
 from bundle.model import Pointer
 from bundle.record.pointers import split
 from bundle.record.references import is_id
@@ -26,14 +31,15 @@ def owner_id(raw: Raw) -> str | None:
 class ConcurrencyLimit(Kind):
     name = "concurrency-limit"
     path = PATH
-    fields = frozenset({"name", "limit", "active", "slot_decay_per_second"})
-    ignored = frozenset({"active_slots", "denied_slots", "avg_slot_occupancy_seconds"})
-    required = frozenset({"name", "limit"})
+    fields: ClassVar = {
+        "name": NAME,
+        "limit": Field(int, required=True),
+        "active": Field(default=True),
+        "slot_decay_per_second": Field(default=0.0),
+        **dict.fromkeys(("active_slots", "denied_slots", "avg_slot_occupancy_seconds"), OWN),
+    }
     name_form = rf"(?!{TAG_PREFIX}|{DEPLOYMENT_PREFIX}){Kind.name_form}"
     name_words = f"{Kind.name_words}, nor begin with {TAG_PREFIX} or {DEPLOYMENT_PREFIX}"
-    defaults = {"active": True, "slot_decay_per_second": 0.0}
-    indispensable = frozenset({"name"})
-    types = {"name": str, "limit": int}
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
         name = split(place)[0]
@@ -49,6 +55,14 @@ class ConcurrencyLimit(Kind):
         deployment = look.raw(owner)
         linked = (deployment or {}).get("global_concurrency_limit") or {}
         return "carried-by-owner" if linked.get("id") == raw["id"] else "orphan"
+
+    def is_own(self, raw: Raw) -> bool:
+        return owner_id(raw) is None
+
+    def listing_requests(self, rows: Mapping[str, int], page: int) -> int:
+        """Since 3.4.19 tag limits are rows of the same list."""
+        count = rows[self.name] + rows.get("tag-limit", 0)
+        return -(-count // page) + 1
 
 
 KIND = ConcurrencyLimit()

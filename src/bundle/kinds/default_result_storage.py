@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import ClassVar
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import Field
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.model import Body, Pointer
 
 _PATH = "/admin/storage"
@@ -15,10 +18,7 @@ class DefaultResultStorage(Kind):
     name = "default-result-storage"
     path = _PATH
     name_field = None
-    fields = frozenset({_FIELD})
-    required = frozenset({_FIELD})
-    types = {_FIELD: str}
-    fixed = frozenset[str]()
+    fields: ClassVar = {_FIELD: Field(str, required=True)}
 
     async def read(self, reader: Reader) -> list[Raw]:
         found = None if reader.is_cloud else await reader.get(_PATH)
@@ -48,6 +48,9 @@ class DefaultResultStorage(Kind):
     async def delete(self, to: Destination, made: Made) -> None:
         """``DELETE /admin/storage`` leaves the place empty."""
         await to.delete(_PATH)
+
+    def listing_requests(self, rows: Mapping[str, int], page: int) -> int:
+        return 1
 
 
 KIND = DefaultResultStorage()

@@ -9,7 +9,9 @@ from __future__ import annotations
 import string
 from typing import ClassVar
 
-from bundle.kinds.base import Kind, Look, Raw
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import Field
+from bundle.kinds.protocols import Look, Raw
 from bundle.model import Json
 
 PATH = "/flow_run_notification_policies"
@@ -45,15 +47,22 @@ class NotificationPolicy(Kind):
     name = "notification-policy"
     path = PATH
     name_field: ClassVar[str | None] = None
-    fields = frozenset({"is_active", "state_names", "tags", "message_template", "block_document_id"})
-    required = frozenset({"state_names", "tags", "block_document_id"})
-    types = {"state_names": list[str], "tags": list[str], "block_document_id": str}
+    fields: ClassVar = {
+        "is_active": Field(),
+        "state_names": Field(list[str], required=True),
+        "tags": Field(list[str], required=True),
+        "message_template": Field(),
+        "block_document_id": Field(str, required=True),
+    }
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["id"])
 
     def left_out(self, raw: Raw, look: Look) -> str | None:
         return "became-automation"
+
+    def is_own(self, raw: Raw) -> bool:
+        return False
 
 
 def as_automation(policy: Raw) -> Raw:

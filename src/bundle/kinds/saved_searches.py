@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
-from bundle.kinds.base import Destination, Kind, Made, Offer, Raw
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import NAME, Field
+from bundle.kinds.protocols import Destination, Made, Offer, Raw
 from bundle.model import Body, Pointer
 
 
 class SavedSearch(Kind):
     name = "saved-search"
     path = "/saved_searches"
-    fields = frozenset({"name", "filters"})
-    defaults = {"filters": []}
+    fields: ClassVar = {"name": NAME, "filters": Field(list[Any], default=[])}
     name_form = r"(?s:.+)"
-    types = {"name": str, "filters": list[Any]}
 
     def route(self, to: Offer) -> tuple[str, str]:
         return "PUT", "/saved_searches/"

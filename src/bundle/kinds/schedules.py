@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from bundle.kinds.base import SERVER_OWNED, Raw
+from bundle.kinds.base import SERVER_OWNED
+from bundle.kinds.protocols import Raw
 from bundle.model import Body, Json
 
 _NOT_OURS = SERVER_OWNED | {"deployment_id"}

@@ -8,14 +8,17 @@ the older route has them. Both are read and merged by tag.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, ClassVar
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
+from bundle.kinds.base import Kind
 from bundle.kinds.concurrency_limits import PATH as GLOBAL_LIMITS
 from bundle.kinds.concurrency_limits import TAG_PREFIX
+from bundle.kinds.fields import OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
 from bundle.model import Body, Pointer
 
 _OLD = "/concurrency_limits"
+_GLOBAL_SINCE = (3, 4, 19)
 
 
 class TagLimit(Kind):
@@ -23,13 +26,15 @@ class TagLimit(Kind):
     path = _OLD
     name_field = "tag"
     name_form = r"(?s:.+)"
-    fields = frozenset({"tag", "limit", "active", "slot_decay_per_second"})
-    required = frozenset({"tag", "limit"})
-    ignored = frozenset({"name", "active_slots", "denied_slots", "avg_slot_occupancy_seconds", "concurrency_limit"})
-    unsent = frozenset({"tag", "limit"})
-    defaults = {"active": True, "slot_decay_per_second": 0.0}
-    indispensable = frozenset({"tag", "limit"})
-    types = {"tag": str, "limit": int}
+    fields: ClassVar = {
+        "tag": Field(str, required=True, needed=True, sent=False, fixed=True),
+        "limit": Field(int, required=True, needed=True, sent=False),
+        "active": Field(default=True),
+        "slot_decay_per_second": Field(default=0.0),
+        **dict.fromkeys(
+            ("name", "active_slots", "denied_slots", "avg_slot_occupancy_seconds", "concurrency_limit"), OWN
+        ),
+    }
 
     async def read(self, reader: Reader) -> list[Raw]:
         old = await reader.rows(f"{_OLD}/filter")
@@ -39,15 +44,19 @@ class TagLimit(Kind):
         by_tag |= {tag: {**row, "tag": tag} for tag, row in new if tag}
         return list(by_tag.values())
 
+    def misfit_of_row(self, row: Raw) -> str | None:
+        """Rows of the older route have the limit under another name."""
+        return super().misfit_of_row({"limit": row.get("concurrency_limit"), **row})
+
     def natural_name(self, raw: Raw, look: Look) -> str:
         return str(raw["tag"])
 
     def route(self, to: Offer) -> tuple[str, str]:
-        return "POST", f"{GLOBAL_LIMITS}/" if to.keeps_tag_limits_as_global else f"{_OLD}/"
+        return "POST", f"{GLOBAL_LIMITS}/" if _is_global(to) else f"{_OLD}/"
 
     async def create(self, to: Destination, body: Body) -> Made:
         """One atomic row where the server keeps tag limits as global ones, else the older upsert."""
-        if to.keeps_tag_limits_as_global:
+        if _is_global(to):
             raw = await to.post(f"{GLOBAL_LIMITS}/", _as_global(body))
         else:
             raw = await to.post(f"{_OLD}/", {"tag": body["tag"], "concurrency_limit": body["limit"]})
@@ -55,11 +64,11 @@ class TagLimit(Kind):
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
         """A server before 3.4.19 has nothing but the number."""
-        return place == "/limit" or (place != "/tag" and at.keeps_tag_limits_as_global)
+        return place == "/limit" or (place != "/tag" and _is_global(at))
 
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PATCH`` of the global limit, where tag limits are such; else the older upsert."""
-        if to.keeps_tag_limits_as_global:
+        if _is_global(to):
             changes = self.changes(body, names)
             await to.patch(GLOBAL_LIMITS + "/{id_or_name}", changes, id_or_name=TAG_PREFIX + body["tag"])
         else:
@@ -68,6 +77,11 @@ class TagLimit(Kind):
     async def delete(self, to: Destination, made: Made) -> None:
         """``DELETE`` by tag, which every version offers."""
         await to.delete("/concurrency_limits/tag/{tag}", tag=str(made.raw["tag"]))
+
+
+def _is_global(server: Offer | Destination) -> bool:
+    """Whether a server keeps tag limits as global ones."""
+    return server.version >= _GLOBAL_SINCE
 
 
 def _as_global(body: Body) -> dict[str, Any]:

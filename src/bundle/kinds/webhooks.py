@@ -11,10 +11,14 @@ Sources: docs.prefect.io, concepts/webhooks; Prefect's ``cli/cloud/webhook.py``;
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import ClassVar
 
 from bundle.errors import RequestRejected
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
-from bundle.model import Body, Pointer
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
+from bundle.kinds.runnable import Run, shown
+from bundle.model import Body, Pointer, Record
 
 _SAME_PAGE_AGAIN = 200
 
@@ -22,14 +26,17 @@ _SAME_PAGE_AGAIN = 200
 class Webhook(Kind):
     name = "webhook"
     path = "/webhooks"
-    fields = frozenset({"name", "description", "enabled", "template", "service_account_id"})
-    ignored = frozenset({"slug"})
-    required = frozenset({"name", "template"})
-    defaults = {"description": "", "enabled": True}
-    indispensable = frozenset({"name"})
-    types = {"name": str, "description": str}
+    fields: ClassVar = {
+        "name": NAME,
+        "description": Field(str, default=""),
+        "enabled": Field(default=True),
+        "template": Field(required=True),
+        "service_account_id": Field(),
+        "slug": OWN,
+    }
     cloud_only = True
     unique_names = False
+    has_lanes = True
 
     async def read(self, reader: Reader) -> list[Raw]:
         """``GET /webhooks/`` is there for a ``POST /webhooks/filter`` that is not paged, which is not documented."""
@@ -49,7 +56,8 @@ class Webhook(Kind):
         if raw.get("service_account_id"):
             yield "not-portable", "/service_account_id", ""
 
-    has_lanes = True
+    def runs(self, record: Record) -> Iterator[Run]:
+        yield "webhook", "/template", shown(record.body.get("template"))
 
     def lane(self, body: Body) -> str:
         return str(body["name"])

@@ -8,14 +8,18 @@ completed at the very end.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Raw
-from bundle.model import Body, Json, Key, Pointer
-from bundle.record.references import template_names
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.naming import template_names
+from bundle.kinds.protocols import Destination, Look, Made, Raw
+from bundle.kinds.runnable import Run, as_object, member, members, step
+from bundle.model import Body, Json, Key, Pointer, Record
+from bundle.server.tiers import Tier
 
 _CREDENTIALS = {
     "aws_credentials_block_name": "aws-credentials",
@@ -41,23 +45,23 @@ class _Storage(msgspec.Struct):
 class WorkPool(Kind):
     name = "work-pool"
     path = "/work_pools"
-    fields = frozenset(
-        {"name", "description", "type", "base_job_template", "is_paused", "concurrency_limit", "storage_configuration"}
-    )
-    ignored = frozenset({"status", "default_queue_id", "active_slots"})
-    required = frozenset({"name", "type"})
-    defaults = {"is_paused": False, "base_job_template": {}, "storage_configuration": {}}
-    indispensable = frozenset({"name"})
-    types = {
-        "name": str,
-        "description": str,
-        "type": str,
-        "base_job_template": _Template,
-        "storage_configuration": _Storage,
+    fields: ClassVar = {
+        "name": NAME,
+        "description": Field(str),
+        "type": Field(str, required=True, fixed=True),
+        "base_job_template": Field(_Template, default={}),
+        "is_paused": Field(default=False, on=False),
+        "concurrency_limit": Field(),
+        "storage_configuration": Field(
+            _Storage, default={}, inside=frozenset({*_STEPS, "default_result_storage_block_id"})
+        ),
+        **dict.fromkeys(("status", "default_queue_id", "active_slots"), OWN),
     }
+    route_is_required = True
     counted = True
+    is_few = True
     rank = 30
-    activity = {"is_paused": False}
+    writes_each = 2
 
     def portable(self, raw: Raw, look: Look) -> Body:
         body = super().portable(raw, look)
@@ -72,17 +76,35 @@ class WorkPool(Kind):
 
     def names(self, body: Body) -> Iterable[tuple[Pointer, Key]]:
         yield from template_names(body)
-        for step in _STEPS:
-            for function, inputs in ((body.get("storage_configuration") or {}).get(step) or {}).items():
+        for name in _STEPS:
+            for function, inputs in ((body.get("storage_configuration") or {}).get(name) or {}).items():
                 for field, slug in _CREDENTIALS.items():
                     if isinstance(inputs, dict) and isinstance(inputs.get(field), str):
                         place = function.replace("~", "~0").replace("/", "~1")
-                        yield f"/storage_configuration/{step}/{place}/{field}", f"block:{slug}/{inputs[field]}"
+                        yield f"/storage_configuration/{name}/{place}/{field}", f"block:{slug}/{inputs[field]}"
 
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
         if str(body.get("type")).endswith(":managed"):
             return "managed-pool"
         return "push-pool" if str(body.get("type")).endswith(":push") and not is_cloud else None
+
+    def variant(self, raw: Raw) -> Body | None:
+        return {"type": raw.get("type")}
+
+    def beyond(self, body: Body, tier: Tier) -> str | None:
+        if tier.managed_pools_only and not str(body.get("type")).endswith(":managed"):
+            return f"the {tier.name} tier has managed work pools only"
+        return None
+
+    def runs(self, record: Record) -> Iterator[Run]:
+        template = as_object(record.body.get("base_job_template"))
+        for name, spec in as_object(as_object(template.get("variables")).get("properties")).items():
+            if isinstance(spec, dict) and "default" in spec:
+                place = ("base_job_template", "variables", "properties", name, "default")
+                yield from member(name, spec["default"], place)
+        yield from members(template.get("job_configuration"), ("base_job_template", "job_configuration"))
+        for name, found in as_object(record.body.get("storage_configuration")).items():
+            yield from step(found, ("storage_configuration", name))
 
     def pending(self, body: Body, mark: str) -> Body:
         marked = body | {"description": f"{body.get('description') or ''} {mark}".lstrip()}
@@ -92,8 +114,6 @@ class WorkPool(Kind):
 
     def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         return mark in (raw.get("description") or "")
-
-    fixed = frozenset({"name", "type"})
 
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PATCH`` by name; it does not check block references, so a dangling one is kept."""

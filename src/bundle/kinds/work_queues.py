@@ -11,9 +11,12 @@ its priority by ``PATCH``, which leaves the others where they are.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import ClassVar
 
-from bundle.kinds.base import Destination, Kind, Look, Made, Offer, Raw, Reader
-from bundle.model import Body, Json
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import NAME, OWN, Field
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
+from bundle.model import Body, Json, Pointer
 
 _FRESH = {"name": "default", "description": "The work pool's default queue.", "priority": 1}
 
@@ -22,16 +25,20 @@ class WorkQueue(Kind):
     name = "work-queue"
     path = "/work_queues"
     parent_kind = "work-pool"
-    fields = frozenset(
-        {"name", "work_pool_id", "description", "is_paused", "concurrency_limit", "priority", "filter", "is_default"}
-    )
-    ignored = frozenset({"last_polled", "work_pool_name", "status", "active_slots"})
-    required = frozenset({"name", "priority"})
-    defaults = {"is_paused": False, "description": "", "is_default": False}
-    indispensable = frozenset({"name", "priority"})
-    types = {"name": str, "priority": int, "work_pool_id": str}
-    unsent = frozenset({"work_pool_id", "is_default"})
+    fields: ClassVar = {
+        "name": NAME,
+        "work_pool_id": Field(str, sent=False, fixed=True),
+        "description": Field(default=""),
+        "is_paused": Field(default=False),
+        "concurrency_limit": Field(),
+        "priority": Field(int, required=True, needed=True),
+        "filter": Field(),
+        "is_default": Field(default=False, sent=False, fixed=True),
+        **dict.fromkeys(("last_polled", "work_pool_name", "status", "active_slots"), OWN),
+    }
+    route_is_required = True
     rank = 40
+    has_lanes = True
 
     async def read(self, reader: Reader) -> list[Raw]:
         return await reader.rows("/work_queues/filter")
@@ -45,8 +52,6 @@ class WorkQueue(Kind):
 
     def route(self, to: Offer) -> tuple[str, str]:
         return "POST", "/work_pools/{work_pool_name}/queues"
-
-    has_lanes = True
 
     def lane(self, body: Body) -> str:
         return str(body.get("work_pool_id"))
@@ -78,8 +83,6 @@ class WorkQueue(Kind):
             await self.update(to, made, body, {"priority"})
         return made
 
-    fixed = frozenset({"name", "work_pool_id", "is_default"})
-
     def late(self, body: Body, names: Collection[str], raw: Raw) -> Collection[str]:
         """A queue that goes on again hands out runs."""
         return () if body.get("is_paused") else {"is_paused"} & set(names)
@@ -87,6 +90,10 @@ class WorkQueue(Kind):
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PATCH`` by id, which leaves the priorities of other queues alone."""
         await to.patch("/work_queues/{id}", _writable(self.changes(body, names)), id=made.id)
+
+    def goes_with(self, body: Body) -> Pointer | None:
+        """A pool's default queue, which nobody created."""
+        return "/work_pool_id" if body.get("is_default") else None
 
     async def delete(self, to: Destination, made: Made) -> None:
         """A default queue cannot be deleted; it goes with its pool."""
@@ -96,7 +103,7 @@ class WorkQueue(Kind):
 
 
 def _writable(body: Body) -> Body:
-    return {name: value for name, value in body.items() if name not in WorkQueue.unsent}
+    return {name: value for name, value in body.items() if name not in KIND.unsent}
 
 
 KIND = WorkQueue()

@@ -20,16 +20,18 @@ import msgspec
 
 from bundle.apply.outcomes import State, reason_of, refuses_credentials
 from bundle.apply.sender import Sender
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, take
+from bundle.environment.describe import Environment
+from bundle.environment.read import OnEvent, ignore
 from bundle.environment.selection import EVERYTHING, Selection
+from bundle.environment.snapshot import read_destination
 from bundle.errors import ServerError, Unreachable
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Api, Body, Bundle, Event, Key, Record
 from bundle.plan.actions import REASONS, Difference
 from bundle.plan.capabilities import ANY_FIELDS
 from bundle.plan.differences import between
+from bundle.plan.intended import Intended, intend
 from bundle.plan.matching import is_begun, match
 from bundle.plan.overlay import NO_OVERLAY, Overlay, Wanted, adapt
 from bundle.record.references import NIL_ID, put_back
@@ -39,10 +41,10 @@ _AT_ONCE = 16
 SWITCH_REASONS: Mapping[str, str] = {
     "switched-on": "it, or part of it, was off and has been switched on",
     "switched-off": "it, or part of it, was on and has been switched off",
-    "already": "there was nothing to switch",
-    "missing": "the destination does not have it",
-    "unfinished": "an import began it and did not finish; run that import again first",
-    "schedule-missing": "a schedule that the bundle has on is not there; all else of it has been switched on",
+    "already": "nothing to switch",
+    "missing": "not at the destination",
+    "unfinished": "an import left it unfinished; run that import again first",
+    "schedule-missing": "a schedule that is on in the bundle is missing; everything else of it has been switched on",
     "waits-for": "something that it needs is missing, or could not be switched on",
     **{code: REASONS[code] for code in ("push-pool", "managed-pool", "cloud-only")},
     **{code: REASONS[code] for code in ("rejected", "denied", "unreachable", "not-tried")},
@@ -83,7 +85,7 @@ async def prepare(
     on: bool,
     selection: Selection = EVERYTHING,
     overlay: Overlay = NO_OVERLAY,
-    on_event: OnEvent = lambda _: None,
+    on_event: OnEvent = ignore,
 ) -> Switching:
     """Read the destination and say what is to be switched; sends no write.
 
@@ -93,14 +95,14 @@ async def prepare(
         on: whether to switch on or off.
         selection: which records of the bundle to act on.
         overlay: what the import made different from the bundle.
-        on_event: told of the progress.
+        on_event: called with the progress.
 
     Raises:
         UsageError: the selection or the overlay does not fit the bundle.
         ServerError: the destination cannot be reached or refuses.
     """
     wanted = adapt(bundle, selection, overlay)
-    destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
+    destination = await read_destination(api, on_event=on_event)
     return Switching(tuple(_planned(wanted, destination, on=on, is_cloud=api.is_cloud)), destination)
 
 
@@ -113,7 +115,7 @@ def is_any_on(records: Iterable[Record]) -> bool:
 
 
 def _planned(wanted: Wanted, destination: Environment, *, on: bool, is_cloud: bool) -> Iterable[Switched]:
-    records = [placed.record for placed in wanted.bundle.records]
+    records = intend(wanted.bundle.records)
     pairs = match(records, destination)
     keys = {record.key for record in records}
     held = {key for key in keys if key not in pairs} if on else set()
@@ -128,7 +130,9 @@ def _planned(wanted: Wanted, destination: Environment, *, on: bool, is_cloud: bo
         yield step
 
 
-def _step(record: Record, pairs: Mapping[Key, Key], destination: Environment, *, on: bool, is_cloud: bool) -> Switched:
+def _step(
+    record: Intended, pairs: Mapping[Key, Key], destination: Environment, *, on: bool, is_cloud: bool
+) -> Switched:
     kind, found = KINDS[record.kind], destination.records.get(pairs.get(record.key, ""))
     if found is None:
         unfit = kind.unfit(record.body, is_cloud=is_cloud)
@@ -152,12 +156,12 @@ def _step(record: Record, pairs: Mapping[Key, Key], destination: Environment, *,
     )
 
 
-def _whole(record: Record, ids: Mapping[Key, str]) -> Body:
+def _whole(record: Intended | Record, ids: Mapping[Key, str]) -> Body:
     """The body with the destination's ids in it."""
     return put_back(record.body, record.references, lambda each: ids.get(each.target, NIL_ID))
 
 
-def _held_back(step: Switched, record: Record, held: set[Key], keys: set[Key]) -> Switched:
+def _held_back(step: Switched, record: Intended, held: set[Key], keys: set[Key]) -> Switched:
     targets = {reference.target for reference in record.references} & keys
     if targets & held:
         return Switched(step.key, step.kind, "blocked", "waits-for", step.id, waits_for=tuple(sorted(targets & held)))
@@ -168,7 +172,7 @@ def _held_back(step: Switched, record: Record, held: set[Key], keys: set[Key]) -
 
 
 async def carry_out(
-    switching: Switching, api: Api, *, on_event: OnEvent = lambda _: None, stop: asyncio.Event | None = None
+    switching: Switching, api: Api, *, on_event: OnEvent = ignore, stop: asyncio.Event | None = None
 ) -> tuple[Switched, ...]:
     """Set the switches of a plan, rank by rank; each of its resources ends in one state.
 

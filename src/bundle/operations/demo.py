@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
+from bundle.kinds import KINDS
 from bundle.model import Api, Body, Bundle, Json
 from bundle.operations.import_ import Result
 from bundle.record.canonical import encode
-from bundle.server.paths import segment
+from bundle.server.urls import segment
 
 _FAILED = "prefect.flow-run.Failed"
 
@@ -60,7 +61,8 @@ def _is_whole(trip: Trip) -> bool:
     """Whether the first import made everything but what every server brings along."""
     skipped = {each.kind for each in trip.first.outcomes if each.state == "skipped"}
     is_all = {each.state for each in trip.first.outcomes} <= {"succeeded", "skipped"}
-    return is_all and skipped <= {"block-type", "block-schema"} and len(trip.first.outcomes) == len(trip.bundle.records)
+    is_accounted = len(trip.first.outcomes) == len(trip.bundle.records)
+    return is_all and is_accounted and not any(KINDS[kind].holds_values for kind in skipped)
 
 
 async def fill(api: Api, *, password: str) -> None:

@@ -10,15 +10,19 @@ from typing import Literal
 
 import msgspec
 
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, take
-from bundle.model import Api, Key, Placed
-from bundle.plan.actions import Difference, Plan, Secrets
+from bundle.environment.describe import Environment
+from bundle.environment.read import OnEvent, ignore
+from bundle.environment.reveal import reveal
+from bundle.environment.snapshot import read_destination
+from bundle.model import Key, Placed
+from bundle.plan.actions import Difference, Plan
 from bundle.plan.capabilities import TellingApi, read_fields
-from bundle.plan.compare import compare
+from bundle.plan.compare import Present, View, compare
 from bundle.plan.compatibility import fit
-from bundle.plan.live_secrets import with_revealed
+from bundle.plan.intended import intend
+from bundle.plan.matching import match
 from bundle.plan.overlay import Wanted
+from bundle.plan.secret_values import SecretValues, to_reveal
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -33,16 +37,7 @@ class Change(msgspec.Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
 
 
-async def read_whole(api: Api, *, on_event: OnEvent = lambda _: None) -> Environment:
-    """All of an environment that an export would hold, in portable form.
-
-    Raises:
-        ServerError: it cannot be reached or refuses.
-    """
-    return describe(await take(api, deep=True, on_event=on_event))
-
-
-async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = lambda _: None) -> Plan:
+async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = ignore) -> Plan:
     """How a destination differs from what is wanted of a bundle: content and references, field by field.
 
     What its version cannot hold is named (``Action.dropped``) and does not count as a difference. Neither does a
@@ -51,24 +46,27 @@ async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = lambda _
     Raises:
         ServerError: it cannot be reached or refuses.
     """
-    destination = describe(await take(api, deep=True, on_event=on_event), everything=True)
-    fitted = fit(wanted.bundle.records, await read_fields(api, wanted.bundle.manifest.provenance.get("source_version")))
+    there = await read_destination(api, is_deep=True, on_event=on_event)
+    fields = await read_fields(api, wanted.bundle.manifest.provenance.get("source_version"))
+    records = fit(intend(wanted.bundle.records), fields)
+    pairs = match(records, there)
+    values = SecretValues(revealed=await reveal(to_reveal(records, pairs, there), api, there))
     return compare(
-        fitted.records,
-        destination,
-        is_cloud=True,
-        secrets=await with_revealed(wanted.bundle, api, destination, Secrets()),
-        is_deep=True,
+        records,
+        pairs,
+        # What the tier of a destination allows is no difference.
+        Present(there, is_cloud=True, secrets=values),
         chosen=wanted.chosen,
         external=wanted.external,
-        fitted=fitted,
+        view=View(is_deep=True),
     )
 
 
 def changes(older: Environment, newer: Environment) -> tuple[Change, ...]:
     """What was added, removed and changed between two environments, by key."""
-    records = tuple(Placed(0, record) for record in newer.records.values())
-    plan = compare(records, older, is_cloud=True, secrets=Secrets(), is_deep=True, is_two_way=True)
+    records = intend(Placed(0, record) for record in newer.records.values())
+    view = View(is_deep=True, is_two_way=True)
+    plan = compare(records, match(records, older), Present(older, is_cloud=True), view=view)
     kept = {action.id for action in plan.actions}
     gone = [record for key, record in older.records.items() if older.ids[key] not in kept]
     found = [Change(each.key, each.kind, "removed") for each in gone]

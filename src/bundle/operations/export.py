@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import msgspec
 
-from bundle import __version__
+from bundle._version import __version__
 from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, Reading, moved_kinds, server_version, take
+from bundle.environment.read import OnEvent, Reading, ignore, moved_kinds, read_rows, server_version
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
 from bundle.model import Api, Header, Placed
 from bundle.record.graph import place
@@ -37,7 +37,7 @@ async def export_environment(
     selection: Selection = EVERYTHING,
     redact: bool = False,
     created: str,
-    on_event: OnEvent = lambda _: None,
+    on_event: OnEvent = ignore,
 ) -> Exported:
     """Read everything exportable of one server, or what is selected of it.
 
@@ -46,7 +46,7 @@ async def export_environment(
         selection: what to export; all is read, since what is selected may need any of it.
         redact: turn values that only look like secrets into placeholders too.
         created: the time to note in the provenance, ISO 8601.
-        on_event: told of the progress.
+        on_event: called with the progress.
 
     Raises:
         UsageError: the selection has a pattern that matches nothing.
@@ -76,7 +76,7 @@ async def export_environment(
 async def _consistent(api: Api, *, redact: bool, on_event: OnEvent) -> tuple[Environment, tuple[str, ...]]:
     torn: tuple[str, ...] = ()
     for _ in range(_ATTEMPTS):
-        reading = await take(api, deep=True, counted=True, on_event=on_event)
+        reading = await read_rows(api, deep=True, counted=True, on_event=on_event)
         environment = describe(reading, redact=redact)
         torn = await _changed(api, reading)
         if not torn:

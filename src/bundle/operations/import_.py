@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from bundle.apply.confirm import Patience
+from bundle.apply.control import Control
 from bundle.apply.outcomes import Outcome, State
-from bundle.apply.run import Witness, apply
-from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, take
-from bundle.environment.selection import EVERYTHING, Selection
+from bundle.apply.run import apply
+from bundle.environment.describe import Environment
+from bundle.environment.read import OnEvent, ignore
+from bundle.environment.reveal import reveal
+from bundle.environment.snapshot import read_destination
 from bundle.errors import Conflict, SecretMissing, UsageError
+from bundle.kinds import KINDS
 from bundle.model import Api, Bundle, Json, Key
-from bundle.plan.actions import SKIP, Action, Conflicts, Plan, Secrets
+from bundle.plan.actions import Action, Plan
 from bundle.plan.capabilities import Fields, TellingApi, read_fields
-from bundle.plan.compare import compare
+from bundle.plan.choices import DEFAULT, Choices
+from bundle.plan.compare import Present, compare
 from bundle.plan.compatibility import fit, misfits
 from bundle.plan.execution_surface import Surfaces, surfaces
-from bundle.plan.live_secrets import with_revealed
-from bundle.plan.overlay import NO_OVERLAY, Overlay, adapt
+from bundle.plan.intended import Intended, intend
+from bundle.plan.matching import match
+from bundle.plan.overlay import adapt
+from bundle.plan.secret_values import SecretValues, to_reveal
 from bundle.plan.switches import at_rest
 from bundle.record.secrets import slot_id, variable_name
 from bundle.server.openapi import Accepted
-from bundle.server.tiers import ANY_TIER, Tier
 
 _SLOTS_NAMED = 5
 _KEYS_NAMED = 5
@@ -35,14 +38,15 @@ _KEYS_NAMED = 5
 class Prepared(msgspec.Struct, frozen=True):
     """A plan and what it was made from: enough to carry it out.
 
-    ``bundle`` is as the overlay has it, without what the destination has no place for (``fit``); ``keys`` has the
+    ``bundle`` is as the overlay has it; ``records`` are what is intended of it at this destination. ``keys`` has the
     new key of each record that was mapped.
     """
 
     plan: Plan
     bundle: Bundle
+    records: tuple[Intended, ...]
     destination: Environment
-    secrets: Secrets
+    secrets: SecretValues
     fields: Fields
     keys: dict[Key, Key] = {}
 
@@ -60,27 +64,19 @@ class Result(msgspec.Struct, frozen=True):
 async def prepare(
     bundle: Bundle,
     api: TellingApi,
+    choices: Choices = DEFAULT,
     *,
-    secrets: Secrets | None = None,
-    on_conflict: Conflicts = SKIP,
-    selection: Selection = EVERYTHING,
-    overlay: Overlay = NO_OVERLAY,
-    inert: bool = False,
-    tier: Tier = ANY_TIER,
-    on_event: OnEvent = lambda _: None,
+    secrets: Mapping[str, Json] | None = None,
+    on_event: OnEvent = ignore,
 ) -> Prepared:
     """Read the destination and plan; sends no write.
 
     Args:
         bundle: read and verified.
         api: the destination.
-        secrets: supplied values, and what to do about missing ones.
-        on_conflict: what to do where the destination has a resource with other content: leave it, update it, or stop.
-        selection: which records of the bundle to act on.
-        overlay: what is to be different from the bundle.
-        inert: make everything switched off, and leave on or off what the destination has.
-        tier: that of the destination, a Cloud workspace.
-        on_event: told of the progress.
+        choices: what to act on, what is to be different, and what to do about conflicts and missing secrets.
+        secrets: supplied values by slot.
+        on_event: called with the progress.
 
     Raises:
         UsageError: the selection or the overlay does not fit, or a supplied slot is unknown.
@@ -88,65 +84,48 @@ async def prepare(
         SecretMissing: secrets are missing and the policy is ``fail``.
         ServerError: the destination cannot be reached or refuses.
     """
-    secrets = secrets or Secrets()
-    _check_slots(bundle, secrets.supplied)
-    wanted = adapt(bundle, selection, overlay)
-    if overlay.patch:
+    supplied = secrets or {}
+    _check_slots(bundle, supplied)
+    wanted = adapt(bundle, choices.selection, choices.overlay)
+    if choices.overlay.patch:
         _refuse_misfits(bundle, wanted.bundle, await api.accepted_fields())
-    destination = describe(await take(api, deep=False, on_event=on_event), everything=True)
-    if inert:
-        wanted = msgspec.structs.replace(wanted, bundle=at_rest(wanted.bundle, destination))
-    secrets = await with_revealed(wanted.bundle, api, destination, secrets)
+    there = await read_destination(api, on_event=on_event)
     fields = await read_fields(api, bundle.manifest.provenance.get("source_version"))
-    fitted = fit(wanted.bundle.records, fields)
+    records = fit(intend(wanted.bundle.records), fields)
+    pairs = match(records, there)
+    if choices.inert:
+        records = at_rest(records, pairs, there)
+    values = SecretValues(supplied, await reveal(to_reveal(records, pairs, there), api, there))
     plan = compare(
-        fitted.records,
-        destination,
-        is_cloud=api.is_cloud,
-        secrets=secrets,
+        records,
+        pairs,
+        Present(there, api.is_cloud, fields, values),
+        choices=choices,
         chosen=wanted.chosen,
         external=wanted.external,
-        conflicts=on_conflict,
-        fields=fields,
-        tier=tier,
-        fitted=fitted,
     )
-    if secrets.missing == "fail":
+    if choices.missing_secrets == "fail":
         _refuse_missing(plan.actions)
-    _refuse_conflicts([each for each in plan.actions if on_conflict.policy(each.kind) == "fail"])
-    held = msgspec.structs.replace(wanted.bundle, records=fitted.records)
-    return Prepared(plan, held, destination, secrets, fields, wanted.keys)
+    _refuse_conflicts([each for each in plan.actions if choices.conflicts.policy(each.kind) == "fail"])
+    return Prepared(plan, wanted.bundle, records, there, values, fields, wanted.keys)
 
 
-async def carry_out(
-    prepared: Prepared,
-    api: Api,
-    *,
-    on_event: OnEvent = lambda _: None,
-    witness: Witness | None = None,
-    stop: asyncio.Event | None = None,
-    patience: Patience | None = None,
-    stops_at_failure: bool = False,
-) -> Result:
-    """Carry out a prepared plan; every record of the bundle ends in one outcome.
-
-    ``witness`` is told of each creation. Once ``stop`` is set, or with ``stops_at_failure`` once a resource has
-    failed, nothing new is begun.
-    """
-    outcomes = await apply(
-        prepared.plan,
-        prepared.bundle.records,
-        api,
-        prepared.destination,
-        fields=prepared.fields,
-        secrets=prepared.secrets,
-        on_event=on_event,
-        witness=witness,
-        stop=stop,
-        patience=patience,
-        stops_at_failure=stops_at_failure,
+async def carry_out(prepared: Prepared, api: Api, control: Control = Control()) -> Result:  # noqa: B008 - frozen
+    """Carry out a prepared plan; every record of the bundle ends in one outcome."""
+    return Result(
+        await apply(
+            prepared.plan,
+            prepared.records,
+            api,
+            prepared.destination,
+            fields=prepared.fields,
+            secrets=prepared.secrets,
+            control=control,
+        )
     )
-    return Result(outcomes)
+
+
+# Secrets
 
 
 def supplied_secrets(bundle: Bundle, file: Mapping[str, Json], environ: Mapping[str, str]) -> dict[str, Json]:
@@ -223,10 +202,10 @@ def surface_of(prepared: Prepared) -> Surfaces:
     secret in it stays live. A variable of the same value, or given the bundle's, is none of its own.
     """
     actions = {action.key: action for action in prepared.plan.actions}
-    written = [each.record for each in prepared.bundle.records if actions[each.record.key].verb in _WRITTEN]
+    written = [each.as_record() for each in prepared.records if actions[each.key].verb in _WRITTEN]
     return surfaces(written, (key for key, action in actions.items() if _is_the_bundles(action)))
 
 
 def _is_the_bundles(action: Action) -> bool:
-    is_equal = action.kind == "variable" and (action.verb == "update" or action.reason == "exists-same")
+    is_equal = KINDS[action.kind].owns_value and (action.verb == "update" or action.reason == "exists-same")
     return action.verb in _MADE or is_equal

@@ -1,7 +1,7 @@
 """What a server holds, how fast it answers, and about how many requests an export and an import would take.
 
 Only reads, and few: what the server counts is counted, the rest is listed. The
-estimates follow the requests of ``snapshot``, ``exporter`` and ``apply``.
+estimates follow the requests of ``environment.read``, ``operations.export`` and ``apply``.
 """
 
 from __future__ import annotations
@@ -15,23 +15,19 @@ import msgspec
 from bundle.environment.read import ApiReader, rows_of, server_version
 from bundle.errors import RequestRejected
 from bundle.kinds import KINDS
-from bundle.kinds.base import Kind, Raw
-from bundle.kinds.block_types import BUILT_IN
-from bundle.kinds.concurrency_limits import owner_id
-from bundle.model import Api
+from bundle.kinds.base import Kind
+from bundle.model import Api, Body
 from bundle.plan.capabilities import TellingApi
+from bundle.record.canonical import encode
 from bundle.server.openapi import Accepted
 from bundle.server.tiers import ANY_TIER, Tier
 
 _USUAL_PAGE = 200
-_LISTED = frozenset({"work-pool"})
-"""Counted by the server, but few, and their types are needed."""
-_SINGLE = "default-result-storage"
 _WRITE_IN_READS = 2
 _HANDSHAKE = 2  # a CSRF token, and the version
 
 
-class Survey(msgspec.Struct, frozen=True):
+class Inventory(msgspec.Struct, frozen=True):
     """What is known of a server.
 
     ``page`` is how many rows it gives at once. ``rows`` are all that it lists,
@@ -44,7 +40,7 @@ class Survey(msgspec.Struct, frozen=True):
     page: int
     rows: Mapping[str, int]
     counts: Mapping[str, int]
-    pool_types: tuple[str, ...]
+    variants: Mapping[str, tuple[Body, ...]]
     accepted: Accepted | None
     seconds: float
 
@@ -58,7 +54,7 @@ class Estimate(msgspec.Struct, frozen=True):
     seconds: float
 
 
-async def survey(api: TellingApi, clock: Callable[[], float]) -> Survey:
+async def take_inventory(api: TellingApi, clock: Callable[[], float]) -> Inventory:
     """Look at everything once.
 
     Args:
@@ -74,12 +70,12 @@ async def survey(api: TellingApi, clock: Callable[[], float]) -> Survey:
     found = await asyncio.gather(*(_count(kind, reader) for kind in KINDS.values()))
     elapsed = clock() - started
     rows = {name: total for name, total, _, _ in found}
-    return Survey(
+    return Inventory(
         version=version,
         page=page,
         rows=rows,
         counts={name: own for name, _, own, _ in found},
-        pool_types=next(types for name, _, _, types in found if name == "work-pool"),
+        variants={name: variants for name, _, _, variants in found if variants},
         accepted=accepted,
         seconds=elapsed / _probes(rows, page),
     )
@@ -96,41 +92,30 @@ async def _page(api: Api) -> int:
         return _USUAL_PAGE
 
 
-async def _count(kind: Kind, reader: ApiReader) -> tuple[str, int, int, tuple[str, ...]]:
-    """Name of the kind, rows, rows without what is not exported, and the types of work pools."""
-    counted = None if kind.name in _LISTED else await kind.count(reader)
+async def _count(kind: Kind, reader: ApiReader) -> tuple[str, int, int, tuple[Body, ...]]:
+    """Name of the kind, rows, rows without what is not exported, and what variants there are."""
+    counted = None if kind.is_few else await kind.count(reader)
     if counted is not None:
         return kind.name, counted, counted, ()
     rows = await rows_of(kind, reader)
-    types = tuple(sorted({str(row.get("type")) for row in rows})) if kind.name == "work-pool" else ()
-    return kind.name, len(rows), sum(_is_own(kind, row) for row in rows), types
-
-
-def _is_own(kind: Kind, row: Raw) -> bool:
-    """Whether a row is something of the environment's own, and travels as such."""
-    if kind.name == "block-type":
-        return row.get("slug") not in BUILT_IN
-    if kind.name == "block-schema":
-        return (row.get("block_type") or {}).get("slug") not in BUILT_IN
-    if kind.name == "notification-policy":
-        return False
-    return kind.name != "concurrency-limit" or owner_id(row) is None
+    variants = {encode(variant): variant for row in rows if (variant := kind.variant(row)) is not None}
+    return kind.name, len(rows), sum(map(kind.is_own, rows)), tuple(variants[each] for each in sorted(variants))
 
 
 # -- Estimates --------------------------------------------------------------------------------------------------------
 
 
-def export_of(source: Survey) -> Estimate:
-    """What an export sends: every page, every count, the owners of automations, and a second look."""
+def export_of(source: Inventory) -> Estimate:
+    """What an export sends: every page, every count, what only a deep read knows, and a second look."""
     rows = source.rows
-    owners = rows["deployment"] if rows["automation"] else 0
+    deep = sum(kind.deep_requests(rows) for kind in KINDS.values())
     counts = sum(map(_is_counted, KINDS.values()))
     again = sum(_second_look(kind, source) for kind in KINDS.values())
-    reads = _HANDSHAKE + _all_pages(source) + counts + owners + again
+    reads = _HANDSHAKE + _all_pages(source) + counts + deep + again
     return Estimate("export", reads, 0, reads * source.seconds)
 
 
-def import_of(source: Survey, destination: Survey, tier: Tier = ANY_TIER) -> Estimate:
+def import_of(source: Inventory, destination: Inventory, tier: Tier = ANY_TIER) -> Estimate:
     """What an import into an empty server sends: every page once, and one or two writes for each resource.
 
     Two for what must not start before all has arrived. A write takes about as
@@ -138,8 +123,8 @@ def import_of(source: Survey, destination: Survey, tier: Tier = ANY_TIER) -> Est
     On Cloud all wait for the minute in which the tier takes them.
     """
     counts = source.counts
-    twice = sum(counts[name] for name in ("automation", "deployment", "work-pool"))
-    reads, writes = _HANDSHAKE + _all_pages(destination), sum(counts.values()) + twice
+    reads = _HANDSHAKE + _all_pages(destination)
+    writes = sum(counts[name] * kind.writes_each for name, kind in KINDS.items())
     seconds = (reads + _WRITE_IN_READS * writes) * destination.seconds
     return Estimate("import", reads, writes, max(seconds, tier.seconds_for(reads + writes)))
 
@@ -149,28 +134,17 @@ def _is_counted(kind: Kind) -> bool:
     return kind.counted or type(kind).count is not Kind.count
 
 
-def _second_look(kind: Kind, found: Survey) -> int:
+def _second_look(kind: Kind, found: Inventory) -> int:
     if kind.is_sorted_by_update:
         return 2 if found.rows[kind.name] else 1
-    return _pages(kind.name, found.rows, found.page)
+    return kind.listing_requests(found.rows, found.page)
 
 
-def _all_pages(found: Survey) -> int:
-    return sum(_pages(name, found.rows, found.page) for name in found.rows)
+def _all_pages(found: Inventory) -> int:
+    return sum(KINDS[name].listing_requests(found.rows, found.page) for name in found.rows)
 
 
 def _probes(rows: Mapping[str, int], page: int) -> int:
-    """The requests of one survey."""
-    counted = {name for name, kind in KINDS.items() if _is_counted(kind) and name not in _LISTED}
-    return len(counted) + sum(_pages(name, rows, page) for name in rows.keys() - counted)
-
-
-def _pages(name: str, rows: Mapping[str, int], page: int) -> int:
-    """The requests that a list takes: full pages, a last one, and the empty page that ends it."""
-    if name == _SINGLE:
-        return 1
-    if KINDS[name].cloud_only and not rows[name]:
-        return 0
-    # Since 3.4.19 tag limits are rows of the global limits, and the route of their own lists them again.
-    count = rows[name] + (rows["tag-limit"] if name == "concurrency-limit" else 0)
-    return -(-count // page) + 1
+    """The requests of one inventory."""
+    counted = {name for name, kind in KINDS.items() if _is_counted(kind) and not kind.is_few}
+    return len(counted) + sum(KINDS[name].listing_requests(rows, page) for name in rows.keys() - counted)

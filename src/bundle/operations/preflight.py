@@ -7,16 +7,18 @@ nothing after it can be known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import msgspec
 
 from bundle.errors import AccessDenied, BundleError
 from bundle.kinds import KINDS
-from bundle.operations.inventory import Survey, survey
-from bundle.plan.capabilities import TellingApi
-from bundle.server.openapi import Accepted
+from bundle.model import Body
+from bundle.operations.inventory import Inventory, take_inventory
+from bundle.plan.actions import REASONS
+from bundle.plan.capabilities import Fields, Offered, TellingApi, version_numbers
 from bundle.server.responses import UNTRUSTED
 from bundle.server.tiers import ANY_TIER, TIERS, Tier
 
@@ -25,19 +27,6 @@ Verdict = Literal["ok", "warning", "failed"]
 
 _MAJOR = "3"
 _HOBBY = TIERS["hobby"]
-_QUEUES = "/work_pools/{name}/queues"
-_NESTED: Mapping[str, Mapping[str, frozenset[str]]] = {
-    "deployment": {
-        "schedules": frozenset({"slug", "parameters", "max_scheduled_runs"}),
-        "concurrency_options": frozenset({"collision_strategy", "grace_period_seconds"}),
-    },
-    "work-pool": {
-        "storage_configuration": frozenset(
-            {"bundle_upload_step", "bundle_execution_step", "default_result_storage_block_id"}
-        ),
-    },
-}
-"""Fields that some release added inside an object."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -62,8 +51,10 @@ def failed(part: Part | None, error: BundleError, subject: str = "connection") -
     return Check(part, subject, "failed", error.message, error.hint)
 
 
-async def examine(api: TellingApi, part: Part, clock: Callable[[], float]) -> tuple[tuple[Check, ...], Survey | None]:
-    """Look at one server; the survey is None where it cannot be used.
+async def examine(
+    api: TellingApi, part: Part, clock: Callable[[], float]
+) -> tuple[tuple[Check, ...], Inventory | None]:
+    """Look at one server; the inventory is None where it cannot be used.
 
     Args:
         api: the server; some tens of reads are sent.
@@ -76,7 +67,7 @@ async def examine(api: TellingApi, part: Part, clock: Callable[[], float]) -> tu
             checks.append(await look(api, part, clock))
             if checks[-1].verdict == "failed":
                 return tuple(checks), None
-        found = await survey(api, clock)
+        found = await take_inventory(api, clock)
     except BundleError as error:
         return (*checks, failed(part, error)), None
     return (*checks, _version(api, part, found), _limits(api, part, found)), found
@@ -96,7 +87,7 @@ async def _authentication(api: TellingApi, part: Part, _clock: Callable[[], floa
     """Whether a request that may need credentials is answered."""
     if type(await api.read("/flows/count", {})) is not int:
         return _no_prefect(api, part)
-    return Check(part, "authentication", "ok", "lets us read")
+    return Check(part, "authentication", "ok", "credentials accepted")
 
 
 def _no_prefect(api: TellingApi, part: Part) -> Check:
@@ -104,19 +95,19 @@ def _no_prefect(api: TellingApi, part: Part) -> Check:
     return Check(part, "connection", "failed", f"{api.url} does not answer as a Prefect server does", hint)
 
 
-def _version(api: TellingApi, part: Part, found: Survey) -> Check:
+def _version(api: TellingApi, part: Part, found: Inventory) -> Check:
     if api.is_cloud:
         return Check(part, "version", "ok", "Prefect Cloud")
     if found.version is None:
         hint = "let GET /admin/version through, so that fields of other versions are recognised"
-        return Check(part, "version", "warning", "the server does not tell its version", hint)
+        return Check(part, "version", "warning", "the server does not say which version it is", hint)
     if found.version.partition(".")[0] != _MAJOR:
         hint = "xfer is made for Prefect 3: look through `xfer plan` before an import"
         return Check(part, "version", "warning", f"Prefect {found.version}", hint)
     return Check(part, "version", "ok", f"Prefect {found.version}")
 
 
-def _limits(api: TellingApi, part: Part, found: Survey) -> Check:
+def _limits(api: TellingApi, part: Part, found: Inventory) -> Check:
     if api.is_cloud:
         text = "the API does not tell the plan; what it does not allow is skipped and named (tier-limit)"
         return Check(part, "limits", "ok", text)
@@ -126,70 +117,74 @@ def _limits(api: TellingApi, part: Part, found: Survey) -> Check:
 # -- Both together ----------------------------------------------------------------------------------------------------
 
 
-def compare(source: Survey, destination: Survey, *, is_cloud: bool, tier: Tier = ANY_TIER) -> tuple[Check, ...]:
+def compare(source: Inventory, destination: Inventory, *, is_cloud: bool, tier: Tier = ANY_TIER) -> tuple[Check, ...]:
     """What of the source the destination cannot take, as far as counts and versions tell; ``is_cloud``: of it."""
-    plan = _plan(source, destination, tier) if is_cloud else ()
-    return (*_pools(source, is_cloud=is_cloud), *plan, *_routes(source, destination), *_fields(source, destination))
+    plan = _plan(source, destination, tier) if is_cloud else None
+    return (
+        *_unsupported(source, is_cloud=is_cloud),
+        *([plan] if plan else ()),
+        *_routes(source, destination),
+        *_fields(source, destination),
+    )
 
 
-def _pools(source: Survey, *, is_cloud: bool) -> Iterator[Check]:
-    managed = [each for each in source.pool_types if each.endswith(":managed")]
-    push = [each for each in source.pool_types if each.endswith(":push")]
-    hint = "move their deployments to a hybrid pool first; else they are skipped, with what needs them"
-    if managed:
-        yield Check(None, "work pools", "warning", f"managed pools are never transferred: {', '.join(managed)}", hint)
-    if push and not is_cloud:
-        yield Check(None, "work pools", "warning", f"push pools exist only on Prefect Cloud: {', '.join(push)}", hint)
+def _unsupported(source: Inventory, *, is_cloud: bool) -> Iterator[Check]:
+    """What no destination of this sort can have."""
+    hint = "move what needs them elsewhere first; else both are skipped"
+    for name, variants in source.variants.items():
+        reasons: dict[str, list[Body]] = defaultdict(list)
+        for each in variants:
+            reasons[KINDS[name].unfit(each, is_cloud=is_cloud) or ""].append(each)
+        for reason in sorted(reasons.keys() - {""}):
+            yield Check(None, _plural(name), "warning", f"{REASONS[reason]}: {_listed(reasons[reason])}", hint)
 
 
-def _plan(source: Survey, destination: Survey, tier: Tier) -> Iterator[Check]:
-    """What the plan of a workspace does not allow; where it was not told, the smallest one."""
-    if tier != ANY_TIER:
-        yield _of_tier(source, destination, tier)
-        return
-    unfit = _unfit(source, _HOBBY)
-    deployments, most = source.counts["deployment"], _HOBBY.most["deployment"]
-    if unfit or deployments > most:
-        text = f"a Hobby plan takes managed pools only and {most} deployments; there are {deployments}"
-        hint = "see in Cloud which plan the workspace has; with --tier hobby, what it does not allow is foreseen"
-        yield Check(None, "plan", "warning", f"{text}, and pools of {', '.join(unfit) or 'no other type'}", hint)
+def _plural(kind: str) -> str:
+    return f"{kind.replace('-', ' ')}s"
 
 
-def _of_tier(source: Survey, destination: Survey, tier: Tier) -> Check:
-    """What does not fit into a tier, beside what the workspace holds already."""
-    pools, coming, held = _unfit(source, tier), source.counts["deployment"], destination.counts["deployment"]
-    most = tier.most.get("deployment")
-    unfit = []
-    if pools:
-        unfit.append(f"has managed work pools only, and there are pools of {', '.join(pools)}")
-    if most is not None and held + coming > most:
-        unfit.append(f"allows {most} deployments, of which {min(held, most)} are there, and {coming} are to come")
-    if unfit:
+def _listed(variants: Iterable[Body]) -> str:
+    return ", ".join(str(value) for each in variants for value in each.values())
+
+
+def _plan(source: Inventory, destination: Inventory, tier: Tier) -> Check | None:
+    """What the plan of a workspace does not allow; where it is not known, what the smallest one would not."""
+    found = list(_beyond(source, destination, _HOBBY if tier == ANY_TIER else tier))
+    if tier == ANY_TIER:
+        text = f"if the workspace has a {_HOBBY.name} plan: {'; '.join(found)}"
+        hint = "see in Cloud which plan it has; with --tier hobby, what that does not allow is foreseen"
+        return Check(None, "plan", "warning", text, hint) if found else None
+    if found:
         hint = f"`xfer plan --tier {tier.name.lower()}` names what would be skipped; a higher plan takes it"
-        return Check(None, "plan", "warning", f"the {tier.name} tier {'; it '.join(unfit)}", hint)
+        return Check(None, "plan", "warning", "; ".join(found), hint)
     rate = tier.requests_a_minute
     text = f"{rate} requests a minute" if rate else "what it allows is agreed on with Prefect"
     return Check(None, "plan", "ok", f"the {tier.name} tier: {text}")
 
 
-def _unfit(source: Survey, tier: Tier) -> list[str]:
-    """The types of the source's pools that a tier does not have."""
-    return [each for each in source.pool_types if tier.refusal("work-pool", {"type": each})]
+def _beyond(source: Inventory, destination: Inventory, tier: Tier) -> Iterator[str]:
+    """What does not fit into a tier, beside what the workspace holds already."""
+    for name, kind in KINDS.items():
+        reasons: dict[str, list[Body]] = defaultdict(list)
+        for each in source.variants.get(name, ()):
+            reasons[kind.beyond(each, tier) or ""].append(each)
+        for reason in reasons.keys() - {""}:
+            yield f"{reason}, and there are {_plural(name)} of {_listed(reasons[reason])}"
+        most, coming, held = kind.most(tier), source.counts[name], destination.counts[name]
+        if most is not None and held + coming > most:
+            text = f"the {tier.name} tier allows {most} {_plural(name)}"
+            yield f"{text}, of which {min(held, most)} are there, and {coming} are to come"
 
 
-def _routes(source: Survey, destination: Survey) -> Iterator[Check]:
+def _routes(source: Inventory, destination: Inventory) -> Iterator[Check]:
     """Kinds that the source has and the destination does not offer."""
-    lacking = [
-        name
-        for name, count in source.counts.items()
-        if count and destination.accepted is not None and not _create(name, destination.accepted)
-    ]
+    lacking = [name for name, count in source.counts.items() if count and not _is_offered(name, destination)]
     if lacking:
         hint = "upgrade the destination; else these are skipped, with what needs them"
         yield Check(None, "kinds", "warning", f"not offered by the destination: {', '.join(lacking)}", hint)
 
 
-def _fields(source: Survey, destination: Survey) -> Iterator[Check]:
+def _fields(source: Inventory, destination: Inventory) -> Iterator[Check]:
     """Fields that the source's version knows and the destination's does not."""
     if destination.accepted is None:
         yield Check(None, "fields", "ok", "the destination does not say what it takes, as Cloud, which takes all")
@@ -201,7 +196,7 @@ def _fields(source: Survey, destination: Survey) -> Iterator[Check]:
         f"{name} {field}"
         for name, count in source.counts.items()
         if count
-        for field in sorted(_taken(name, source.accepted) - _taken(name, destination.accepted))
+        for field in sorted(_taken(name, source) - _taken(name, destination))
     ]
     if lost:
         hint = "upgrade the destination; else these are left out where they are set, and the report names each"
@@ -210,23 +205,25 @@ def _fields(source: Survey, destination: Survey) -> Iterator[Check]:
     yield Check(None, "fields", "ok", "the destination takes all fields that the source knows")
 
 
-def _create(kind: str, accepted: Accepted) -> tuple[str, str] | None:
-    """The route that makes a resource; None where the server has none."""
-    path = KINDS[kind].path
-    places = (("POST", f"{path}/"), ("PUT", f"{path}/"), ("PUT", path), ("POST", _QUEUES))
-    usable = places[3:] if kind == "work-queue" else places[:3]
-    return next((route for route in usable if accepted.offers(*route)), None)
+def _route(kind: str, at: Inventory) -> tuple[str, str]:
+    """The route that creates a resource on a server."""
+    return KINDS[kind].route(Offered(Fields(at.accepted, version_numbers(at.version)), {}))
 
 
-def _taken(kind: str, accepted: Accepted) -> frozenset[str]:
+def _is_offered(kind: str, at: Inventory) -> bool:
+    return at.accepted is None or at.accepted.offers(*_route(kind, at))
+
+
+def _taken(kind: str, at: Inventory) -> frozenset[str]:
     """The fields of a kind that travel and that a server takes, those of the objects inside written with a dot."""
-    route = _create(kind, accepted)
-    if route is None:
+    if at.accepted is None or not _is_offered(kind, at):
         return frozenset()
-    own = accepted.names(*route) & KINDS[kind].fields
-    nested = {
+    route, fields = _route(kind, at), KINDS[kind].fields
+    own = at.accepted.names(*route) & KINDS[kind].travelling
+    inside = (
         f"{outer}.{name}"
-        for outer, names in _NESTED.get(kind, {}).items()
-        for name in names & accepted.names(*route, outer)
-    }
-    return own | nested
+        for outer, field in fields.items()
+        if field.inside
+        for name in field.inside & at.accepted.names(*route, outer)
+    )
+    return own | frozenset(inside)

@@ -23,14 +23,14 @@ from typing import Any, BinaryIO, Self
 
 import msgspec
 
-from bundle.apply.run import Witness
+from bundle.apply.control import Witness
 from bundle.environment.describe import Environment
 from bundle.errors import BundleError, OutputError
 from bundle.files import check_target, output_errors
 from bundle.model import Key, Placed, Pointer, Record
 from bundle.operations.import_ import Prepared
 from bundle.plan.actions import Action
-from bundle.plan.differences import localized
+from bundle.plan.intended import Intended, intend
 from bundle.record.canonical import encode
 from bundle.record.pointers import split
 
@@ -47,7 +47,7 @@ class Head(msgspec.Struct, frozen=True):
     created: str
 
 
-class Change(msgspec.Struct, frozen=True):
+class PreImage(msgspec.Struct, frozen=True):
     """A resource that existed, as it was before; ``fields`` are those that the import was to write.
 
     For an update also ``became``, the record that the places were taken from, and the ids of what either refers to,
@@ -84,9 +84,9 @@ class Receipt(msgspec.Struct, frozen=True):
     """A receipt as read: what may have been made, the ids of what was, and what was to be changed."""
 
     head: Head
-    to_make: tuple[Placed, ...]
+    to_make: tuple[Intended, ...]
     made: dict[Key, str]
-    changes: tuple[Change, ...]
+    changes: tuple[PreImage, ...]
 
 
 class Journal(Witness):
@@ -160,30 +160,30 @@ def is_needed(prepared: Prepared) -> bool:
     return any(action.verb in {"create", "complete", "fill", "update"} for action in prepared.plan.actions)
 
 
-def _intended(prepared: Prepared) -> Iterator[_Make | Change]:
+def _intended(prepared: Prepared) -> Iterator[_Make | PreImage]:
     actions = {action.key: action for action in prepared.plan.actions}
     keys = prepared.destination.keys
     ids = prepared.plan.external | {action.key: action.id for action in actions.values() if action.id is not None}
-    for placed in prepared.bundle.records:
-        action = actions[placed.record.key]
+    for record in prepared.records:
+        action = actions[record.key]
         if action.verb in {"create", "complete"}:
-            yield _Make(placed.record, placed.wave)
+            yield _Make(record.as_record(), record.wave)
         elif action.verb == "fill" and action.id is not None:
-            fields = sorted({secret.pointer.split("/")[1] for secret in placed.record.secrets})
-            yield Change(prepared.destination.records[keys[action.id]], action.id, tuple(fields))
+            fields = sorted({secret.pointer.split("/")[1] for secret in record.secrets})
+            yield PreImage(prepared.destination.records[keys[action.id]], action.id, tuple(fields))
         elif action.verb == "update" and action.id is not None:
-            yield _update(prepared, placed.record, action, prepared.destination.records[keys[action.id]], ids)
+            yield _update(prepared, record, action, prepared.destination.records[keys[action.id]], ids)
 
 
-def _update(prepared: Prepared, record: Record, action: Action, found: Record, ids: Mapping[Key, str]) -> Change:
+def _update(prepared: Prepared, record: Intended, action: Action, found: Record, ids: Mapping[Key, str]) -> PreImage:
     theirs = prepared.destination.ids
-    places = tuple(localized(place, lambda key: theirs.get(key, key)) for place in action.places)
-    return Change(
+    places = tuple(each.at(lambda key: theirs.get(key, key)) for each in action.to_write)
+    return PreImage(
         found,
         str(action.id),
         tuple(sorted({split(place)[0] for place in places})),
         places,
-        record,
+        record.as_record(),
         {each.target: theirs[each.target] for each in found.references if each.target in theirs},
         {each.target: ids[each.target] for each in record.references if each.target in ids},
     )
@@ -201,15 +201,15 @@ def read(path: Path) -> Receipt:
         reason = (error.strerror or "input error").lower()
         raise BundleError(f"{path}: cannot be read: {reason}", hint="check the name of the receipt") from error
     head = _head(path, lines[0])
-    to_make: list[Placed] = []
-    changes: list[Change] = []
+    to_make: list[Intended] = []
+    changes: list[PreImage] = []
     made: dict[Key, str | None] = {}
     tried: set[Key] = set()
     for line in lines[1:-1]:
         entry = _entry(path, line)
         if isinstance(entry, _Make):
-            to_make.append(Placed(entry.wave, entry.make))
-        elif isinstance(entry, Change):
+            to_make.extend(intend([Placed(entry.wave, entry.make)]))
+        elif isinstance(entry, PreImage):
             changes.append(entry)
         elif isinstance(entry, _Trying):
             tried.add(entry.trying)
@@ -217,9 +217,9 @@ def read(path: Path) -> Receipt:
             made[entry.made] = entry.id
     ours = {key: identifier for key, identifier in made.items() if identifier is not None}
     if head.xfer_receipt == _WITHOUT_TRYING:
-        tried = {each.record.key for each in to_make}
+        tried = {each.key for each in to_make}
     mine = (tried | ours.keys()) - {key for key, identifier in made.items() if identifier is None}
-    return Receipt(head, tuple(each for each in to_make if each.record.key in mine), ours, tuple(changes))
+    return Receipt(head, tuple(each for each in to_make if each.key in mine), ours, tuple(changes))
 
 
 def _head(path: Path, line: bytes) -> Head:
@@ -235,21 +235,21 @@ def _head(path: Path, line: bytes) -> Head:
     return head
 
 
-def _entry(path: Path, line: bytes) -> _Make | Change | _Trying | _Made:
+def _entry(path: Path, line: bytes) -> _Make | PreImage | _Trying | _Made:
     try:
         names = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys()
-        form: Any = next((form for name, form in _ENTRIES.items() if name in names), Change)
-        entry: _Make | Change | _Trying | _Made = msgspec.json.decode(line, type=form)
+        form: Any = next((form for name, form in _ENTRIES.items() if name in names), PreImage)
+        entry: _Make | PreImage | _Trying | _Made = msgspec.json.decode(line, type=form)
     except msgspec.MsgspecError as error:
         raise BundleError(f"{path}: a line is damaged", hint="use the file as import wrote it") from error
     return entry
 
 
-def needs(environment: Environment) -> dict[Key, frozenset[Key]]:
+def referrers(environment: Environment) -> dict[Key, frozenset[Key]]:
     """Who refers to each key of an environment."""
-    referrers: dict[Key, set[Key]] = {}
+    found: dict[Key, set[Key]] = {}
     for key, record in environment.records.items():
         for reference in record.references:
             if reference.target != key:
-                referrers.setdefault(reference.target, set()).add(key)
-    return {key: frozenset(found) for key, found in referrers.items()}
+                found.setdefault(reference.target, set()).add(key)
+    return {key: frozenset(each) for key, each in found.items()}

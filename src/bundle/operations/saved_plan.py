@@ -18,9 +18,10 @@ import msgspec
 
 from bundle.errors import BundleError, Conflict
 from bundle.files import atomic
-from bundle.model import Key, Record
+from bundle.model import Key
 from bundle.operations.import_ import Prepared
 from bundle.plan.actions import Action, Verb
+from bundle.plan.intended import Intended
 from bundle.record.canonical import encode, record_digest, sha256_hex
 
 VERSION = "1.0"
@@ -58,7 +59,7 @@ def made_from(prepared: Prepared, destination: str) -> SavedPlan:
 
 
 def _steps(prepared: Prepared) -> Iterator[Step]:
-    wanted = {placed.record.key: _wanted(placed.record) for placed in prepared.bundle.records}
+    wanted = {record.key: _wanted(record) for record in prepared.records}
     keys = prepared.destination.keys
     for action in prepared.plan.actions:
         key = keys.get(action.id or "")
@@ -66,7 +67,7 @@ def _steps(prepared: Prepared) -> Iterator[Step]:
         yield Step(action.key, _verb(action), wanted[action.key], found, action.id)
 
 
-def _wanted(record: Record) -> str:
+def _wanted(record: Intended) -> str:
     """The digest of what is wanted, which is not always the record's own: an inert import wants it switched off."""
     return record_digest(record.key, record.body, record.references, record.secrets)
 
@@ -127,7 +128,7 @@ def check(saved: SavedPlan, prepared: Prepared, destination: str) -> None:
     """Refuse unless bundle and destination still are what was planned.
 
     Raises:
-        Conflict: they are not; the message says what moved.
+        Conflict: they are not; the message says what changed.
     """
     now = made_from(prepared, destination)
     hint = "review the plan again: `xfer plan`, with the same options as the import"
@@ -136,18 +137,18 @@ def check(saved: SavedPlan, prepared: Prepared, destination: str) -> None:
     if saved.content_digest != now.content_digest:
         raise Conflict("the plan was made for another bundle", hint=hint)
     begun = {each.key for each in prepared.plan.actions if each.reason in {"exists-same", "completed"}}
-    moved = list(_moved(saved, now, begun))
-    if moved:
-        more = f" and {len(moved) - _NAMED} more" if len(moved) > _NAMED else ""
-        raise Conflict(f"since the plan was made, this moved: {', '.join(moved[:_NAMED])}{more}", hint=hint)
+    changed = list(_changed(saved, now, begun))
+    if changed:
+        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
+        raise Conflict(f"changed since the plan: {', '.join(changed[:_NAMED])}{more}", hint=hint)
 
 
-def _moved(saved: SavedPlan, now: SavedPlan, begun: Collection[Key]) -> Iterator[str]:
+def _changed(saved: SavedPlan, now: SavedPlan, begun: Collection[Key]) -> Iterator[str]:
     planned = {step.key: step for step in saved.steps}
     for step in now.steps:
         before = planned.pop(step.key, None)
         if before != step and not _is_progress(before, step, begun):
-            yield f"{step.key} ({_what_moved(before, step)})"
+            yield f"{step.key} ({_what_changed(before, step)})"
     yield from (f"{key} (not wanted any more)" for key in planned)
 
 
@@ -156,7 +157,7 @@ def _is_progress(before: Step | None, now: Step, begun: Collection[Key]) -> bool
     return before is not None and before.action != "skip" and before.wanted == now.wanted and now.key in begun
 
 
-def _what_moved(before: Step | None, now: Step) -> str:
+def _what_changed(before: Step | None, now: Step) -> str:
     if before is None:
         return "not planned"
     if before.wanted != now.wanted:

@@ -1,79 +1,77 @@
-"""What can be done with a record of a bundle at a destination, why, and how the user wants it. Pure."""
+"""What can be done with a record of a bundle at a destination, and why. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
 
-from bundle.model import Body, Json, Key, Pointer, Record
-from bundle.record.secrets import still_marked
+from bundle.model import Json, Key, Pointer
+from bundle.record.pointers import join, split
 
 REASONS: Mapping[str, str] = {
-    "created": "it was missing and has been made",
-    "created-without-secret": "it has been made; a marker stands where a secret was not supplied",
-    "completed": "another run had begun it; it is now whole",
-    "secret-filled": "a supplied secret took the place of the marker that an earlier run had left",
-    "exists-same": "the destination has it, with the same content",
-    "exists-differs": "the destination has it, with other content, which was left alone",
-    "updated": "it had other content, and has been given that of the bundle",
-    "updated-partly": "it has been given the content of the bundle, but for places that cannot be changed",
-    "unchangeable": "it differs only in places that cannot be changed, and was left alone",
-    "exists-now": "somebody else made it while the import ran; it was left alone",
+    "created": "created because it was missing",
+    "created-without-secret": "created with a placeholder for a missing secret",
+    "completed": "an earlier run left it unfinished; now complete",
+    "secret-filled": "the supplied secret has replaced the placeholder of an earlier run",
+    "exists-same": "already there with the same content",
+    "exists-differs": "already there with other content; left unchanged",
+    "updated": "had other content; now has that of the bundle",
+    "updated-partly": "updated, except for places that cannot be changed",
+    "unchangeable": "differs only in places that cannot be changed; left unchanged",
+    "exists-now": "somebody else created it during the import; left unchanged",
     "not-selected": "the selection leaves it out",
     "push-pool": "push work pools exist only on Prefect Cloud",
     "managed-pool": "managed work pools are never transferred",
-    "cloud-only": "it uses an action or trigger that only Prefect Cloud offers",
+    "cloud-only": "uses an action or trigger that only Prefect Cloud offers",
     "not-offered": "the destination does not offer this kind of resource",
-    "not-held": "the destination's version cannot hold it",
-    "tier-limit": "the Prefect Cloud plan of the destination does not allow it: choose a higher one, or make room",
-    "too-large": "it is larger than a request to Prefect Cloud may be",
-    "secret-missing": "a secret of it was not supplied, and such resources are to be skipped",
-    "waits-for": "something that it needs is not at the destination",
-    "rejected": "the destination refused it",
-    "denied": "the destination does not permit it with these credentials",
-    "unreachable": "the destination did not answer",
-    "not-tried": "the run ended before its turn",
+    "not-held": "not supported by the destination's Prefect version",
+    "tier-limit": "not allowed by the destination's Prefect Cloud plan: choose a higher plan, or make room",
+    "too-large": "larger than a request to Prefect Cloud may be",
+    "secret-missing": "a secret of it was not supplied, and --missing-secrets is skip",
+    "waits-for": "needs something that is not at the destination",
+    "rejected": "refused by the destination",
+    "denied": "not permitted with these credentials",
+    "unreachable": "no response from the destination",
+    "not-tried": "not attempted: the run stopped first",
 }
 Verb = Literal["create", "complete", "fill", "update", "skip", "unsupported", "blocked"]
-OnConflict = Literal["skip", "update", "fail"]
 
 
-class Conflicts(msgspec.Struct, frozen=True):
-    """What to do where the destination has a resource with other content, and for which kinds something else."""
+class MemberKey(msgspec.Struct, frozen=True):
+    """A key that is part of a member name in a pointer, in place of the id at the destination.
 
-    usual: OnConflict = "skip"
-    by_kind: Mapping[str, OnConflict] = {}
+    ``depth`` is the number of the token, ``offset`` where in the token the key begins.
+    """
 
-    def policy(self, kind: str) -> OnConflict:
-        """What holds for a kind."""
-        return self.by_kind.get(kind, self.usual)
-
-    @property
-    def may_update(self) -> bool:
-        """Whether any kind is to be updated."""
-        return "update" in {self.usual, *self.by_kind.values()}
-
-    def without_refusals(self) -> Conflicts:
-        """The same, but for what differs being left alone where it would end the import."""
-        eased = {kind: "skip" if policy == "fail" else policy for kind, policy in self.by_kind.items()}
-        return Conflicts("skip" if self.usual == "fail" else self.usual, eased)
-
-
-SKIP = Conflicts()
+    depth: int
+    offset: int
+    key: Key
 
 
 class Difference(msgspec.Struct, frozen=True):
     """One place where bundle and destination differ; None where one side has nothing.
 
-    ``is_secret``: a supplied secret is not the live one; neither is held here.
+    Keys are in place of ids, in the values as in the pointer, where ``members`` has them. ``is_secret``: a supplied
+    secret is not the live one; neither is in here.
     """
 
     pointer: Pointer
     bundle: Json
     destination: Json
     is_secret: bool = False
+    members: tuple[MemberKey, ...] = ()
+
+    def at(self, id_of: Callable[[Key], str]) -> Pointer:
+        """The same place at the destination, whose member names have ids."""
+        if not self.members:
+            return self.pointer
+        tokens = split(self.pointer)
+        for each in reversed(self.members):
+            name = tokens[each.depth]
+            tokens[each.depth] = name[: each.offset] + id_of(each.key) + name[each.offset + len(each.key) :]
+        return join(*tokens)
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -99,9 +97,9 @@ class Action(msgspec.Struct, frozen=True):
     dropped: tuple[Pointer, ...] = ()
 
     @property
-    def places(self) -> tuple[Pointer, ...]:
-        """The places that an update writes."""
-        return tuple(each.pointer for each in self.differences if each.pointer not in self.unchangeable)
+    def to_write(self) -> tuple[Difference, ...]:
+        """The differences that an update writes."""
+        return tuple(each for each in self.differences if each.pointer not in self.unchangeable)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -112,21 +110,3 @@ class Plan(msgspec.Struct, frozen=True):
 
     actions: tuple[Action, ...]
     external: dict[Key, str] = {}
-
-
-class Secrets(msgspec.Struct, frozen=True):
-    """Supplied secret values by slot, what to do without, and what existing blocks really hold."""
-
-    supplied: Mapping[str, Json] = {}
-    missing: Literal["placeholder", "skip", "fail"] = "placeholder"
-    revealed: Mapping[str, Body] = {}
-    """Real bodies by id of existing resources that the bundle has slots for, as far as the destination shows them."""
-
-    def marked(self, record: Record, identifier: str) -> tuple[str, ...]:
-        """The slots in which an existing resource still holds our marker, as far as that was revealed."""
-        body = self.revealed.get(identifier)
-        return () if body is None else tuple(each.slot for each in record.secrets if still_marked(body, each))
-
-    def lacking(self, record: Record) -> tuple[str, ...]:
-        """The slots of a record that nobody supplied."""
-        return tuple(each.slot for each in record.secrets if each.slot not in self.supplied)

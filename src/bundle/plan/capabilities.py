@@ -9,11 +9,9 @@ from typing import Protocol
 import msgspec
 
 from bundle.environment.read import server_version
-from bundle.kinds.base import Raw
+from bundle.kinds.protocols import Raw
 from bundle.model import Api, Json
-from bundle.server.openapi import Accepted, Verdict
-
-_GLOBAL_TAG_LIMITS_SINCE = (3, 4, 19)
+from bundle.server.openapi import Accepted, Misfits
 
 
 class TellingApi(Api, Protocol):
@@ -31,22 +29,18 @@ class Fields(msgspec.Struct, frozen=True):
     accepted: Accepted | None = None
     version: tuple[int, ...] = ()
 
-    @property
-    def keeps_tag_limits_as_global(self) -> bool:
-        return self.version >= _GLOBAL_TAG_LIMITS_SINCE
-
     def lacks(self, method: str, path: str) -> bool:
         """Whether the destination is known not to have a route."""
         return self.accepted is not None and not self.accepted.offers(method, path)
 
-    def judge(self, method: str, path: str, body: Json) -> Verdict:
+    def judge(self, method: str, path: str, body: Json) -> Misfits:
         """Where a body does not fit the route."""
-        return Verdict() if self.accepted is None else self.accepted.judge(method, path, body)
+        return Misfits() if self.accepted is None else self.accepted.judge(method, path, body)
 
 
 async def read_version(api: Api) -> tuple[int, ...]:
     """The numbers of a server's version; none where it does not tell."""
-    return _parsed(await server_version(api) or "")
+    return version_numbers(await server_version(api))
 
 
 async def read_fields(api: TellingApi, source_version: Json) -> Fields:
@@ -56,13 +50,14 @@ async def read_fields(api: TellingApi, source_version: Json) -> Fields:
         ServerError: it cannot be reached or refuses.
     """
     version = await server_version(api)
-    numbers = _parsed(version or "")
+    numbers = version_numbers(version)
     is_same = version is not None and version == source_version
     return Fields(version=numbers) if is_same else Fields(await api.accepted_fields(), numbers)
 
 
-def _parsed(version: str) -> tuple[int, ...]:
-    match = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+def version_numbers(version: str | None) -> tuple[int, ...]:
+    """``(3, 8, 8)`` of ``3.8.8``; none where it is not known."""
+    match = re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", version or "")
     return tuple(map(int, match.groups())) if match else ()
 
 
@@ -82,10 +77,6 @@ class Offered(msgspec.Struct, frozen=True):
 
     def takes(self, method: str, template: str, name: str) -> bool:
         return not self.fields.judge(method, template, {name: None}).unknown
-
-    @property
-    def keeps_tag_limits_as_global(self) -> bool:
-        return self.fields.keeps_tag_limits_as_global
 
     def raw(self, identifier: str) -> Raw | None:
         return self.rows.get(identifier)

@@ -1,16 +1,25 @@
-"""Where a record and what a destination has for it differ, place by place. Pure."""
+"""Where a record and what a destination has for it differ, place by place. Pure.
+
+While two bodies are compared, keys are put in place of ids, on both sides alike. So that a text of a user is never
+taken for a key, each key is enclosed in NUL characters meanwhile, which no value of a server can hold; they are gone
+from everything that leaves this module.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from bundle.environment.keys import identity
 from bundle.kinds import KINDS
-from bundle.model import Json, Key, Pointer, Record
-from bundle.plan.actions import Difference
-from bundle.plan.matching import comparable
+from bundle.model import Body, Json, Key, Pointer, Record
+from bundle.plan.actions import Difference, MemberKey
+from bundle.plan.intended import Intended
 from bundle.record.canonical import encode
-from bundle.record.pointers import join
+from bundle.record.pointers import join, replace_all, stands
+from bundle.record.references import put_back
+
+_ENCLOSED = re.compile("\x00([^\x00]*)\x00")
 
 
 def is_within(pointer: Pointer, region: Pointer) -> bool:
@@ -19,25 +28,43 @@ def is_within(pointer: Pointer, region: Pointer) -> bool:
 
 
 def differences_of(
-    record: Record, found: Record, pairs: Mapping[Key, Key], *, is_deep: bool, is_two_way: bool = False
+    record: Intended, found: Record, pairs: Mapping[Key, Key], *, is_deep: bool, is_two_way: bool = False
 ) -> Iterator[Difference]:
     """Where a record and what the destination has for it differ.
 
-    Keys stand in place of ids on both sides; in pointers, marks stand around them (``localized``).
-    What only the destination has and keeps is no difference, unless ``is_two_way``.
+    ``pairs`` has the destination's key of each key that the record refers to. ``is_deep``: fields that only a deep
+    read knows count. What only the destination has and keeps is no difference, unless ``is_two_way``.
     """
-    ours = comparable(
+    ours = _comparable(
         record, lambda key: pairs.get(key, key), [each.pointer for each in found.secrets], is_deep=is_deep
     )
-    theirs = comparable(found, lambda key: key, [each.pointer for each in record.secrets], is_deep=is_deep)
+    theirs = _comparable(found, lambda key: key, [each.pointer for each in record.secrets], is_deep=is_deep)
     if not is_two_way:
         ours = KINDS[record.kind].wanted(ours, theirs)
     if encode(ours) != encode(theirs):
         yield from between(ours, theirs)
 
 
+def by_name(record: Intended | Record) -> bytes:
+    """What a record describes, as far as its references can be compared by name: equal bytes mean the same."""
+    return encode(_comparable(record, lambda key: identity(key, KINDS[key.partition(":")[0]]), ()))
+
+
+def _comparable(
+    record: Intended | Record, rename: Callable[[Key], Key], blank: Iterable[Pointer], *, is_deep: bool = False
+) -> Body:
+    """The body with keys in place of ids, and nothing in secret places."""
+    kind = KINDS[record.kind]
+    hidden = frozenset() if is_deep else kind.deep_fields
+    references = [each for each in record.references if each.pointer.split("/")[1] not in hidden]
+    body = {name: value for name, value in record.body.items() if name not in hidden}
+    secret = [each.pointer for each in record.secrets]
+    body = replace_all(body, {place: None for place in (*secret, *blank) if stands(body, place)})
+    return kind.comparable(put_back(body, references, lambda each: f"\x00{rename(each.target)}\x00"))
+
+
 def between(ours: Json, theirs: Json, path: tuple[str, ...] = ()) -> Iterator[Difference]:
-    """The places where two values differ."""
+    """The places where two values differ; ``path`` leads to the two."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for name in sorted({*ours, *theirs}):
             yield from between(ours.get(name), theirs.get(name), (*path, name))
@@ -45,7 +72,7 @@ def between(ours: Json, theirs: Json, path: tuple[str, ...] = ()) -> Iterator[Di
         for position, (one, other) in enumerate(zip(ours, theirs, strict=True)):
             yield from between(one, other, (*path, str(position)))
     elif ours != theirs or type(ours) is not type(theirs):
-        yield Difference(join(*path), _shown(ours), _shown(theirs))
+        yield Difference(join(*map(_bare, path)), _bare(ours), _bare(theirs), members=tuple(_members(path)))
 
 
 def _slugs(items: Sequence[Json]) -> list[Json]:
@@ -53,18 +80,16 @@ def _slugs(items: Sequence[Json]) -> list[Json]:
     return [item.get("slug") if isinstance(item, dict) else None for item in items]
 
 
-_MARKED = re.compile("\x00([^\x00]*)\x00")
+def _members(path: Sequence[str]) -> Iterator[MemberKey]:
+    for depth, name in enumerate(path):
+        for number, match in enumerate(_ENCLOSED.finditer(name)):
+            yield MemberKey(depth, match.start() - 2 * number, match[1])
 
 
-def localized(place: Pointer, id_of: Callable[[Key], str]) -> Pointer:
-    """The place of a difference, with ids in member names in which keys stand."""
-    return _MARKED.sub(lambda match: id_of(match[1].replace("~1", "/").replace("~0", "~")), place)
-
-
-def _shown(value: Json) -> Json:
-    """A value with the marks around keys taken off."""
+def _bare(value: Json) -> Json:
+    """A value without what encloses keys."""
     if isinstance(value, str):
         return value.replace("\x00", "")
     if isinstance(value, dict):
-        return {_shown(name): _shown(item) for name, item in value.items()}
-    return [_shown(item) for item in value] if isinstance(value, list) else value
+        return {_bare(name): _bare(item) for name, item in value.items()}
+    return [_bare(item) for item in value] if isinstance(value, list) else value

@@ -13,22 +13,23 @@ from collections.abc import Iterable
 
 import msgspec
 
-from bundle.kinds.base import Kind, Made
+from bundle.kinds.base import Kind
+from bundle.kinds.protocols import Made
 from bundle.model import Body, Pointer
 from bundle.record.pointers import join, replace_all, resolve, split, stands
 
 
-class Change(msgspec.Struct, frozen=True):
-    """A resource on its way to other content: what stands there, what is to stand there, and which fields differ."""
+class Merged(msgspec.Struct, frozen=True):
+    """A resource on its way to other content: what is there, what is to be there, and which fields differ."""
 
     made: Made
     body: Body
     names: frozenset[str]
 
 
-def change_to(
+def merged(
     kind: Kind, made: Made, live: Body, ours: Body, places: Iterable[Pointer], gone: Body | None = None
-) -> Change:
+) -> Merged:
     """Take over some places.
 
     Args:
@@ -41,7 +42,7 @@ def change_to(
     """
     wanted = kind.wanted(ours, live, gone)
     regions = regions_of(kind, places)
-    return Change(made, bring_over(live, wanted, regions), frozenset(split(place)[0] for place in regions))
+    return Merged(made, bring_over(live, wanted, regions), frozenset(split(place)[0] for place in regions))
 
 
 def regions_of(kind: Kind, places: Iterable[Pointer]) -> tuple[Pointer, ...]:

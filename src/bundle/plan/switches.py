@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
-import msgspec
+from collections.abc import Iterable, Mapping, Sequence
 
 from bundle.environment.describe import Environment
 from bundle.kinds import KINDS
-from bundle.model import Bundle, Placed, Record
-from bundle.plan.matching import is_begun, match, switched_off
+from bundle.model import Key, Record
+from bundle.plan.intended import Intended, switched_off
+from bundle.plan.matching import is_begun
 
 
-def at_rest(bundle: Bundle, destination: Environment) -> Bundle:
-    """The bundle as an inert import wants it.
-
-    What is to be made is off. What the destination has is on where it is on
-    there. The digests stay, since by them an import knows what an earlier one
-    left unfinished.
-    """
-    off = tuple(Placed(placed.wave, switched_off(placed.record)) for placed in bundle.records)
-    return msgspec.structs.replace(bundle, records=as_switched(off, destination))
+def at_rest(records: Sequence[Intended], pairs: Mapping[Key, Key], destination: Environment) -> tuple[Intended, ...]:
+    """What an inert import intends: what is created is off, what the destination has is on where it is on there."""
+    return as_switched([switched_off(each) for each in records], pairs, destination)
 
 
-def as_switched(records: Sequence[Placed], destination: Environment) -> tuple[Placed, ...]:
-    """The records, each on or off as the destination's is; what is not there, or not finished there, as it was."""
-    pairs = match([placed.record for placed in records], destination)
+def as_switched(
+    records: Sequence[Intended], pairs: Mapping[Key, Key], destination: Environment
+) -> tuple[Intended, ...]:
+    """The same, each on or off as the destination's is; what is not there, or not finished there, as it was."""
 
-    def one(record: Record) -> Record:
+    def one(record: Intended) -> Intended:
         found, kind = destination.records.get(pairs.get(record.key, "")), KINDS[record.kind]
         if found is None or not kind.activity or is_begun(record, found, destination):
             return record
-        return msgspec.structs.replace(record, body=kind.switched(record.body, kind.switches(found.body)))
+        return record.with_body(kind.switched(record.body, kind.switches(found.body)))
 
-    return tuple(Placed(placed.wave, one(placed.record)) for placed in records)
+    return tuple(map(one, records))
 
 
 def firing_schedules(records: Iterable[Record]) -> int:

@@ -8,7 +8,7 @@ Rules:
 2. Cutting leaves the text around the id as it was; where the id stood is
    recorded beside the body, so no text of a user can be mistaken for a mark.
 3. Ids that no resource has stay as they are and are reported.
-4. References by name are recorded, never rewritten here.
+4. References by name are found by the kinds (``kinds.naming``), and never rewritten here.
 
 Pure: no I/O.
 """
@@ -16,13 +16,13 @@ Pure: no I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import msgspec
 
 from bundle.model import Body, Json, Key, Pointer, Reference
-from bundle.record.pointers import join, split, walk
+from bundle.record.pointers import join, split
 
 NIL_ID = "00000000-0000-0000-0000-000000000000"
 
@@ -32,7 +32,6 @@ _UUID = re.compile(
     r"|(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])"
 )
 _SHORTEST = 32
-_TEMPLATE = re.compile(r"\{\{\s*(?:prefect\.)?(blocks|variables)\.([\w.\-\[\]$]++)[^{}]*+\}\}")
 # Resource ids of what no environment hands on: runs, and the account and people of a Cloud workspace.
 _FOREIGN_LABEL = re.compile(
     r"^!?(?:prefect\.(?:flow|task)-run|prefect-cloud\.(?:account|workspace|actor|user|team))\.[0-9a-f]"
@@ -191,84 +190,6 @@ def _rename(name: str, reference: Reference | None, value_of: Callable[[Referenc
 def _spell(reference: Reference, value_of: Callable[[Reference], str]) -> str:
     value = value_of(reference)
     return value.replace("-", "") if reference.form == "hex" else value
-
-
-def template_names(value: Json) -> Iterator[tuple[Pointer, Key]]:
-    """Blocks and variables that templates and typed values inside ``value`` name.
-
-    Covers ``{{ prefect.blocks.<slug>.<name> }}``, ``{{ prefect.variables.<name> }}``,
-    ``{"__prefect_kind": "workspace_variable", …}`` and
-    ``{"$ref": {"block_document_slug": "<slug>/<name>"}}``.
-    """
-    for pointer, part in walk(value):
-        if isinstance(part, str) and "{{" in part:
-            yield from ((pointer, key) for key in _templates(part))
-        elif isinstance(part, dict):
-            yield from _typed(pointer, part)
-
-
-def _templates(text: str) -> Iterator[Key]:
-    for match in _TEMPLATE.finditer(text):
-        names = match[2].split(".")
-        if match[1] == "variables":
-            yield f"variable:{names[0]}"
-        elif len(names) > 1:
-            yield f"block:{names[0]}/{names[1]}"
-
-
-def _typed(pointer: Pointer, part: Body) -> Iterator[tuple[Pointer, Key]]:
-    if part.get("__prefect_kind") == "workspace_variable" and isinstance(part.get("variable_name"), str):
-        yield pointer, f"variable:{part['variable_name']}"
-    target = part.get("$ref")
-    if isinstance(target, dict) and isinstance(target.get("block_document_slug"), str):
-        yield pointer, f"block:{target['block_document_slug']}"
-
-
-def renamed(value: Json, keys: Mapping[Key, Key], named: Collection[Key]) -> Json:
-    """What names resources at one place, naming others instead: ``keys`` has the new key of each old one.
-
-    ``named`` are the keys that are named there; a text without templates is one's full name, or its last part.
-    """
-    if isinstance(value, str):
-        return _TEMPLATE.sub(lambda match: _retold(match, keys), value) if "{{" in value else _told(value, keys, named)
-    if not isinstance(value, dict):
-        return value
-    if value.get("__prefect_kind") == "workspace_variable":
-        return value | {"variable_name": _name(keys, f"variable:{value['variable_name']}")}
-    target = value.get("$ref")
-    if isinstance(target, dict) and "block_document_slug" in target:
-        return value | {"$ref": target | {"block_document_slug": _name(keys, f"block:{target['block_document_slug']}")}}
-    return {name: _with_block(inputs, keys) for name, inputs in value.items()}
-
-
-def _name(keys: Mapping[Key, Key], key: Key) -> str:
-    return keys.get(key, key).partition(":")[2]
-
-
-def _told(text: str, keys: Mapping[Key, Key], named: Collection[Key]) -> str:
-    for key in named:
-        before, after = key.partition(":")[2], _name(keys, key)
-        if text == before:
-            return after
-        if text == before.rpartition("/")[2]:
-            return after.rpartition("/")[2]
-    return text
-
-
-def _retold(match: re.Match[str], keys: Mapping[Key, Key]) -> str:
-    parts = 1 if match[1] == "variables" else 2
-    names = match[2].split(".")
-    key = f"{'variable' if parts == 1 else 'block'}:{'/'.join(names[:parts])}"
-    path = ".".join([*_name(keys, key).split("/"), *names[parts:]])
-    start, end = match.start(2) - match.start(), match.end(2) - match.start()
-    return match[0][:start] + path + match[0][end:]
-
-
-def _with_block(inputs: Json, keys: Mapping[Key, Key]) -> Json:
-    if not (isinstance(inputs, dict) and {"block_type_slug", "block_document_name"} <= inputs.keys()):
-        return inputs
-    slug, name = _name(keys, f"block:{inputs['block_type_slug']}/{inputs['block_document_name']}").split("/", 1)
-    return inputs | {"block_type_slug": slug, "block_document_name": name}
 
 
 def is_foreign_label(text: str) -> bool:

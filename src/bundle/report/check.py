@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bundle.errors import ExitCode
-from bundle.operations.inventory import Estimate, Survey, export_of, import_of
+from bundle.operations.inventory import Estimate, Inventory, export_of, import_of
 from bundle.operations.preflight import Check, Part, Verdict
 from bundle.report.escaping import escape
 from bundle.report.model import Report, Side
@@ -15,8 +15,20 @@ from bundle.server.tiers import ANY_TIER, Tier
 _GLYPHS: Mapping[Verdict, str] = {"ok": "✓", "warning": "!", "failed": "✗"}
 
 
-def checked(
-    checks: Sequence[Check], sides: Mapping[Part, Side], found: Mapping[Part, Survey], tier: Tier = ANY_TIER
+def _estimates(source: Inventory | None, destination: Inventory | None, tier: Tier) -> Iterator[Estimate]:
+    if source:
+        yield export_of(source)
+    if source and destination:
+        yield import_of(source, destination, tier)
+
+
+def _held(found: Mapping[Part, Inventory]) -> dict[str, dict[str, int]]:
+    kinds = sorted({kind for each in found.values() for kind in each.counts})
+    return {kind: {part: each.counts[kind] for part, each in found.items()} for kind in kinds}
+
+
+def report(
+    checks: Sequence[Check], sides: Mapping[Part, Side], found: Mapping[Part, Inventory], tier: Tier = ANY_TIER
 ) -> Report:
     """The report of ``xfer check``: exit code 5 if a server cannot be used; warnings are no failure.
 
@@ -36,18 +48,6 @@ def checked(
         checks=tuple(checks),
         estimates=tuple(_estimates(found.get("source"), found.get("destination"), tier)),
     )
-
-
-def _estimates(source: Survey | None, destination: Survey | None, tier: Tier) -> Iterator[Estimate]:
-    if source:
-        yield export_of(source)
-    if source and destination:
-        yield import_of(source, destination, tier)
-
-
-def _held(found: Mapping[Part, Survey]) -> dict[str, dict[str, int]]:
-    kinds = sorted({kind for each in found.values() for kind in each.counts})
-    return {kind: {part: each.counts[kind] for part, each in found.items()} for kind in kinds}
 
 
 def layout(report: Report, _limit: int | None) -> Iterator[Iterable[str]]:

@@ -8,12 +8,12 @@ from bundle.errors import ExitCode
 from bundle.model import Manifest
 from bundle.operations.demo import Check as Claim
 from bundle.operations.preflight import Check
-from bundle.report.account import contents
+from bundle.report.bundle import contents
 from bundle.report.escaping import escape
 from bundle.report.model import Report
 
 
-def shown(claims: Sequence[Claim], manifest: Manifest, file: str | None) -> Report:
+def report(claims: Sequence[Claim], manifest: Manifest, file: str | None) -> Report:
     """The report of a demo: exit code 1 unless every claim has held; ``file`` is the bundle, if it was kept."""
     checks = tuple(Check(None, "claim", "ok" if each.holds else "failed", each.statement) for each in claims)
     failed = sum(not each.holds for each in claims)

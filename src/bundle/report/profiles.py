@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from bundle.errors import ExitCode
 from bundle.report.escaping import escape
 from bundle.report.model import Connection, Problem, Report
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 _SERVERS = {"cloud": "Prefect Cloud", "started": "a Prefect server that is started for each command"}
 _AUTH = {"none": "no credentials", "bearer": "API key ********", "basic": "user and password ********"}
@@ -46,16 +46,16 @@ def unusable(name: str, problem: Problem, *, defined_in: str, is_active: bool) -
     )
 
 
-def listed(connections: Iterable[Connection]) -> Report:
-    """The report of ``xfer profiles``."""
-    return Report(command="profiles", exit_code=ExitCode.DONE, ok=True, connections=tuple(connections))
-
-
 def tls_of(target: Target) -> Literal["none", "verified", "unverified"]:
     """How a connection to a server is protected."""
     if urlsplit(target.url).scheme != "https":
         return "none"
     return "verified" if target.verify else "unverified"
+
+
+def report(connections: Iterable[Connection]) -> Report:
+    """The report of ``xfer profiles``."""
+    return Report(command="profiles", exit_code=ExitCode.DONE, ok=True, connections=tuple(connections))
 
 
 def layout(report: Report, _limit: int | None) -> Iterator[Iterable[str]]:

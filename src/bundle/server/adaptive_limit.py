@@ -147,7 +147,7 @@ class Slot:
         self.is_answered = True
 
     def overloaded(self) -> None:
-        """Say that the server could not keep up: 429, 503 or no answer in time."""
+        """Say that the server could not keep up: 429, 503 or no response in time."""
         self.is_overloaded = True
 
 

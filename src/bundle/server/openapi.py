@@ -26,7 +26,7 @@ _REFERENCE = "#/components/schemas/"
 _ALTERNATIVES = ("anyOf", "oneOf")
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Misfits(msgspec.Struct, frozen=True):
     """What a server makes of one body.
 
     ``unknown`` are places that its models have no field for. ``refused`` are
@@ -62,7 +62,7 @@ class Accepted(msgspec.Struct, frozen=True):
             models = [part for model in models for part in _objects(self.models, _properties(model).get(name))]
         return frozenset(name for model in models for name in _properties(model))
 
-    def judge(self, method: str, path: str, body: Json, *, is_strict: bool = False) -> Verdict:
+    def judge(self, method: str, path: str, body: Json, *, is_strict: bool = False) -> Misfits:
         """Where a body does not fit; what the document does not tell counts as fitting.
 
         Only shapes are judged, constants among them: numbers, formats and
@@ -71,7 +71,7 @@ class Accepted(msgspec.Struct, frozen=True):
         """
         found = _Judge(self.models, is_strict=is_strict)
         found.visit(self.bodies.get(_route(method, path)), body, ())
-        return Verdict(tuple(found.unknown), tuple(found.refused))
+        return Misfits(tuple(found.unknown), tuple(found.refused))
 
 
 class _Judge:

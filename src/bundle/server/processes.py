@@ -11,33 +11,17 @@ closes. A throwaway server lives in one directory on embedded SQLite, home inclu
 
 from __future__ import annotations
 
-import http.client
 import os
 import shutil
-import signal
 import socket
-import sqlite3
 import subprocess
 import sys
-import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from bundle.errors import BundleError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import TracebackType
-
-HOST = "127.0.0.1"
-API_PATH = "/api"
-DATABASE_NAME = "prefect.db"
-LOG_NAME = "server.log"
-BOOT_TIMEOUT_SECONDS = 120.0
-STOP_TIMEOUT_SECONDS = 5.0
-POLL_SECONDS = 0.05
-LOG_LINES = 12
+from bundle.server.process import API_PATH, DATABASE_NAME, HOST, LOG_NAME, STOP_TIMEOUT_SECONDS, Server
 
 _WARDEN = """
 import os, signal, subprocess, sys, threading, time
@@ -54,7 +38,6 @@ threading.Thread(target=wait_for_caller, daemon=True).start()
 server.wait()
 os.killpg(0, signal.SIGKILL)
 """
-
 # Nothing here changes an answer about configuration. Without them an idle server needs no processor time,
 # and no automation fires and no schedule runs unless the settings ask for it.
 _SERVICES = (
@@ -77,105 +60,8 @@ _QUIET = {
 }
 
 
-class Server:
-    """A running server; stopped by ``stop``, by leaving the ``with`` block, or when the caller ends."""
-
-    def __init__(self, process: subprocess.Popen[bytes], *, directory: Path, port: int, path: str = API_PATH) -> None:
-        self._process = process
-        self.directory = directory
-        self.port = port
-        self.path = path
-
-    @property
-    def url(self) -> str:
-        """The API URL, as a profile holds it."""
-        return f"http://{HOST}:{self.port}{self.path}"
-
-    @property
-    def pid(self) -> int:
-        """The process group that holds the server and all that it started."""
-        return self._process.pid
-
-    @property
-    def log(self) -> Path:
-        """The file that takes everything the server prints."""
-        return self.directory / LOG_NAME
-
-    @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return self.directory / DATABASE_NAME
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the process is alive; it may not answer yet."""
-        return self._process.poll() is None
-
-    def is_healthy(self) -> bool:
-        """Whether the server answers its health check within a second."""
-        # Not urllib: it would send this through a proxy that the caller's environment names.
-        with closing(http.client.HTTPConnection(HOST, self.port, timeout=1)) as connection:
-            try:
-                connection.request("GET", f"{self.path}/health")
-                return connection.getresponse().status == http.HTTPStatus.OK
-            except (http.client.HTTPException, OSError):
-                return False
-
-    def wait(self, timeout_seconds: float = BOOT_TIMEOUT_SECONDS) -> None:
-        """Return when the server answers.
-
-        Raises:
-            BundleError: it ended, or the time is over; the message holds the last lines of the log.
-        """
-        deadline = time.monotonic() + timeout_seconds
-        while not self.is_healthy():
-            if not self.is_running:
-                raise BundleError(
-                    f"the Prefect server ended while starting\n{self.last_lines()}",
-                    hint="the lines above say why; pip install 'xfer[demo]' installs a Prefect that is known to start",
-                )
-            if time.monotonic() > deadline:
-                slow = f"the Prefect server did not answer in {timeout_seconds:g} s"
-                raise BundleError(f"{slow}\n{self.last_lines()}", hint="run it again when the machine has less to do")
-            time.sleep(POLL_SECONDS)
-
-    def last_lines(self) -> str:
-        """The end of the log, for messages."""
-        try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError as error:
-            return f"{self.log}: {error.strerror}"
-        return "\n".join([f"{self.log}:", *lines[-LOG_LINES:]])
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send a signal to every process of the server: SIGSTOP makes it hang, SIGKILL ends it without notice."""
-        if self.is_running:
-            os.killpg(self.pid, number)
-
-    def snapshot(self, file: Path) -> Path:
-        """Copy the database of the running server; ``start(database=…)`` begins with such a file."""
-        with closing(sqlite3.connect(self.database)) as live, closing(sqlite3.connect(file)) as copy:
-            live.backup(copy)
-        return file
-
-    def stop(self) -> None:
-        """End the server and every process it started; stopping again does nothing."""
-        self.signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.signal(signal.SIGKILL)
-            self._process.wait()
-        if self._process.stdin:
-            self._process.stdin.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 def find_prefect() -> Path:

@@ -14,24 +14,21 @@ Values that may be secret are held in ``SecretText`` and never quoted in a messa
 from __future__ import annotations
 
 import difflib
-import json
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from bundle.errors import ProfileError
 from bundle.server import ephemeral, urls
+from bundle.server.credentials import credentials_of, headers_in, retries_of
 from bundle.server.profile_files import absolute, prefect_home, profiles_path, read_toml
-from bundle.server.settings import Settings, flag_of, number_of, seconds_of, text_of
-from bundle.server.urls import api_url, identity, names_workspace
+from bundle.server.settings import Settings, flag_of, seconds_of, text_of
+from bundle.server.target import Embedded, SecretText, Target
+from bundle.server.urls import api_url, identity
 
 ENVIRONMENT = "env"
-
 # What Prefect ships in prefect/settings/profiles.toml.
 PACKAGED: Mapping[str, Settings] = {
     "ephemeral": {"PREFECT_SERVER_EPHEMERAL_ENABLED": "true"},
@@ -42,7 +39,6 @@ PACKAGED: Mapping[str, Settings] = {
     },
     "cloud": {},
 }
-
 CONNECTION_SETTINGS = (
     "PREFECT_API_URL",
     "PREFECT_API_KEY",
@@ -57,92 +53,7 @@ CONNECTION_SETTINGS = (
     "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED",
     "PREFECT_CLIENT_CUSTOM_HEADERS",
 )
-
 _BOOT_SECONDS = 120.0
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_KEY = re.compile(r"[\x21-\x7e]+")
-_PRINTABLE = re.compile(r"[\x20-\x7e]+")
-
-
-class SecretText:
-    """A text that shows itself only to ``reveal``: not in repr, str, a format or JSON."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself, for the place that sends it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "SecretText(***)"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SecretText) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash((SecretText, self._text))
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        raise TypeError("a secret is not pickled")
-
-
-class Retries(msgspec.Struct, frozen=True):
-    """How often to try again, as far as a profile says so: how many times, how much the waits vary, on what else."""
-
-    most: int | None = None
-    jitter: float | None = None
-    codes: frozenset[int] = frozenset()
-
-
-class Embedded(msgspec.Struct, frozen=True):
-    """A server that has to be started for each command: the variables to start it with, and how long it may take."""
-
-    variables: tuple[tuple[str, SecretText], ...]
-    timeout_seconds: float
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """One Prefect server and how to reach it.
-
-    ``url`` is the API URL without user information and without a trailing
-    slash; of an ``embedded`` server, which has one only while it runs
-    (``started_at``), where its data is. ``credentials`` is the API key for
-    ``bearer``, and ``user:password`` for ``basic``. ``ca_file`` None means the
-    usual certificate authorities.
-    """
-
-    name: str
-    url: str
-    auth: Literal["none", "bearer", "basic"] = "none"
-    credentials: SecretText | None = None
-    headers: tuple[tuple[str, SecretText], ...] = ()
-    verify: bool = True
-    ca_file: str | None = None
-    http2: bool = False
-    timeout_seconds: float = 60.0
-    retries: Retries = Retries()
-    csrf: bool = True
-    embedded: Embedded | None = None
-    started_at: str = ""
-
-    @property
-    def is_cloud(self) -> bool:
-        """Whether the URL names a Cloud workspace; customer-managed Cloud has other hosts, but the same path."""
-        return names_workspace(self.url)
-
-    @property
-    def base(self) -> str:
-        """What the paths of requests are appended to."""
-        return self.started_at or self.url
-
-    @property
-    def host(self) -> str:
-        """Host and port as in the URL, for messages."""
-        return urlsplit(self.base).netloc
 
 
 class Profiles(msgspec.Struct, frozen=True):
@@ -204,18 +115,18 @@ def resolve(profiles: Profiles, name: str, environ: Mapping[str, str]) -> Target
     origin = urls.ENVIRONMENT if settings is environ else f'profile "{shown(name)}"'
     server = _server_to_start(profiles, settings, origin)
     url, userinfo = (ephemeral.place(server), "") if server else api_url(text_of(settings, "PREFECT_API_URL"), origin)
-    auth, credentials = _credentials(settings, origin, userinfo)
+    auth, credentials = credentials_of(settings, origin, userinfo)
     return Target(
         name=shown(name),
         url=url,
         auth=auth,
         credentials=credentials,
-        headers=_headers(settings, origin),
+        headers=headers_in(settings, origin),
         verify=not flag_of(settings, "PREFECT_API_TLS_INSECURE_SKIP_VERIFY", origin, default=False),
         ca_file=text_of(settings, "PREFECT_API_SSL_CERT_FILE") or environ.get("SSL_CERT_FILE") or None,
         http2=flag_of(settings, "PREFECT_API_ENABLE_HTTP2", origin, default=False),
         timeout_seconds=seconds_of(settings, "PREFECT_API_REQUEST_TIMEOUT", origin, default=60.0),
-        retries=_retries(settings, origin),
+        retries=retries_of(settings, origin),
         csrf=flag_of(settings, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", origin, default=True),
         embedded=_embedded(server, settings, origin),
     )
@@ -238,9 +149,6 @@ def same_server(a: Target, b: Target) -> bool:
     compared by scheme, host, port and path; the names of this machine are equal.
     """
     return identity(a.url) == identity(b.url)
-
-
-# -- One profile ------------------------------------------------------------------------------------------------------
 
 
 def _settings(profiles: Profiles, name: str, environ: Mapping[str, str]) -> Settings:
@@ -285,65 +193,3 @@ def _unknown_profile(profiles: Profiles, name: str) -> ProfileError:
         f'unknown profile "{shown(name).rpartition("@")[2]}"; {profiles.path} and Prefect know: {", ".join(known)}',
         hint=f'{guess}A URL, or "{ENVIRONMENT}" for the PREFECT_* variables, is also accepted',
     )
-
-
-def _retries(settings: Settings, origin: str) -> Retries:
-    most = number_of(settings, "PREFECT_CLIENT_MAX_RETRIES")
-    if most is not None and not (0 <= most < math.inf and most == int(most)):
-        raise ProfileError(
-            f"{origin}: PREFECT_CLIENT_MAX_RETRIES must be a whole number, 0 or greater", hint="set it to such as 5"
-        )
-    jitter = number_of(settings, "PREFECT_CLIENT_RETRY_JITTER_FACTOR")
-    if jitter is not None and not 0 <= jitter < math.inf:
-        raise ProfileError(
-            f"{origin}: PREFECT_CLIENT_RETRY_JITTER_FACTOR must be a number, 0 or greater", hint="set it to such as 0.2"
-        )
-    codes = re.findall(r"[^\s,\[\]\"']+", text_of(settings, "PREFECT_CLIENT_RETRY_EXTRA_CODES"))
-    if not all(re.fullmatch(r"[1-5][0-9][0-9]", code) for code in codes):
-        raise ProfileError(
-            f"{origin}: PREFECT_CLIENT_RETRY_EXTRA_CODES must be HTTP status codes", hint="set it to such as 404,429"
-        )
-    return Retries(None if most is None else int(most), jitter, frozenset(map(int, codes)))
-
-
-def _credentials(
-    settings: Settings, origin: str, userinfo: str
-) -> tuple[Literal["none", "bearer", "basic"], SecretText | None]:
-    """What to authenticate with; as in Prefect, the auth string wins over the key, and both over the URL."""
-    if auth_string := text_of(settings, "PREFECT_API_AUTH_STRING"):
-        return "basic", _checked(auth_string, _PRINTABLE, "PREFECT_API_AUTH_STRING", origin)
-    if key := text_of(settings, "PREFECT_API_KEY"):
-        return "bearer", _checked(key, _KEY, "PREFECT_API_KEY", origin)
-    if userinfo:
-        return "basic", _checked(userinfo, _PRINTABLE, "the user information in PREFECT_API_URL", origin)
-    return "none", None
-
-
-def _checked(text: str, pattern: re.Pattern[str], what: str, origin: str) -> SecretText:
-    if pattern.fullmatch(text) is None:
-        raise ProfileError(
-            f"{origin}: {what} holds characters that cannot stand in an HTTP header",
-            hint="copy it again: a line break or a space inside it is the usual cause",
-        )
-    return SecretText(text)
-
-
-def _headers(settings: Settings, origin: str) -> tuple[tuple[str, SecretText], ...]:
-    name = "PREFECT_CLIENT_CUSTOM_HEADERS"
-    try:
-        table = json.loads(text_of(settings, name) or "{}")
-    except (ValueError, RecursionError):
-        table = None
-    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        raise ProfileError(
-            f"{origin}: {name} must be a JSON object or table of texts", hint='set it as {"X-Name": "value"}'
-        ) from None
-    return tuple(_header(key, value, f"{name} in {origin}") for key, value in table.items())
-
-
-def _header(name: str, value: str, origin: str) -> tuple[str, SecretText]:
-    if _HEADER_NAME.fullmatch(name) is None:
-        raise ProfileError(
-            f"{origin}: a header name holds characters that are not allowed", hint="use letters, digits and dashes"
-        )
-    return name, _checked(value.removesuffix("\n"), _PRINTABLE, f'the value of "{name}"', origin)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
 
-from bundle.server.profiles import SecretText
+from bundle.server.target import SecretText
 
 
 def environment_proxy(environ: Mapping[str, str], url: str) -> SecretText | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from bundle.errors import ProfileError
 
@@ -163,3 +163,13 @@ def identity(url: str) -> tuple[str, ...]:
     host = (parts.hostname or "").lower().rstrip(".")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     return (parts.scheme, "localhost" if host in _LOOPBACK else host, str(port), parts.path.rstrip("/"))
+
+
+def segment(text: str) -> str:
+    """Percent-encode one path segment: everything but letters, digits and ``-_~.``.
+
+    A segment of dots alone is encoded too, since clients and proxies resolve
+    ``.`` and ``..`` before the server sees them.
+    """
+    encoded = quote(text, safe="", errors="surrogatepass")
+    return encoded.replace(".", "%2E") if encoded in {".", ".."} else encoded

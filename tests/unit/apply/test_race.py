@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundle.apply.race import judge
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 
 OLD, OWN, NEW = ({"id": name} for name in ("old", "own", "new"))
 DONE = Made("done", {"id": "done"})

@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from bundle.apply.control import Control
 from bundle.model import Bundle
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
-from bundle.operations.rollback import Undone, roll_back
+from bundle.operations.rollback import roll_back
+from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED, bundle_of, import_into
 from support.offline import api_of, run
@@ -88,7 +90,7 @@ def test_a_rollback_leaves_what_somebody_made_meanwhile(tmp_path: Path) -> None:
         async with api_of(fake, way) as api:
             prepared = await prepare(bundle, api)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, witness=journal)
+                await carry_out(prepared, api, Control(witness=journal))
             return await roll_back(read(path), api)
 
     undone = run(there_and_back())

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from bundle.environment.describe import describe
-from bundle.environment.read import Reading, moved_kinds, take
+from bundle.environment.read import Reading, moved_kinds, read_rows
 from bundle.kinds.notification_policies import PATH as POLICIES
 from support.fake_prefect import FakePrefect
 from support.moving import import_into
@@ -23,7 +23,7 @@ def reading() -> Reading:
 
     async def run() -> Reading:
         async with api_of(fake) as api:
-            return await take(api, deep=True)
+            return await read_rows(api, deep=True)
 
     return asyncio.run(run())
 
@@ -75,7 +75,7 @@ def test_a_policy_that_becomes_an_automation_needs_no_automations() -> None:
     async def run() -> tuple[int, tuple[str, ...]]:
         fake = FakePrefect(seed=1)
         async with api_of(fake, WithoutAutomations(fake)) as api:
-            read = await take(api, deep=True, counted=True)
+            read = await read_rows(api, deep=True, counted=True)
             return len(read.rows["automation"]), await moved_kinds(api, read)
 
     assert asyncio.run(run()) == (1, ())

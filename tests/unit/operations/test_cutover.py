@@ -14,11 +14,11 @@ import pytest
 from bundle.environment.selection import EVERYTHING, Selection
 from bundle.errors import RequestRejected
 from bundle.kinds import KINDS
-from bundle.kinds.base import Made
+from bundle.kinds.protocols import Made
 from bundle.model import Bundle
 from bundle.operations import cutover
 from bundle.operations.cutover import SWITCH_REASONS, Switched
-from bundle.plan.matching import mark
+from bundle.plan.intended import intend
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of, import_into
 from support.offline import api_of
@@ -175,9 +175,9 @@ def test_an_interrupted_activation_goes_on(fake: FakePrefect) -> None:
 
 def test_what_an_import_left_unfinished_is_not_switched_on(fake: FakePrefect) -> None:
     """A resource with the mark of an unfinished import has failed, and is not touched."""
-    record = next(each.record for each in seeded().records if each.record.kind == "automation")
+    record = next(each for each in intend(seeded().records) if each.kind == "automation")
     row = fake.rows("automations", name=record.body["name"])[0]
-    row["description"] = f"{row['description']} {mark(record)}"
+    row["description"] = f"{row['description']} {record.mark}"
     results = {each.key: each for each in switch(fake, seeded())}
     assert (results[record.key].state, results[record.key].reason) == ("failed", "unfinished")
     assert not row["enabled"]

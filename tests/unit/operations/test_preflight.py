@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bundle.kinds import KINDS
-from bundle.operations.inventory import Survey, export_of, import_of
+from bundle.operations.inventory import Inventory, export_of, import_of
 from bundle.operations.preflight import Check, compare
 from bundle.server.openapi import Accepted, parse_openapi
 from bundle.server.tiers import ANY_TIER, TIERS, Tier
@@ -22,12 +22,15 @@ def accepts(**bodies: dict[str, Any]) -> Accepted:
     return parse_openapi({"paths": paths})
 
 
-def survey(accepted: Accepted | None = None, *, pools: tuple[str, ...] = (), **counts: int) -> Survey:
+def survey(accepted: Accepted | None = None, *, pools: tuple[str, ...] = (), **counts: int) -> Inventory:
     held = {kind: counts.get(kind.replace("-", "_"), 0) for kind in KINDS}
-    return Survey("3.8.8", 200, held, held, pools, accepted, 0.01)
+    variants = {"work-pool": tuple({"type": each} for each in pools)}
+    return Inventory("3.8.8", 200, held, held, variants, accepted, 0.01)
 
 
-def found(source: Survey, destination: Survey, *, is_cloud: bool = False, tier: Tier = ANY_TIER) -> dict[str, Check]:
+def found(
+    source: Inventory, destination: Inventory, *, is_cloud: bool = False, tier: Tier = ANY_TIER
+) -> dict[str, Check]:
     return {each.subject: each for each in compare(source, destination, is_cloud=is_cloud, tier=tier)}
 
 
@@ -68,13 +71,16 @@ def test_pools_that_cannot_be_moved_are_warned_of() -> None:
     source = survey(pools=("ecs:push", "kubernetes", "prefect:managed"), deployment=6)
     elsewhere = compare(source, survey(OLD), is_cloud=False)
     assert [each.message for each in elsewhere if each.subject == "work pools"] == [
-        "managed pools are never transferred: prefect:managed",
-        "push pools exist only on Prefect Cloud: ecs:push",
+        "managed work pools are never transferred: prefect:managed",
+        "push work pools exist only on Prefect Cloud: ecs:push",
     ]
     cloud = [each for each in compare(source, survey(), is_cloud=True) if each.verdict == "warning"]
     assert [each.subject for each in cloud] == ["work pools", "plan"]
-    assert "there are 6, and pools of ecs:push, kubernetes, prefect:managed" not in cloud[1].message
-    assert "there are 6, and pools of ecs:push, kubernetes" in cloud[1].message
+    assert cloud[1].message == (
+        "if the workspace has a Hobby plan: "
+        "the Hobby tier allows 5 deployments, of which 0 are there, and 6 are to come; "
+        "the Hobby tier has managed work pools only, and there are work pools of ecs:push, kubernetes"
+    )
     assert all(each.hint for each in [*elsewhere, *cloud] if each.verdict != "ok")
 
 
@@ -98,8 +104,8 @@ def test_what_a_tier_does_not_allow_is_named() -> None:
     hobby = found(source, survey(deployment=2), is_cloud=True, tier=TIERS["hobby"])["plan"]
     assert hobby.verdict == "warning"
     assert hobby.message == (
-        "the Hobby tier has managed work pools only, and there are pools of ecs:push, kubernetes; "
-        "it allows 5 deployments, of which 2 are there, and 4 are to come"
+        "the Hobby tier allows 5 deployments, of which 2 are there, and 4 are to come; "
+        "the Hobby tier has managed work pools only, and there are work pools of ecs:push, kubernetes"
     )
     assert "--tier hobby" in hobby.hint
     fits = found(

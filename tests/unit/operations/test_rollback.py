@@ -8,10 +8,12 @@ from pathlib import Path
 
 import httpx
 
+from bundle.apply.control import Control
 from bundle.model import Bundle, Key
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
-from bundle.operations.rollback import Undone, roll_back
+from bundle.operations.rollback import roll_back
+from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED, bundle_of
 from support.offline import api_of, run, speaking_to
@@ -74,7 +76,7 @@ def _import(fake: FakePrefect, bundle: Bundle, path: Path) -> None:
         async with api_of(fake) as api:
             prepared = await prepare(bundle, api)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, witness=journal)
+                await carry_out(prepared, api, Control(witness=journal))
 
     run(there())
 
@@ -160,7 +162,7 @@ def test_what_was_never_tried_is_somebody_elses(tmp_path: Path) -> None:
         async with api_of(fake) as api:
             prepared = await prepare(bundle, api)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
-                await carry_out(prepared, api, witness=journal, stop=stop, on_event=lambda _: stop.set())
+                await carry_out(prepared, api, Control(lambda _: stop.set(), journal, stop))
 
     run(stopped())
     made = {row["name"] for row in fake.rows("variables")}

@@ -13,7 +13,8 @@ from bundle.operations.drift import drift
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare
 from bundle.plan.actions import Plan
 from bundle.plan.capabilities import Fields
-from bundle.plan.compatibility import Fit, fit
+from bundle.plan.compatibility import fit
+from bundle.plan.intended import Intended, intend
 from bundle.plan.overlay import NO_OVERLAY, adapt
 from bundle.record.canonical import make_record
 from bundle.server.openapi import parse_openapi
@@ -45,9 +46,10 @@ OLD = Fields(
 )
 
 
-def fitted(key: str, body: Body, references: Any = (), secrets: Any = ()) -> tuple[Record, Fit]:
+def fitted(key: str, body: Body, references: Any = (), secrets: Any = ()) -> tuple[Record, Intended]:
     record = make_record(key, body, references, secrets)
-    return record, fit([Placed(3, record)], OLD)
+    (found,) = fit(intend([Placed(3, record)]), OLD)
+    return record, found
 
 
 def test_what_has_no_place_is_taken_out_with_all_that_stands_below_it() -> None:
@@ -62,16 +64,15 @@ def test_what_has_no_place_is_taken_out_with_all_that_stands_below_it() -> None:
     references = [flow, Reference("/parameters/block", "block:b"), Reference("/schedules/1/parameters", "v", "name")]
     record, found = fitted("deployment:f/d", body, references, [Secret("/schedules/1/parameters/x", "s", "string")])
 
-    (placed,) = found.records
-    assert placed.wave == 3
-    assert found.dropped == {"deployment:f/d": ("/parameters", "/schedules/1/parameters", "/schedules/1/slug")}
-    assert placed.record.body == {
+    assert found.wave == 3
+    assert found.dropped == ("/parameters", "/schedules/1/parameters", "/schedules/1/slug")
+    assert found.body == {
         "name": "d",
         "flow_id": "",
         "schedules": [{"schedule": {"cron": ""}}, {"active": True}],
     }
-    assert (placed.record.references, placed.record.secrets) == ((flow,), ())
-    assert placed.record.digest == record.digest
+    assert (found.references, found.secrets) == ((flow,), ())
+    assert found.record == record
     assert record.body["parameters"] == {"block": ""}
 
 
@@ -93,9 +94,9 @@ def test_what_cannot_be_held_at_all_is_refused(key: str, body: Body, reason: str
     """A value of no known shape, a name that is too new, and a missing route each refuse the resource, untouched."""
     record, found = fitted(key, body)
 
-    assert found.refused == {key: reason}
-    assert found.dropped == ({key: (places,)} if places else {})
-    assert found.records == (Placed(3, record),)
+    assert found.refused == reason
+    assert found.dropped == ((places,) if places else ())
+    assert (found.record, found.body) == (record, body)
 
 
 @pytest.mark.parametrize(
@@ -108,13 +109,13 @@ def test_what_cannot_be_held_at_all_is_refused(key: str, body: Body, reason: str
 )
 def test_what_is_sent_in_another_way_is_not_dropped(key: str, body: Body, dropped: tuple[str, ...] | None) -> None:
     """A field that reaches the server under another name, or by another request, counts as held."""
-    assert fitted(key, body)[1].dropped == ({key: dropped} if dropped else {})
+    assert fitted(key, body)[1].dropped == (dropped or ())
 
 
 def test_a_destination_that_takes_all_changes_nothing() -> None:
     """Where nothing is known of a destination, the records are as they were."""
-    records = [Placed(0, make_record("variable:a-b", {"name": "a-b", "value": 1, "new": 2}, (), ()))]
-    assert fit(records, Fields()) == Fit(tuple(records))
+    records = intend([Placed(0, make_record("variable:a-b", {"name": "a-b", "value": 1, "new": 2}, (), ()))])
+    assert fit(records, Fields()) == records
 
 
 # -- An older server, from plan to comparison --------------------------------------------------------------------------

@@ -15,8 +15,8 @@ from bundle.errors import Conflict, UsageError
 from bundle.kinds import KINDS
 from bundle.model import Body
 from bundle.operations.import_ import prepare
-from bundle.plan.actions import Conflicts, Secrets
 from bundle.plan.capabilities import ANY_FIELDS, Fields, Offered
+from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.differences import between
 from bundle.plan.merge import bring_over
 from support.edits import SUPPLIED, SUPPLIED_SLOT
@@ -184,7 +184,7 @@ def test_fail_may_be_for_one_kind() -> None:
 
     async def prepared(conflicts: Conflicts) -> None:
         async with api_of(fake) as api:
-            await prepare(seeded(), api, on_conflict=conflicts)
+            await prepare(seeded(), api, Choices(conflicts))
 
     with pytest.raises(Conflict, match="variable:nothing, variable:region, variable:tagged"):
         run(prepared(Conflicts("update", {"variable": "fail"})))
@@ -201,7 +201,7 @@ def test_a_supplied_secret_that_is_not_the_live_one_is_a_conflict() -> None:
 
     async def prepared() -> Any:
         async with api_of(fake) as api:
-            return await prepare(seeded(), api, secrets=Secrets(supplied={SUPPLIED_SLOT: SUPPLIED}))
+            return await prepare(seeded(), api, secrets={SUPPLIED_SLOT: SUPPLIED})
 
     plan = {action.key: action for action in run(prepared()).plan.actions}
     action = plan["block:secret/db-password"]
@@ -228,15 +228,15 @@ class Refusing(httpx.AsyncBaseTransport):
         return self._fake.handle(request)
 
 
-def _import_without_variables(*, stops_at_failure: bool) -> tuple[FakePrefect, list[Outcome]]:
+def _import_without_variables(*, aborts_at_failure: bool) -> tuple[FakePrefect, list[Outcome]]:
     fake = FakePrefect(seed=1)
-    result = import_into(fake, seeded(), Refusing(fake), stops_at_failure=stops_at_failure)
+    result = import_into(fake, seeded(), Refusing(fake), aborts_at_failure=aborts_at_failure)
     return fake, list(result.outcomes)
 
 
 def test_a_failure_stops_nothing_else() -> None:
     """By default all that does not need what failed is made."""
-    fake, outcomes = _import_without_variables(stops_at_failure=False)
+    fake, outcomes = _import_without_variables(aborts_at_failure=False)
 
     assert {each.reason for each in outcomes if each.state == "failed"} == {"rejected"}
     assert fake.rows("automations")
@@ -244,7 +244,7 @@ def test_a_failure_stops_nothing_else() -> None:
 
 def test_a_failure_can_end_the_run() -> None:
     """With ``abort`` nothing is begun after the first failure, and what was not tried is said to be so."""
-    fake, outcomes = _import_without_variables(stops_at_failure=True)
+    fake, outcomes = _import_without_variables(aborts_at_failure=True)
 
     assert "not-tried" in {each.reason for each in outcomes}
     assert fake.rows("automations") == []

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from bundle.errors import UsageError
 from bundle.model import Body, Bundle, Key, Manifest, Placed, Record, Reference, Secret
-from bundle.plan.overlay import Overlay, Patch, Wanted, adapt, merge
+from bundle.plan.overlay import Overlay, Wanted, adapt
+from bundle.plan.patches import Patch, merge
 from bundle.record.canonical import make_record
 
 NIGHTLY: Body = {

@@ -11,8 +11,8 @@ from bundle.kinds import KINDS
 from bundle.model import Bundle
 from bundle.operations import saved_plan
 from bundle.operations.import_ import Prepared, carry_out, prepare
-from bundle.plan.actions import Conflicts
-from bundle.plan.matching import switched_off
+from bundle.plan.choices import Choices, Conflicts
+from bundle.plan.intended import intend, switched_off
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of, import_into
 from support.offline import api_of, run
@@ -22,7 +22,7 @@ from support.seeded import seeded
 def prepared(fake: FakePrefect, bundle: Bundle | None = None, *, inert: bool) -> Prepared:
     async def planned() -> Prepared:
         async with api_of(fake) as api:
-            return await prepare(bundle or seeded(), api, inert=inert)
+            return await prepare(bundle or seeded(), api, Choices(inert=inert))
 
     return run(planned())
 
@@ -39,16 +39,10 @@ def test_only_what_starts_by_itself_has_switches() -> None:
 
 
 def test_switching_off_changes_switches_alone() -> None:
-    """A record switched off is known by the same digest, and differs in its switches and nothing else."""
-    for placed in seeded().records:
-        record, off = placed.record, switched_off(placed.record)
-        kind = KINDS[record.kind]
-        assert (off.key, off.digest, off.references, off.secrets) == (
-            record.key,
-            record.digest,
-            record.references,
-            record.secrets,
-        )
+    """What is intended switched off is of the same record, and differs in its switches and nothing else."""
+    for record in intend(seeded().records):
+        off, kind = switched_off(record), KINDS[record.kind]
+        assert (off.record, off.references, off.secrets) == (record.record, record.references, record.secrets)
         assert not any(kind.switches(off.body).values())
         assert kind.switched(off.body, kind.switches(record.body)) == record.body
 
@@ -97,7 +91,7 @@ def test_a_saved_plan_is_inert_or_not() -> None:
     for was_inert in (True, False):
         reviewed = saved_plan.made_from(prepared(fake, inert=was_inert), fake.url)
         saved_plan.check(reviewed, prepared(fake, inert=was_inert), fake.url)
-        with pytest.raises(Conflict, match="this moved"):
+        with pytest.raises(Conflict, match="changed since the plan"):
             saved_plan.check(reviewed, prepared(fake, inert=not was_inert), fake.url)
 
 
@@ -114,7 +108,7 @@ def test_an_update_leaves_what_is_there_on_or_off() -> None:
 
     async def updated() -> None:
         async with api_of(fake) as api:
-            found = await prepare(seeded(), api, inert=True, on_conflict=Conflicts("update"))
+            found = await prepare(seeded(), api, Choices(Conflicts("update"), inert=True))
             await carry_out(found, api)
 
     run(updated())

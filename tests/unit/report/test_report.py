@@ -16,10 +16,15 @@ from bundle.errors import BundleError
 from bundle.model import Count, Finding, LeftOut, Manifest, Member, SecretSlot, Wave
 from bundle.plan.actions import Action, Difference, Plan
 from bundle.plan.execution_surface import Surface, Surfaces
-from bundle.report import account, escaping, schema, text
+from bundle.report import bundle as bundle_report
+from bundle.report import endings, escaping, schema, text
+from bundle.report import export as export_report
+from bundle.report import import_ as import_report
 from bundle.report import json as as_json
-from bundle.report.account import Run
+from bundle.report import plan as plan_report
+from bundle.report.counting import has_differences
 from bundle.report.model import Report, Side
+from bundle.report.records import Subject
 
 ROOT = Path(__file__).parents[3]
 DESTINATION = Side("prod", "http://prod.test/api")
@@ -63,7 +68,7 @@ def imported(*outcomes: Outcome, keys: tuple[str, ...] | None = None, **fields: 
     """The report of an import of exactly these outcomes, or of a bundle with other ``keys``."""
     stored = manifest(*(keys or [each.key for each in outcomes]), **fields)
     actions = Plan(tuple(action(each.key) for each in outcomes))
-    return account.imported(Run("import", stored, "env.pxb", DESTINATION), actions, outcomes)
+    return import_report.report(Subject("import", stored, "env.pxb", DESTINATION), actions, outcomes)
 
 
 def last_line(report: Report) -> str:
@@ -124,8 +129,8 @@ def test_failures_can_be_forgiven() -> None:
     for reason, code in (("rejected", 0), ("unreachable", 5)):
         outcomes = [outcome("flow:a", "failed", reason)]
         plan = Plan((action("flow:a"),))
-        run = Run("import", manifest("flow:a"), "env.pxb", DESTINATION)
-        report = account.imported(run, plan, outcomes, forgives=True)
+        run = Subject("import", manifest("flow:a"), "env.pxb", DESTINATION)
+        report = import_report.report(run, plan, outcomes, forgives=True)
         assert (report.exit_code, report.ok, report.summary["failed"]) == (code, False, 1)
         assert reason in text.render(report)
 
@@ -134,8 +139,8 @@ def test_an_update_says_what_became_of_secrets() -> None:
     """A secret that was not supplied is kept, one that was is supplied, and one still marked is outstanding."""
     slots = [SecretSlot(f"block:s/a#/data/{name}", "block:s/a", f"/data/{name}", "string") for name in "abc"]
     done = outcome("block:s/a", "succeeded", "updated", missing_secrets=(slots[2].slot,))
-    run = Run("import", manifest("block:s/a", secrets=tuple(slots)), None, DESTINATION, {slots[1].slot})
-    report = account.imported(run, Plan((action("block:s/a", "update", "updated"),)), [done])
+    run = Subject("import", manifest("block:s/a", secrets=tuple(slots)), None, DESTINATION, {slots[1].slot})
+    report = import_report.report(run, Plan((action("block:s/a", "update", "updated"),)), [done])
     assert [each.state for each in report.secrets] == ["kept", "supplied", "outstanding"]
 
 
@@ -143,9 +148,9 @@ def test_a_plan_names_what_cannot_be_changed() -> None:
     """The places that an update leaves are marked, and the import names them alone."""
     found = (Difference("/labels/team", "a", "b"), Difference("/tags", ["x"], []))
     planned = action("flow:a", "update", "updated-partly", differences=found, unchangeable=("/labels/team",))
-    run = Run("import", manifest("flow:a"), None, DESTINATION)
-    plan = text.render(account.planned(run, Plan((planned,))))
-    done = text.render(account.imported(run, Plan((planned,)), [outcome("flow:a", "succeeded", "updated-partly")]))
+    run = Subject("import", manifest("flow:a"), None, DESTINATION)
+    plan = text.render(plan_report.report(run, Plan((planned,))))
+    done = text.render(import_report.report(run, Plan((planned,)), [outcome("flow:a", "succeeded", "updated-partly")]))
     assert "/labels/team  (cannot be changed)\n" in plan
     assert "/tags\n" in plan
     assert "flow:a: /labels/team\n" in done
@@ -153,7 +158,7 @@ def test_a_plan_names_what_cannot_be_changed() -> None:
 
 def test_interrupted_import_keeps_its_account() -> None:
     """An interrupted run is exit code 130, with everything counted."""
-    report = account.interrupted(imported(outcome("flow:a", "failed", "not-tried")))
+    report = endings.interrupted(imported(outcome("flow:a", "failed", "not-tried")))
     assert (report.exit_code, report.summary["failed"]) == (130, 1)
     assert report.error is not None
 
@@ -181,7 +186,7 @@ def test_a_plan_tells_what_is_blocked_under_what_it_waits_for() -> None:
     needs_flow = action("deployment:etl/b", "blocked", "waits-for", waits_for=("flow:elsewhere",))
     actions = (action("work-pool:push", "unsupported", "push-pool"), needs_pool, needs_flow)
     stored = manifest(*(each.key for each in actions))
-    shown = text.render(account.planned(Run("plan", stored, "env.pxb", DESTINATION), Plan(actions)))
+    shown = text.render(plan_report.report(Subject("plan", stored, "env.pxb", DESTINATION), Plan(actions)))
 
     assert "! work-pool:push  (push-pool)\n    blocked by it (1):\n      deployment:etl/a\n" in shown
     assert "! waiting for flow:elsewhere, which is not there\n    blocked by it (1):\n      deployment:etl/b\n" in shown
@@ -208,7 +213,7 @@ def test_every_outcome_that_is_not_as_wanted_is_named() -> None:
         outcome("flow:c", "succeeded", "created", dropped=("labels",)),
     )
     shown = text.render(report)
-    assert "rejected (1): the destination refused it\n  flow:a: POST /flows/: 422\n" in shown
+    assert "rejected (1): refused by the destination\n  flow:a: POST /flows/: 422\n" in shown
     assert "tier-limit (1)" in shown
     assert "not sent (1):\n  flow:c: labels\n" in shown
 
@@ -232,8 +237,8 @@ def test_secret_slots_say_what_became_of_them(ended: Any, supplied: tuple[str, .
     """A slot is outstanding until its value has arrived."""
     stored = manifest("block:secret/db", secrets=(SLOT,))
     done = outcome("block:secret/db", ended[0], ended[1], missing_secrets=ended[2])
-    run = Run("import", stored, "env.pxb", DESTINATION, supplied)
-    report = account.imported(run, Plan((action("block:secret/db"),)), [done])
+    run = Subject("import", stored, "env.pxb", DESTINATION, supplied)
+    report = import_report.report(run, Plan((action("block:secret/db"),)), [done])
     assert [each.state for each in report.secrets] == [state]
     assert ("XFER_SECRET_BLOCK_SECRET_DB_DATA_VALUE" in text.render(report)) is (state == "outstanding")
 
@@ -243,26 +248,26 @@ def test_secret_of_what_was_there_is_kept() -> None:
     stored = manifest("block:secret/db", secrets=(SLOT,))
     plan = Plan((action("block:secret/db", "skip", "exists-same"),))
     done = outcome("block:secret/db", "skipped", "exists-same")
-    report = account.imported(Run("import", stored, None, DESTINATION), plan, [done])
+    report = import_report.report(Subject("import", stored, None, DESTINATION), plan, [done])
     assert [each.state for each in report.secrets] == ["kept"]
 
 
 def test_account_of_an_export() -> None:
     """The census is the account: what was seen is exported or left out."""
     stored = manifest("flow:a", census={"flow": Count(3, 1, 2)}, left_out=(LeftOut("flow", "built-in", 2),))
-    report = account.exported(stored, "env.pxb", DESTINATION, ())
+    report = export_report.report(stored, "env.pxb", DESTINATION, ())
     assert (report.exit_code, last_line(report)) == (0, "1 exported, 2 left out (3 of 3 accounted for)")
-    torn = account.exported(stored, "env.pxb", DESTINATION, ("flow",))
+    torn = export_report.report(stored, "env.pxb", DESTINATION, ("flow",))
     assert torn.exit_code == 3
     wrong = manifest("flow:a", census={"flow": Count(3, 1, 1)})
-    assert account.exported(wrong, "env.pxb", DESTINATION, ()).exit_code == 3
+    assert export_report.report(wrong, "env.pxb", DESTINATION, ()).exit_code == 3
 
 
 def test_a_server_is_named_once() -> None:
     """A profile is shown with its URL, and a URL that was given in place of a profile by itself."""
     stored = manifest("flow:a", census={"flow": Count(1, 1, 0)})
     titles = [
-        text.render(account.exported(stored, "env.pxb", Side(name, "http://h/api"), ())).splitlines()[0]
+        text.render(export_report.report(stored, "env.pxb", Side(name, "http://h/api"), ())).splitlines()[0]
         for name in ("dev", "http://h/api")
     ]
     assert titles == ["Exported dev (http://h/api) to env.pxb", "Exported http://h/api to env.pxb"]
@@ -279,7 +284,7 @@ def test_plan_has_a_glyph_for_each_action() -> None:
         action("flow:begun", "complete", "completed"),
     )
     stored = manifest(*(each.key for each in actions), secrets=(SLOT,))
-    report = account.planned(Run("plan", stored, "env.pxb", DESTINATION), Plan(actions))
+    report = plan_report.report(Subject("plan", stored, "env.pxb", DESTINATION), Plan(actions))
     lines = text.render(report).splitlines()
     for line in (
         "+ flow:new",
@@ -296,7 +301,7 @@ def test_plan_has_a_glyph_for_each_action() -> None:
         "Plan: 2 create, 1 update, 0 delete, 1 unchanged, 1 different, 1 unsupported, 1 secrets needed "
         "(6 of 6 accounted for)"
     )
-    assert account.has_differences(report)
+    assert has_differences(report)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +320,7 @@ def test_values_that_look_secret_are_hidden(pointer: str, value: Any, is_hidden:
     """A difference does not show a value that looks like a secret, or that stands where secrets stand."""
     for difference in (Difference(pointer, value, None), Difference(pointer, None, value)):
         plan = Plan((action("variable:x", "skip", "exists-differs", differences=(difference,)),))
-        report = account.planned(Run("plan", manifest("variable:x"), None, DESTINATION), plan)
+        report = plan_report.report(Subject("plan", manifest("variable:x"), None, DESTINATION), plan)
         assert report.resources[0].differences[0].is_hidden is is_hidden
         assert ("hunter2" in as_json.render(report)) is False
 
@@ -345,7 +350,9 @@ def test_no_unsafe_character_survives(name: str, detail: str) -> None:
     for shown in (
         text.render(report),
         as_json.render(report),
-        text.render(account.described("inspect", manifest(key, findings=findings, provenance={name: detail}), detail)),
+        text.render(
+            bundle_report.described("inspect", manifest(key, findings=findings, provenance={name: detail}), detail)
+        ),
     ):
         assert escaping.escape_lines(shown) == shown
     document = json.loads(as_json.render(report))
@@ -354,7 +361,7 @@ def test_no_unsafe_character_survives(name: str, detail: str) -> None:
 
 def test_report_of_an_error() -> None:
     """An error is a report too: its kind, message and hint."""
-    report = account.failed("export", 1, account.problem_of(BundleError("no", hint="do")))
+    report = endings.failed("export", 1, endings.problem_of(BundleError("no", hint="do")))
     assert json.loads(as_json.render(report))["error"] == {"code": "BundleError", "message": "no", "hint": "do"}
 
 
@@ -368,7 +375,7 @@ def test_what_would_be_run_is_grouped() -> None:
     entries = [Surface(f"deployment:etl/{number}", "/job_variables/image", "image", "reg/x") for number in range(9)]
     entries += [Surface("work-pool:k8s", "/x", "command", f"run \x1b {number}") for number in range(5)]
     found = Surfaces({"image": 9, "command": 5}, tuple(entries))
-    report = msgspec.structs.replace(account.described("inspect", manifest(), "env.pxb"), surface=found)
+    report = msgspec.structs.replace(bundle_report.described("inspect", manifest(), "env.pxb"), surface=found)
     short, whole = text.render(report), text.render(report, is_whole=True)
     assert "    reg/x  (deployment:etl/0 and 8 more)\n" in short
     assert "  command (5): a command or script\n    run \\x1b 0  (work-pool:k8s)\n" in short
@@ -380,7 +387,7 @@ def test_what_would_be_run_is_grouped() -> None:
 def _told(older: Any, newer: Any, pointer: str = "/x", key: str = "deployment:etl/a", *, whole: bool = False) -> str:
     """How a plan shows one difference."""
     found = action(key, "skip", "exists-differs", differences=(Difference(pointer, newer, older),))
-    report = account.planned(Run("plan", manifest(key), "env.pxb", DESTINATION), Plan((found,)))
+    report = plan_report.report(Subject("plan", manifest(key), "env.pxb", DESTINATION), Plan((found,)))
     _, _, after = text.render(report, is_whole=whole).partition(f"    {pointer}\n")
     return after.partition("\n\n")[0]
 
@@ -425,7 +432,7 @@ def test_a_field_that_is_left_out_has_its_default(key: str, pointer: str, sides:
 
 def test_an_inert_import_says_how_to_go_on() -> None:
     """The command to switch on is given, and that it takes the same selection and overlay."""
-    run = Run("import", manifest("flow:a"), "env.pxb", DESTINATION, inert=True)
-    done = account.imported(run, Plan((action("flow:a"),)), [outcome("flow:a", "succeeded", "created")])
+    run = Subject("import", manifest("flow:a"), "env.pxb", DESTINATION, inert=True)
+    done = import_report.report(run, Plan((action("flow:a"),)), [outcome("flow:a", "succeeded", "created")])
 
     assert "with the same\nselection and overlay as here:\n  xfer activate env.pxb --to prod\n" in text.render(done)

@@ -18,8 +18,10 @@ import pytest
 from bundle.errors import AccessDenied, BundleError, PlanLimit, ProfileError, RequestRejected, Unreachable
 from bundle.model import Api
 from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
-from bundle.server.client import PrefectApi, RetryPolicy, Sent
-from bundle.server.profiles import Retries, SecretText, Target
+from bundle.server.client import PrefectApi
+from bundle.server.responses import Sent
+from bundle.server.retry import RetryPolicy
+from bundle.server.target import Retries, SecretText, Target
 
 CANARY = "pnu_CANARY0123456789"
 URL = "http://server.test:4200/prefix/api"
@@ -573,7 +575,7 @@ def test_a_proxy_that_wants_a_password_is_named() -> None:
 
 def test_large_answers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer is cut off by its decoded size, so a compressed bomb gains nothing; a plain one of the size passes."""
-    monkeypatch.setattr("bundle.server.client.ANSWER_BYTES", 1000)
+    monkeypatch.setattr("bundle.server.connection.RESPONSE_BYTES", 1000)
     buffer = io.BytesIO()
     with gzip.open(buffer, "wb") as bomb:
         bomb.write(b" " * 100_000)
@@ -616,7 +618,7 @@ def test_an_attempt_ends_at_its_deadline() -> None:
         policy = RetryPolicy(deadline_seconds=0.01)
         target = Target(name="dev", url=URL, csrf=False)
         async with PrefectApi(target, policy=policy, transport=httpx.MockTransport(stall)) as api:
-            with pytest.raises(Unreachable, match="no answer in time") as caught:
+            with pytest.raises(Unreachable, match="no response in time") as caught:
                 await create(api)
             assert caught.value.maybe_done
             assert api.throttle.limit == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bundle.server.openapi import Accepted, Verdict, parse_openapi
+from bundle.server.openapi import Accepted, Misfits, parse_openapi
 
 
 def _body(schema: Any) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def test_names_of_nested_models(accepted: Accepted, steps: tuple[str, ...], expe
 def test_parts_joined_by_all_of_are_one_model(accepted: Accepted) -> None:
     """Neither the method's case nor what a parameter of the path is called matters."""
     body = {"description": "", "is_paused": True, "type": "x"}
-    assert accepted.judge("patch", "/work_pools/{any}", body) == Verdict(unknown=("/type",))
+    assert accepted.judge("patch", "/work_pools/{any}", body) == Misfits(unknown=("/type",))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_parts_joined_by_all_of_are_one_model(accepted: Accepted) -> None:
 )
 def test_what_is_not_told_fits(accepted: Accepted, method: str, path: str) -> None:
     """Unknown routes, routes without a body and free-form bodies find no fault."""
-    assert accepted.judge(method, path, {"any": {"thing": [1]}}) == Verdict()
+    assert accepted.judge(method, path, {"any": {"thing": [1]}}) == Misfits()
 
 
 def test_offers_tells_routes_apart_from_bodies(accepted: Accepted) -> None:
@@ -155,12 +155,12 @@ def test_offers_tells_routes_apart_from_bodies(accepted: Accepted) -> None:
 def test_list_bodies_are_judged_item_by_item(accepted: Accepted) -> None:
     """A body that is a list of models is judged like a list inside a body."""
     body = [{"collision_strategy": "ENQUEUE"}, {"collision_strategy": "ENQUEUE", "new": 1}]
-    assert accepted.judge("POST", "/logs/", body) == Verdict(unknown=("/1/new",))
+    assert accepted.judge("POST", "/logs/", body) == Misfits(unknown=("/1/new",))
 
 
 def test_circular_models_end(accepted: Accepted) -> None:
     """A model that is an alternative of itself is read once."""
-    assert accepted.judge("POST", "/loop/", {"end": 1, "start": 2}) == Verdict(unknown=("/start",))
+    assert accepted.judge("POST", "/loop/", {"end": 1, "start": 2}) == Misfits(unknown=("/start",))
 
 
 def test_prefix_before_every_path_is_understood() -> None:
@@ -184,7 +184,7 @@ def test_prefix_before_every_path_is_understood() -> None:
 )
 def test_wrong_shapes_mean_not_known(document: Any) -> None:
     """A document of the wrong shape raises nothing and says nothing."""
-    assert parse_openapi(document).judge("POST", "/x/", {"a": [1], "b": {}}) == Verdict()
+    assert parse_openapi(document).judge("POST", "/x/", {"a": [1], "b": {}}) == Misfits()
 
 
 @pytest.mark.parametrize(

@@ -11,20 +11,10 @@ import pytest
 
 from bundle.errors import ProfileError
 from bundle.server.ephemeral import hide
-from bundle.server.paths import segment
-from bundle.server.profiles import (
-    Embedded,
-    Profiles,
-    Retries,
-    SecretText,
-    Target,
-    ignored_environment,
-    load_profiles,
-    resolve,
-    same_server,
-)
+from bundle.server.profiles import Profiles, ignored_environment, load_profiles, resolve, same_server
 from bundle.server.proxies import environment_proxy
-from bundle.server.urls import is_this_machine, url_hint
+from bundle.server.target import Embedded, Retries, SecretText, Target
+from bundle.server.urls import is_this_machine, segment, url_hint
 
 CANARY = "pnu_CANARY0123456789"
 A, W = "11111111-2222-3333-4444-555555555555", "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"

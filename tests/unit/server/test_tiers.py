@@ -9,8 +9,11 @@ import pytest
 from bundle.environment.describe import Environment
 from bundle.kinds import KINDS
 from bundle.model import Placed, Record, Reference
-from bundle.plan.actions import Action, Secrets
-from bundle.plan.compare import compare
+from bundle.plan.actions import Action
+from bundle.plan.choices import Choices
+from bundle.plan.compare import Present, compare
+from bundle.plan.intended import intend
+from bundle.plan.matching import match
 from bundle.record.canonical import make_record
 from bundle.server.tiers import ANY_TIER, LARGEST_REQUEST_BYTES, TIERS, Tier
 
@@ -40,7 +43,9 @@ def planned(*records: Record, held: tuple[Record, ...] = (), tier: Tier = HOBBY)
     ids = {record.key: f"id of {record.key}" for record in held}
     rows = {ids[record.key]: {"id": ids[record.key], **record.body} for record in held}
     there = Environment({record.key: record for record in held}, ids, rows, {})
-    plan = compare([Placed(0, each) for each in records], there, is_cloud=True, secrets=Secrets(), tier=tier)
+    intended = intend(Placed(0, each) for each in records)
+    pairs = match(intended, there)
+    plan = compare(intended, pairs, Present(there, is_cloud=True), choices=Choices(tier=tier))
     return {action.key: action for action in plan.actions}
 
 
@@ -92,9 +97,10 @@ def test_of_other_tiers_no_limit_is_known(tier: Tier) -> None:
     assert {action.verb for action in plan.values()} == {"create"}
 
 
-def test_limits_name_kinds_that_there_are() -> None:
-    """Every kind with a limit is one that can be imported."""
-    assert {kind for tier in TIERS.values() for kind in tier.most} <= KINDS.keys()
+def test_deployments_alone_are_limited_in_number() -> None:
+    """What a tier says of deployments limits deployments, and no other kind."""
+    limited = {name: kind.most(TIERS["hobby"]) for name, kind in KINDS.items()}
+    assert {name: most for name, most in limited.items() if most is not None} == {"deployment": 5}
 
 
 @pytest.mark.parametrize(("extra", "reason"), [(0, "created"), (1, "too-large")])

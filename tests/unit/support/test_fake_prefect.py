@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from bundle.server.openapi import Verdict, parse_openapi
+from bundle.server.openapi import Misfits, parse_openapi
 from support.fake_prefect import FakePrefect, How
 from support.scenarios import SCENARIOS
 from support.scenarios.asks import get, post
@@ -110,8 +110,8 @@ def test_fake_can_lack_what_older_servers_lack() -> None:
     accepted = parse_openapi(document_)
 
     assert (first, second) == (422, 404)
-    assert accepted.judge("POST", "/work_pools/", {"name": "", "storage_configuration": {}}) == Verdict(
+    assert accepted.judge("POST", "/work_pools/", {"name": "", "storage_configuration": {}}) == Misfits(
         unknown=("/storage_configuration",)
     )
-    assert accepted.judge("PATCH", "/flows/{id}", {"tags": [], "name": ""}) == Verdict(unknown=("/name",))
+    assert accepted.judge("PATCH", "/flows/{id}", {"tags": [], "name": ""}) == Misfits(unknown=("/name",))
     assert not accepted.offers("GET", "/admin/storage")

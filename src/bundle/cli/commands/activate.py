@@ -18,10 +18,12 @@ from bundle.model import Bundle
 from bundle.operations import cutover, next_runs
 from bundle.operations.cutover import Switched
 from bundle.plan.overlay import NO_OVERLAY, Overlay
-from bundle.report import account
+from bundle.report import endings
+from bundle.report import switch as switch_report
 from bundle.report.model import NextRuns, Report
+from bundle.report.records import Subject
 from bundle.server.client import PrefectApi
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 _TIMES = 3
 
@@ -94,9 +96,9 @@ async def switch(console: Console, job: Job, api: PrefectApi) -> Report:
         if not job.dry_run:
             with stopping(stop, console):
                 results = await cutover.carry_out(switching, api, on_event=on_event, stop=stop)
-    run = account.Run(job.command, job.bundle.manifest, job.file, connection.side(job.target))
-    report = account.switched(run, results, tuple(_next_runs(results)), dry_run=job.dry_run)
-    return account.interrupted(report) if stop.is_set() else report
+    run = Subject(job.command, job.bundle.manifest, job.file, connection.side(job.target))
+    report = switch_report.report(run, results, tuple(_next_runs(results)), dry_run=job.dry_run)
+    return endings.interrupted(report) if stop.is_set() else report
 
 
 def _next_runs(results: Iterable[Switched]) -> Iterator[NextRuns]:

@@ -15,13 +15,13 @@ from bundle.cli import connection, options, policies
 from bundle.cli.console import Console
 from bundle.errors import BundleError, ProfileError, UsageError
 from bundle.operations import preflight
-from bundle.operations.inventory import Survey
+from bundle.operations.inventory import Inventory
 from bundle.operations.preflight import Check, Part, failed
 from bundle.report import check as check_report
 from bundle.report import profiles as profiles_report
 from bundle.report.model import Report, Side
 from bundle.server import profiles
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 from bundle.server.tiers import ANY_TIER, Tier
 
 
@@ -31,7 +31,7 @@ class Examined(msgspec.Struct, frozen=True):
     side: Side
     checks: tuple[Check, ...]
     target: Target | None = None
-    found: Survey | None = None
+    found: Inventory | None = None
 
 
 @click.command(
@@ -62,7 +62,7 @@ def command(console: Console, source: str | None, destination: str | None, tier:
     examined = {part: asyncio.run(_examine(console, name, part)) for part, name in wanted.items() if name is not None}
     found = [check for each in examined.values() for check in each.checks]
     found += _both(*examined.values(), tier=tier) if len(examined) > 1 else ()
-    return check_report.checked(
+    return check_report.report(
         found,
         {part: each.side for part, each in examined.items()},
         {part: each.found for part, each in examined.items() if each.found},

@@ -18,10 +18,10 @@ from bundle.errors import UsageError
 from bundle.model import Bundle
 from bundle.operations.cutover import is_any_on
 from bundle.operations.export import Exported, export_environment
-from bundle.report import account
+from bundle.report import switch as switch_report
 from bundle.report.model import Report
 from bundle.server.client import PrefectApi
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 
 @click.command(
@@ -73,7 +73,7 @@ async def _stop(
         is_kept = not dry_run and is_any_on(placed.record for placed in exported.records)
         state = _written(console, exported, file if is_kept else None, force=force)
         job = Job("deactivate", state, file if is_kept else None, target, on=False, dry_run=dry_run)
-        return account.stopped(await switch(console, job, api), exported.torn)
+        return switch_report.stopped(await switch(console, job, api), exported.torn)
 
 
 async def _read(console: Console, api: PrefectApi, selection: Selection) -> Exported:

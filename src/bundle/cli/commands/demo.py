@@ -23,11 +23,14 @@ from bundle.model import Bundle, Manifest
 from bundle.operations.demo import Trip, checks, fill
 from bundle.operations.export import export_environment
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare
-from bundle.report import account, demo, text
+from bundle.report import demo, text
+from bundle.report import export as export_report
+from bundle.report import import_ as import_report
 from bundle.report.model import Report, Side
+from bundle.report.records import Subject
 from bundle.server import processes
 from bundle.server.client import PrefectApi
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 
 @click.command("demo", epilog=options.examples("xfer demo", "xfer demo --keep demo-output"))
@@ -50,7 +53,7 @@ def command(console: Console, keep: Path | None) -> Report:
             a, b = (stack.enter_context(server) for server in started)
         tour = _Tour(console, file or root / "env.pxb")
         trip = asyncio.run(tour.run(Target(name="a", url=a.url), Target(name="b", url=b.url)))
-    return demo.shown(checks(trip), trip.bundle.manifest, str(file) if file is not None else None)
+    return demo.report(checks(trip), trip.bundle.manifest, str(file) if file is not None else None)
 
 
 def _place(keep: Path | None) -> Path | None:
@@ -85,7 +88,7 @@ class _Tour:
     async def _export(self, a: PrefectApi) -> Bundle:
         with self._step(f"exporting server a: xfer export --from a -o {self._file.name}"):
             manifest = await _write(a, self._file)
-        self._show(text.render(account.exported(manifest, self._file.name, Side("a", a.url), ())))
+        self._show(text.render(export_report.report(manifest, self._file.name, Side("a", a.url), ())))
         with self._step(f"checking every byte: xfer verify {self._file.name}"):
             verify_bundle(self._file)
         return read_bundle(self._file)
@@ -96,7 +99,7 @@ class _Tour:
             prepared = await prepare(bundle, b)
             result = await carry_out(prepared, b)
         writes = b.sent.writes - before.writes
-        self._show(text.render(account.imported(_run(prepared, self._file, b), prepared.plan, result.outcomes)))
+        self._show(text.render(import_report.report(_run(prepared, self._file, b), prepared.plan, result.outcomes)))
         self._show(f"requests: {b.sent.reads - before.reads} reads, {writes} writes")
         return result, writes
 
@@ -115,8 +118,8 @@ class _Tour:
         _tell(self._console, "\n".join(f"    {line}".rstrip() for line in block.split("\n")) + "\n")
 
 
-def _run(prepared: Prepared, file: Path, b: PrefectApi) -> account.Run:
-    return account.Run("import", prepared.bundle.manifest, file.name, Side("b", b.url))
+def _run(prepared: Prepared, file: Path, b: PrefectApi) -> Subject:
+    return Subject("import", prepared.bundle.manifest, file.name, Side("b", b.url))
 
 
 async def _write(api: PrefectApi, file: Path) -> Manifest:

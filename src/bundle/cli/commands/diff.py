@@ -11,9 +11,10 @@ from bundle.cli import bundles, connection, options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
 from bundle.environment.describe import Environment
+from bundle.environment.snapshot import read_source
 from bundle.errors import UsageError
-from bundle.operations.drift import as_environment, changes, read_whole
-from bundle.report import account
+from bundle.operations.drift import as_environment, changes
+from bundle.report import diff as diff_report
 from bundle.report.model import Report, Side
 
 
@@ -35,7 +36,7 @@ def command(console: Console, older: str, newer: str) -> Report:
         raise UsageError("both sides are the same", hint="name two bundles, two profiles, or one of each")
     found = [_read(console, name) for name in (older, newer)]
     sides = [_side(console, name) for name in (older, newer)]
-    return account.changed(changes(*found), sides[0], sides[1])
+    return diff_report.report(changes(*found), sides[0], sides[1])
 
 
 def _is_bundle(name: str) -> bool:
@@ -59,4 +60,4 @@ async def _read_server(console: Console, name: str) -> Environment:
     connection.announce(console, "reading", target)
     with progress(console) as on_event:
         async with connection.connect(target) as api:
-            return await read_whole(api, on_event=on_event)
+            return await read_source(api, on_event=on_event)

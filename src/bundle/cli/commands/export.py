@@ -12,9 +12,9 @@ from bundle.cli.console import Console
 from bundle.cli.progress import progress
 from bundle.environment.selection import Selection
 from bundle.operations.export import Exported, export_environment
-from bundle.report import account
+from bundle.report import export as export_report
 from bundle.report.model import Report
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 
 @click.command(
@@ -42,7 +42,7 @@ def command(console: Console, source: str, file: str, *, selection: Selection, f
     (target,) = connection.find_targets(console, source)
     exported = asyncio.run(read_environment(console, target, selection, redact=redact))
     manifest = bundles.write(exported, file, force=force)
-    return account.exported(manifest, file, connection.side(target), exported.torn)
+    return export_report.report(manifest, file, connection.side(target), exported.torn)
 
 
 async def read_environment(console: Console, target: Target, selection: Selection, *, redact: bool) -> Exported:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from bundle.apply.control import Control
 from bundle.cli import bundles, connection, options, plans, policies, receipts, scope_options, secret_values
 from bundle.cli.console import Console
 from bundle.cli.interruption import stopping
@@ -20,35 +21,33 @@ from bundle.model import Bundle, Json
 from bundle.operations import saved_plan
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare, surface_of
 from bundle.operations.saved_plan import SavedPlan
-from bundle.plan.actions import Secrets
-from bundle.plan.overlay import Overlay
-from bundle.report import account
+from bundle.plan.choices import Choices
+from bundle.report import endings
+from bundle.report import import_ as import_report
+from bundle.report import plan as plan_report
 from bundle.report.model import Report
+from bundle.report.records import Subject
 from bundle.server.client import PrefectApi
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 
 class Job(msgspec.Struct, frozen=True):
-    """One bundle on its way to one destination; ``file`` is how the user calls the bundle."""
+    """One bundle on its way to one destination; ``file`` is how the user calls the bundle, ``supplied`` has secrets."""
 
     command: str
     bundle: Bundle
     file: str | None
     target: Target
-    wishes: Wishes
-    secrets: Secrets
-    overlay: Overlay
-    selection: Selection = EVERYTHING
+    choices: Choices
+    supplied: dict[str, Json]
     receipt: Path | None = None
     on_error: OnError = "fail"
     plan: SavedPlan | None = None
 
-    def run(self, prepared: Prepared) -> account.Run:
+    def run(self, prepared: Prepared) -> Subject:
         """The same as the report needs it."""
-        side, supplied = connection.side(self.target), frozenset(self.secrets.supplied)
-        return account.Run(
-            self.command, self.bundle.manifest, self.file, side, supplied, prepared.keys, self.wishes.inert
-        )
+        side, supplied = connection.side(self.target), frozenset(self.supplied)
+        return Subject(self.command, self.bundle.manifest, self.file, side, supplied, prepared.keys, self.choices.inert)
 
 
 @click.command(
@@ -93,18 +92,24 @@ def command(
     (target,) = connection.find_targets(console, destination)
     values = policies.check(console, wishes, target)
     path = receipts.place(bundle, receipt_file, is_wanted=not no_receipt)
-    job = make_job(console, "import", bundle, target, wishes, values)
-    job = msgspec.structs.replace(job, selection=selection, receipt=path, on_error=on_error, plan=plan)
+    job = make_job(console, "import", bundle, target, wishes, values, selection)
+    job = msgspec.structs.replace(job, receipt=path, on_error=on_error, plan=plan)
     return asyncio.run(show(console, job))[1] if dry_run else asyncio.run(replay(console, job))
 
 
 def make_job(
-    console: Console, command_name: str, file: str, target: Target, wishes: Wishes, values: dict[str, Json]
+    console: Console,
+    command_name: str,
+    file: str,
+    target: Target,
+    wishes: Wishes,
+    values: dict[str, Json],
+    selection: Selection = EVERYTHING,
 ) -> Job:
     """Read and verify the bundle, and match secrets and overlay with it; sends no request."""
     stored = bundles.read(console, file)
-    secrets = Secrets(supplied=secret_values.gather(stored, values), missing=wishes.missing_secrets)
-    return Job(command_name, stored, file, target, wishes, secrets, scope_options.gather(wishes.overlay, stored))
+    supplied = secret_values.gather(stored, values)
+    return Job(command_name, stored, file, target, wishes.choices(stored, selection), supplied)
 
 
 async def show(console: Console, job: Job) -> tuple[Prepared, Report]:
@@ -113,9 +118,9 @@ async def show(console: Console, job: Job) -> tuple[Prepared, Report]:
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
             prepared, refusal = await _foreseen(job, api, on_event)
-    report = account.planned(job.run(prepared), prepared.plan)
+    report = plan_report.report(job.run(prepared), prepared.plan)
     report = msgspec.structs.replace(report, surface=surface_of(prepared))
-    return prepared, report if refusal is None else account.ended_by(report, refusal)
+    return prepared, report if refusal is None else endings.ended_by(report, refusal)
 
 
 async def _foreseen(job: Job, api: PrefectApi, on_event: OnEvent) -> tuple[Prepared, BundleError | None]:
@@ -127,25 +132,11 @@ async def _foreseen(job: Job, api: PrefectApi, on_event: OnEvent) -> tuple[Prepa
 
 
 def _lenient(job: Job) -> Job:
-    secrets = (
-        job.secrets if job.secrets.missing != "fail" else msgspec.structs.replace(job.secrets, missing="placeholder")
-    )
-    wishes = msgspec.structs.replace(job.wishes, conflicts=job.wishes.conflicts.without_refusals())
-    return msgspec.structs.replace(job, wishes=wishes, secrets=secrets)
+    return msgspec.structs.replace(job, choices=job.choices.without_refusals())
 
 
 async def _prepared(job: Job, api: PrefectApi, on_event: OnEvent) -> Prepared:
-    prepared = await prepare(
-        job.bundle,
-        api,
-        secrets=job.secrets,
-        on_conflict=job.wishes.conflicts,
-        selection=job.selection,
-        overlay=job.overlay,
-        inert=job.wishes.inert,
-        tier=job.wishes.tier,
-        on_event=on_event,
-    )
+    prepared = await prepare(job.bundle, api, job.choices, secrets=job.supplied, on_event=on_event)
     if job.plan is not None:
         saved_plan.check(job.plan, prepared, api.url)
     return prepared
@@ -156,10 +147,10 @@ async def replay(console: Console, job: Job) -> Report:
     stop = asyncio.Event()
     connection.announce(console, "importing into", job.target)
     prepared, result, failure = await _carry(console, job, stop)
-    report = account.imported(job.run(prepared), prepared.plan, result.outcomes, forgives=job.on_error == "ignore")
+    report = import_report.report(job.run(prepared), prepared.plan, result.outcomes, forgives=job.on_error == "ignore")
     if failure is not None:
-        return account.ended_by(report, failure)
-    return account.interrupted(report) if stop.is_set() else report
+        return endings.ended_by(report, failure)
+    return endings.interrupted(report) if stop.is_set() else report
 
 
 async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepared, Result, OutputError | None]:
@@ -171,14 +162,8 @@ async def _carry(console: Console, job: Job, stop: asyncio.Event) -> tuple[Prepa
                     receipts.written(console, job.receipt, prepared, api.url, stop) as witness,
                     stopping(stop, console),
                 ):
-                    result = await carry_out(
-                        prepared,
-                        api,
-                        on_event=on_event,
-                        witness=witness,
-                        stop=stop,
-                        stops_at_failure=job.on_error == "abort",
-                    )
+                    control = Control(on_event, witness, stop, aborts_at_failure=job.on_error == "abort")
+                    result = await carry_out(prepared, api, control)
             except OutputError as failure:
                 if result is None:
                     raise

@@ -7,7 +7,8 @@ import click
 from bundle.cli import bundles, options
 from bundle.cli.console import Console
 from bundle.model import Key
-from bundle.report import account
+from bundle.report import bundle as bundle_report
+from bundle.report import inspect as inspect_report
 from bundle.report.model import Report
 
 
@@ -24,4 +25,4 @@ def command(console: Console, bundle: str) -> Report:
     """
     keys: list[Key] = []
     manifest, warnings, found = bundles.survey(bundle, keys.append if console.is_verbose else lambda _: None)
-    return account.inspected(account.described("inspect", manifest, bundle, warnings), found, keys)
+    return inspect_report.report(bundle_report.described("inspect", manifest, bundle, warnings), found, keys)

@@ -14,7 +14,7 @@ from bundle.cli.policies import Wishes
 from bundle.environment.selection import Selection
 from bundle.errors import ExitCode
 from bundle.operations import saved_plan
-from bundle.report.account import has_differences
+from bundle.report.counting import has_differences
 from bundle.report.model import Report
 
 
@@ -55,8 +55,7 @@ def command(
     """
     plans.check_output(console, file, force=force)
     (target,) = connection.find_targets(console, destination)
-    job = make_job(console, "plan", bundle, target, wishes, policies.check(console, wishes, target))
-    job = msgspec.structs.replace(job, selection=selection)
+    job = make_job(console, "plan", bundle, target, wishes, policies.check(console, wishes, target), selection)
     prepared, report = asyncio.run(show(console, job))
     if report.ok:
         plans.write(saved_plan.made_from(prepared, target.url), file, force=force)

@@ -10,7 +10,7 @@ import click
 from bundle.cli import connection, options
 from bundle.cli.console import Console
 from bundle.errors import ProfileError
-from bundle.report import account
+from bundle.report import endings
 from bundle.report import profiles as report
 from bundle.report.model import Connection, Report
 from bundle.server import profiles
@@ -26,7 +26,7 @@ def command(_console: Console) -> Report:
     Nothing is sent. Keys and passwords are not shown.
     """
     known = connection.load()
-    return report.listed(_describe(known, name) for name in _names(known))
+    return report.report(_describe(known, name) for name in _names(known))
 
 
 def _names(known: Profiles) -> Iterator[str]:
@@ -41,7 +41,7 @@ def _describe(known: Profiles, name: str) -> Connection:
     try:
         target = profiles.resolve(known, name, os.environ)
     except ProfileError as error:
-        return report.unusable(name, account.problem_of(error), is_active=is_active, **place)
+        return report.unusable(name, endings.problem_of(error), is_active=is_active, **place)
     return report.usable(target, is_active=is_active, proxy=connection.proxy_host(target), **place)
 
 

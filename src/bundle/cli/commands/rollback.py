@@ -14,9 +14,10 @@ from bundle.cli.progress import progress
 from bundle.operations import receipt
 from bundle.operations.receipt import Receipt
 from bundle.operations.rollback import roll_back
-from bundle.report import account
+from bundle.report import endings
+from bundle.report import rollback as rollback_report
 from bundle.report.model import Report
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 
 @click.command(
@@ -51,5 +52,5 @@ async def _undo(console: Console, taken: Receipt, target: Target, *, force: bool
         async with connection.connect(target) as api:
             with stopping(stop, console):
                 undone = await roll_back(taken, api, force=force, dry_run=dry_run, on_event=on_event, stop=stop)
-    report = account.rolled_back(undone, connection.side(target), dry_run=dry_run)
-    return account.interrupted(report) if stop.is_set() else report
+    report = rollback_report.report(undone, connection.side(target), dry_run=dry_run)
+    return endings.interrupted(report) if stop.is_set() else report

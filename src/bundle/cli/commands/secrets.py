@@ -9,7 +9,7 @@ import click
 from bundle.cli import bundles, options
 from bundle.cli.console import Console
 from bundle.files import atomic
-from bundle.report import account
+from bundle.report import bundle as bundle_report
 from bundle.report.model import Report
 from bundle.report.secrets import template
 
@@ -43,7 +43,7 @@ def make_template(console: Console, bundle: str, file: str, *, force: bool) -> R
             output.write(text.encode())
         console.say(f"{len(manifest.secrets)} secrets to fill in: {file}")
     if console.is_json:
-        return account.described("secrets", manifest, bundle, warnings)
+        return bundle_report.described("secrets", manifest, bundle, warnings)
     if file == bundles.STANDARD:
         console.result(text.removesuffix("\n"))
     return None

@@ -21,9 +21,9 @@ from bundle.environment.selection import Selection
 from bundle.errors import UsageError
 from bundle.operations.export import Exported
 from bundle.plan.switches import firing_schedules
-from bundle.report import account
+from bundle.report import transfer as transfer_report
 from bundle.report.model import Report
-from bundle.server.profiles import Target
+from bundle.server.target import Target
 
 
 @click.command(
@@ -80,7 +80,7 @@ def command(
         for warning in warnings:
             console.warn(warning)
         report = asyncio.run(show(console, job))[1] if dry_run else asyncio.run(replay(console, job))
-    return account.transferred(report, connection.side(origin), exported.torn, warnings)
+    return transfer_report.report(report, connection.side(origin), exported.torn, warnings)
 
 
 async def _check_both(*targets: Target) -> None:

@@ -13,9 +13,11 @@ from bundle.environment.selection import EVERYTHING, Selection
 from bundle.errors import UsageError
 from bundle.operations.drift import drift
 from bundle.plan.overlay import Wanted, adapt
-from bundle.report import account
+from bundle.report import bundle as bundle_report
+from bundle.report import verify as verify_report
 from bundle.report.model import Report
-from bundle.server.profiles import Target
+from bundle.report.records import Subject
+from bundle.server.target import Target
 
 
 @click.command("verify", epilog=options.examples("xfer verify env.pxb", "xfer verify env.pxb --to prod"))
@@ -40,7 +42,7 @@ def command(
                 "a selection or an overlay says nothing of the file itself", hint="name the server with --to"
             )
         manifest, warnings = bundles.verify(bundle)
-        return account.described("verify", manifest, bundle, warnings)
+        return bundle_report.described("verify", manifest, bundle, warnings)
     (target,) = connection.find_targets(console, destination)
     stored = bundles.read(console, bundle)
     adapted = adapt(stored, selection, scope_options.gather(overlay, stored))
@@ -52,5 +54,5 @@ async def _read_back(console: Console, adapted: Wanted, file: str, target: Targe
     with progress(console) as on_event:
         async with connection.connect(target) as api:
             plan = await drift(adapted, api, on_event=on_event)
-    run = account.Run("verify", adapted.bundle.manifest, file, connection.side(target), keys=adapted.keys)
-    return account.verified(run, plan)
+    run = Subject("verify", adapted.bundle.manifest, file, connection.side(target), keys=adapted.keys)
+    return verify_report.report(run, plan)

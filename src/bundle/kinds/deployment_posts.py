@@ -1,0 +1,61 @@
+"""What ``PATCH`` of a deployment cannot do: it is posted over, with all that a ``POST`` would reset."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from bundle.kinds.deployment_schedules import change_schedule, needs_own_route, pair
+from bundle.kinds.protocols import Destination, Made, Offer, Raw
+from bundle.kinds.schedules import portable_schedule
+from bundle.kinds.spelling import SYSTEM_LABELS, without_system_labels
+from bundle.model import Body, Pointer
+from bundle.record.pointers import join, walk
+
+POOL_FIELDS = ("work_pool_name", "work_queue_name")
+_CHANGES_WITHOUT_SCHEMA_SINCE = (3, 6)
+# The schema before 3.6.
+_RESET_BY_POST = ("parameters", "schedules", "parameter_openapi_schema")
+_TYPED = "__prefect_kind"
+
+
+def what_post_needs(to: Destination) -> Body:
+    """What must be posted though it says nothing."""
+    return {"parameter_openapi_schema": {}} if () < to.version < _CHANGES_WITHOUT_SCHEMA_SINCE else {}
+
+
+def needs_post(names: Collection[str], body: Body, raw: Raw) -> bool:
+    """Labels, and typed parameters, which ``PATCH`` replaces by what they stand for or refuses as they are."""
+    after = body if "parameters" in names else raw
+    is_typed = any(isinstance(each, dict) and _TYPED in each for _, each in walk(after.get("parameters")))
+    is_checked = body.get("enforce_parameter_schema", True)
+    return "labels" in names or (is_typed and bool(names) and ("parameters" in names or is_checked))
+
+
+async def post_over(to: Destination, made: Made, body: Body, changes: Body) -> None:
+    """``POST`` over an existing deployment; what it would reset or drop is sent along or put right."""
+    if changes.get("work_pool_name", "") is None:
+        await to.patch("/deployments/{id}", dict.fromkeys(POOL_FIELDS), id=made.id)
+    system = {name: value for name, value in (made.raw.get("labels") or {}).items() if name.startswith(SYSTEM_LABELS)}
+    whole = {
+        "name": body["name"],
+        "flow_id": body["flow_id"],
+        "parameters": {},
+        "schedules": [],
+        **what_post_needs(to),
+        **{name: body[name] for name in _RESET_BY_POST if name in body},
+        **{name: value for name, value in changes.items() if name not in POOL_FIELDS or value is not None},
+        "labels": system | body.get("labels", {}),
+    }
+    raw = await to.post("/deployments/", whole)
+    held = raw.get("schedules") or []
+    pairs = pair([portable_schedule(each) for each in held], whole["schedules"])
+    for place, spot in pairs.items():
+        if needs_own_route(whole["schedules"][spot]):
+            await change_schedule(to, made, held[place], whole["schedules"][spot])
+
+
+def is_inherited(place: Pointer, raw: Raw, at: Offer) -> bool:
+    """Whether labels at a place come from the flow, which gives them back at every ``POST``."""
+    flow = at.raw(str(raw["flow_id"])) or {}
+    own = without_system_labels(raw)["labels"].items() - without_system_labels(flow)["labels"].items()
+    return not any(place in {"/labels", join("labels", name)} for name, _ in own)

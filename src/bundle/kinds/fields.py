@@ -1,0 +1,157 @@
+"""The table of a kind's fields, from which every list of fields is derived."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from bundle.model import Body, Json
+
+
+class _Nothing:
+    """Equal to no JSON value."""
+
+
+NOTHING: Any = _Nothing()
+
+
+class Field(msgspec.Struct, frozen=True):
+    """What is known of one field of a kind.
+
+    Args:
+        type: what it holds, where that is looked into; rows and bodies with anything else are refused. Null may be in
+            its place, unless it is required.
+        required: every row has it, and a body is never without it.
+        needed: without it a body cannot even be planned.
+        default: what a server makes of its absence; a body leaves it out then.
+        fixed: no request changes it once the resource exists.
+        on: the value by which the resource runs by itself; any other switches it off.
+        unordered: a list whose order means nothing; an update writes it whole.
+        together: it means nothing without the others that have this, too; an update writes all of them or none.
+        sent: False where it reaches the server, but not under its own name in the creating request.
+        kept: False where every server but Cloud takes it and does not keep it.
+        deep: only a deep read knows it.
+        travels: False where it is the server's own.
+        inside: names that some release added inside it.
+    """
+
+    type: Any = Any
+    required: bool = False
+    needed: bool = False
+    default: Json = NOTHING
+    fixed: bool = False
+    on: Json = NOTHING
+    unordered: bool = False
+    together: bool = False
+    sent: bool = True
+    kept: bool = True
+    deep: bool = False
+    travels: bool = True
+    inside: frozenset[str] = frozenset()
+
+
+NAME = Field(str, required=True, needed=True, fixed=True)
+"""A name that the server keeps for good, by which a resource is known."""
+OWN = Field(travels=False)
+"""A field that the server owns, besides those that every kind has."""
+
+
+class Table:
+    """The fields of a kind, and what follows from them; each list is made once."""
+
+    fields: ClassVar[Mapping[str, Field]]
+
+    def _having(self, **wanted: Any) -> frozenset[str]:
+        ((trait, value),) = wanted.items()
+        return frozenset(name for name, field in self.fields.items() if getattr(field, trait) == value)
+
+    @functools.cached_property
+    def travelling(self) -> frozenset[str]:
+        """Fields that may be in a body."""
+        return self._having(travels=True)
+
+    @functools.cached_property
+    def ignored(self) -> frozenset[str]:
+        """Fields that the server owns, besides those that every kind has."""
+        return self._having(travels=False)
+
+    @functools.cached_property
+    def required(self) -> frozenset[str]:
+        """Fields that every row has."""
+        return self._having(required=True)
+
+    @functools.cached_property
+    def defaults(self) -> Mapping[str, Json]:
+        """What a server makes of the absence of a field."""
+        return {name: field.default for name, field in self.fields.items() if field.default is not NOTHING}
+
+    @functools.cached_property
+    def fixed(self) -> frozenset[str]:
+        """Fields that no request changes."""
+        return self._having(fixed=True)
+
+    @functools.cached_property
+    def unordered(self) -> frozenset[str]:
+        """Lists whose order means nothing."""
+        return self._having(unordered=True)
+
+    @functools.cached_property
+    def together(self) -> frozenset[str]:
+        """Fields of which an update writes all or none."""
+        return self._having(together=True)
+
+    @functools.cached_property
+    def unsent(self) -> frozenset[str]:
+        """Fields that are not in the creating request under their own name."""
+        return self._having(sent=False)
+
+    @functools.cached_property
+    def forgotten(self) -> frozenset[str]:
+        """Fields that every server but Cloud takes and does not keep."""
+        return self._having(kept=False)
+
+    @functools.cached_property
+    def deep_fields(self) -> frozenset[str]:
+        """Fields that only a deep read knows."""
+        return self._having(deep=True)
+
+    @functools.cached_property
+    def activity(self) -> Mapping[str, Json]:
+        """Fields that decide whether a resource runs by itself, each with the value that means on."""
+        return {name: field.on for name, field in self.fields.items() if field.on is not NOTHING}
+
+    def misfit_of_row(self, row: Body) -> str | None:
+        """Why what a server answered does not fit the table, without any value; None where it does."""
+        return _misfit(row, self._row)
+
+    def misfit_of_body(self, body: Body) -> str | None:
+        """The same of a body from a bundle, which a server may still refuse."""
+        return _misfit(body, self._body)
+
+    @functools.cached_property
+    def _row(self) -> type[msgspec.Struct]:
+        return self._shape(self.required)
+
+    @functools.cached_property
+    def _body(self) -> type[msgspec.Struct]:
+        return self._shape(self._having(needed=True))
+
+    def _shape(self, needed: frozenset[str]) -> type[msgspec.Struct]:
+        present = [(name, self.fields[name].type) for name in sorted(needed)]
+        rest = [
+            (name, field.type | None, None)
+            for name, field in self.fields.items()
+            if name not in needed and field.type is not Any
+        ]
+        return msgspec.defstruct("Shape", [*present, *rest])
+
+
+def _misfit(value: Body, shape: type[msgspec.Struct]) -> str | None:
+    try:
+        msgspec.convert(value, shape)
+    except (msgspec.ValidationError, RecursionError) as error:
+        return str(error).replace("`", "")
+    return None

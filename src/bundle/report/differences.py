@@ -1,0 +1,110 @@
+"""Where two sides differ: as values that may be shown, and as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from bundle.kinds import KINDS
+from bundle.model import Json
+from bundle.plan.actions import Difference
+from bundle.record.pointers import split
+from bundle.record.secrets import suspects
+from bundle.report.escaping import escape
+from bundle.report.model import FieldDifference, Resource
+from bundle.report.parts import VALUE_CHARACTERS, Lines, as_text, clipped, cut, joined, rest_of
+
+_ITEM_CHARACTERS = 400
+"""A schedule with its parameters, which is what lists mostly differ in."""
+_CONTEXT_CHARACTERS = 30
+# The glyph says it.
+_PLAIN = frozenset({"created", "exists-same", "created-without-secret", "added", "removed", "changed"})
+_GLYPHS: Mapping[str, str] = {
+    "create": "+",
+    "complete": "+",
+    "fill": "+",
+    "update": "~",
+    "unsupported": "!",
+    "blocked": "!",
+    "skip": "=",
+    "add": "+",
+    "remove": "-",
+    "change": "~",
+}
+
+
+def action_lines(resource: Resource, limit: int | None) -> Lines:
+    glyph = "~" if resource.differences else _GLYPHS[resource.action]
+    detail = f": {escape(resource.detail)}" if resource.detail else ""
+    why = "" if resource.reason in _PLAIN else f"  ({resource.reason}{detail})"
+    waits = f" waits for {joined(resource.waits_for, 3)}" if resource.waits_for else ""
+    yield f"{glyph} {escape(resource.key)}{why}{waits}"
+    for each in cut(resource.differences, limit):
+        yield from _difference(each, limit, is_kept=each.pointer in resource.unchangeable)
+    yield from rest_of(resource.differences, limit, "    ")
+    yield from (f"    ? {escape(slot)}" for slot in resource.missing_secrets)
+
+
+def _difference(each: FieldDifference, limit: int | None, *, is_kept: bool) -> Lines:
+    yield f"    {escape(each.pointer) or '/'}{'  (cannot be changed)' if is_kept else ''}"
+    if each.is_hidden:
+        yield "      differs; it looks like a secret and is not shown"
+        return
+    for mark, values in zip("-+", _apart(each.destination, each.bundle, limit), strict=True):
+        yield from (f"      {mark} {escape(value)}" for value in cut(values, limit))
+        yield from rest_of(values, limit, "      ")
+
+
+def _apart(older: Json, newer: Json, limit: int | None) -> tuple[Sequence[str], Sequence[str]]:
+    """Both values as short texts in which the difference can be seen.
+
+    Of long lists these are the items that only one side has, of other long values the parts around the difference.
+    """
+    before, after = as_text(older), as_text(newer)
+    if limit is None or max(len(before), len(after)) <= VALUE_CHARACTERS:
+        return [before], [after]
+    if isinstance(older, list) and isinstance(newer, list):
+        gone, come = _besides(older, newer), _besides(newer, older)
+        if gone or come:
+            return gone, come
+    return _around(before, after)
+
+
+def _besides(items: Sequence[Json], others: Sequence[Json]) -> list[str]:
+    known = {as_text(each) for each in others}
+    return [clipped(text, size=_ITEM_CHARACTERS) for text in map(as_text, items) if text not in known]
+
+
+def _around(before: str, after: str) -> tuple[Sequence[str], Sequence[str]]:
+    """Both texts from a little before the place where they part."""
+    same = next((place for place, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
+    start = same - _CONTEXT_CHARACTERS if same > VALUE_CHARACTERS // 2 else 0
+    return [clipped(before, start)], [clipped(after, start)]
+
+
+def field_differences(kind: str, found: Iterable[Difference]) -> tuple[FieldDifference, ...]:
+    return tuple(_field_difference(_with_defaults(kind, each)) for each in found)
+
+
+def _with_defaults(kind: str, found: Difference) -> Difference:
+    """The same with what a field means that one side leaves out, since every server fills that in."""
+    name, *inner = split(found.pointer) or [""]
+    default = None if inner or found.is_secret or kind not in KINDS else KINDS[kind].defaults.get(name)
+    if default is None:
+        return found
+    ours, theirs = (default if side is None else side for side in (found.bundle, found.destination))
+    return msgspec.structs.replace(found, bundle=ours, destination=theirs)
+
+
+def _field_difference(found: Difference) -> FieldDifference:
+    pointer = found.pointer
+    is_hidden = found.is_secret or any(_may_be_secret(pointer, each) for each in (found.bundle, found.destination))
+    if is_hidden:
+        return FieldDifference(pointer, None, None, is_hidden=True)
+    return FieldDifference(pointer, found.bundle, found.destination)
+
+
+def _may_be_secret(pointer: str, value: Json) -> bool:
+    """Whether a value, or the name of any place around it, looks like a secret."""
+    return any(next(suspects({name: value}), None) is not None for name in split(pointer) or [""])

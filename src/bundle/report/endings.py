@@ -1,0 +1,31 @@
+"""How a report ends that an error or an interruption ended."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bundle.errors import BundleError, ExitCode
+from bundle.report.model import Problem, Report
+
+
+def failed(command: str, code: int, problem: Problem) -> Report:
+    """The report of a command that an error ended."""
+    return Report(command=command, exit_code=code, ok=False, error=problem)
+
+
+def problem_of(error: BundleError) -> Problem:
+    """An expected error in the words of the report."""
+    return Problem(type(error).__name__, error.message, error.hint)
+
+
+def interrupted(report: Report) -> Report:
+    """The same account, of a run that was stopped."""
+    problem = Problem(
+        "Interrupted", "stopped before the end", "run the same command again: it goes on where this ended"
+    )
+    return msgspec.structs.replace(report, exit_code=ExitCode.INTERRUPTED, ok=False, error=problem)
+
+
+def ended_by(report: Report, error: BundleError) -> Report:
+    """The same account, of a run that an error ended, or that a plan would not have let begin."""
+    return msgspec.structs.replace(report, exit_code=error.exit_code, ok=False, error=problem_of(error))

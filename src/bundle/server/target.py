@@ -1,0 +1,90 @@
+"""One server as a connection needs it: URL, credentials, TLS, retries."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from bundle.server.urls import names_workspace
+
+
+class SecretText:
+    """A text that shows itself only to ``reveal``: not in repr, str, a format or JSON."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the place that sends it."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "SecretText(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SecretText) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash((SecretText, self._text))
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a secret is not pickled")
+
+
+class Retries(msgspec.Struct, frozen=True):
+    """How often to try again, as far as a profile says so: how many times, how much the waits vary, on what else."""
+
+    most: int | None = None
+    jitter: float | None = None
+    codes: frozenset[int] = frozenset()
+
+
+class Embedded(msgspec.Struct, frozen=True):
+    """A server that has to be started for each command: the variables to start it with, and how long it may take."""
+
+    variables: tuple[tuple[str, SecretText], ...]
+    timeout_seconds: float
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """One Prefect server and how to reach it.
+
+    ``url`` is the API URL without user information and without a trailing
+    slash; of an ``embedded`` server, which has one only while it runs
+    (``started_at``), where its data is. ``credentials`` is the API key for
+    ``bearer``, and ``user:password`` for ``basic``. ``ca_file`` None means the
+    usual certificate authorities.
+    """
+
+    name: str
+    url: str
+    auth: Literal["none", "bearer", "basic"] = "none"
+    credentials: SecretText | None = None
+    headers: tuple[tuple[str, SecretText], ...] = ()
+    verify: bool = True
+    ca_file: str | None = None
+    http2: bool = False
+    timeout_seconds: float = 60.0
+    retries: Retries = Retries()
+    csrf: bool = True
+    embedded: Embedded | None = None
+    started_at: str = ""
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether the URL names a Cloud workspace; customer-managed Cloud has other hosts, but the same path."""
+        return names_workspace(self.url)
+
+    @property
+    def base(self) -> str:
+        """What the paths of requests are appended to."""
+        return self.started_at or self.url
+
+    @property
+    def host(self) -> str:
+        """Host and port as in the URL, for messages."""
+        return urlsplit(self.base).netloc

@@ -1,0 +1,39 @@
+"""Webhooks of Prefect Cloud."""
+
+from __future__ import annotations
+
+from bundle.record.canonical import make_record
+from support.one_kind import ID, Rows, created, kind, updated
+
+BODY = {"name": "in", "template": "{}"}
+
+
+def test_only_cloud_has_them() -> None:
+    """Elsewhere they are not offered."""
+    assert kind("webhook").unfit(BODY, is_cloud=False) == "not-offered"
+    assert kind("webhook").unfit(BODY, is_cloud=True) is None
+
+
+def test_the_address_does_not_travel() -> None:
+    """The slug is the server's, and whoever calls it must be told of the new one."""
+    row = {"id": ID, "slug": "secret-slug", "enabled": True, **BODY}
+    assert kind("webhook").portable(row, Rows()) == BODY
+    assert [code for code, _, _ in kind("webhook").findings(row)] == ["new-address"]
+
+
+def test_a_post_is_never_repeated_blindly() -> None:
+    """Each ``POST`` makes another one, and names need not be unique."""
+    assert created("webhook", BODY) == [["POST", "/webhooks/", BODY, "not repeatable"]]
+    assert not kind("webhook").unique_names
+
+
+def test_an_update_puts_the_whole() -> None:
+    """``PUT`` resets what is not sent, so everything is."""
+    whole = {"description": "", "enabled": True, "service_account_id": None, **BODY}
+    assert updated("webhook", BODY, {"template"}) == [["PUT", f"/webhooks/{ID}", whole]]
+
+
+def test_it_listens() -> None:
+    """A webhook is part of what a bundle runs."""
+    record = make_record("webhook:in", BODY, (), ())
+    assert list(kind("webhook").runs(record) or ()) == [("webhook", "/template", "{}")]

@@ -1,0 +1,74 @@
+"""Work pools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bundle.server.tiers import ANY_TIER, TIERS
+from support.one_kind import ID, Rows, Sent, deleted, kind, updated
+
+POOL = kind("work-pool")
+MARK = Sent.mark
+
+
+@pytest.mark.parametrize(
+    ("type_", "elsewhere", "cloud"),
+    [
+        ("process", None, None),
+        ("ecs:push", "push-pool", None),
+        ("prefect:managed", "managed-pool", "managed-pool"),
+    ],
+)
+def test_where_a_pool_can_be(type_: str, elsewhere: str | None, cloud: str | None) -> None:
+    """Hybrid pools anywhere, push pools only on Cloud, managed ones nowhere."""
+    body = {"name": "p", "type": type_}
+    assert (POOL.unfit(body, is_cloud=False), POOL.unfit(body, is_cloud=True)) == (elsewhere, cloud)
+
+
+def test_a_tier_may_have_managed_pools_only() -> None:
+    """The Hobby tier refuses all others, in words."""
+    assert POOL.beyond({"type": "process"}, TIERS["hobby"]) == "the Hobby tier has managed work pools only"
+    assert POOL.beyond({"type": "process"}, ANY_TIER) is None
+
+
+def test_it_carries_a_mark_until_its_queues_are_there() -> None:
+    """The mark is in the description; a default that refers to nothing is left out meanwhile."""
+    template: Any = {
+        "variables": {"properties": {"a": {"default": {"$ref": {"block_document_id": ID}}}, "b": {"default": 1}}}
+    }
+    first = POOL.pending({"name": "p", "type": "process", "base_job_template": template}, MARK)
+    assert first["description"] == MARK
+    assert first["base_job_template"]["variables"]["properties"] == {"a": {}, "b": {"default": 1}}
+    assert POOL.is_pending(first, {}, MARK, lambda _: False)
+
+
+def test_what_travels() -> None:
+    """Parts of the storage that are not set, and what the server finds out, do not."""
+    row = {
+        "id": ID,
+        "name": "p",
+        "type": "process",
+        "status": "READY",
+        "default_queue_id": ID,
+        "storage_configuration": {"bundle_upload_step": None},
+    }
+    assert POOL.portable(row, Rows()) == {"name": "p", "type": "process"}
+
+
+def test_names_of_blocks_and_variables_in_it() -> None:
+    """Templates and the credentials of its storage name blocks."""
+    body = {
+        "base_job_template": {"variables": {"properties": {"a": {"default": "{{ prefect.variables.region }}"}}}},
+        "storage_configuration": {"bundle_upload_step": {"f/g": {"gcp_credentials_block_name": "me"}}},
+    }
+    assert sorted(key for _, key in POOL.names(body)) == ["block:gcp-credentials/me", "variable:region"]
+
+
+def test_it_is_changed_and_deleted_by_name() -> None:
+    """``PATCH`` and ``DELETE`` take the name."""
+    assert updated("work-pool", {"name": "p"}, {"concurrency_limit"}) == [
+        ["PATCH", "/work_pools/p", {"concurrency_limit": None}]
+    ]
+    assert deleted("work-pool", {"name": "p"}) == [["DELETE", "/work_pools/p", None]]
