@@ -98,6 +98,8 @@ def import_into(
     """Replay a bundle into the server; ``transport`` is the way to a fake one."""
 
     async def replay(api: PrefectApi) -> Imported:
+        if isinstance(where, FakePrefect) and where.promises:
+            where.promises.supplied = tuple((secrets or {}).values())
         choices = Choices(on_conflict, missing, inert, tier, selection)
         prepared = await prepare(bundle, wrap(api), choices, secrets=secrets)
         control = Control(patience=patience or Patience(), aborts_at_failure=aborts_at_failure)

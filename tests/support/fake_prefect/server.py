@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import parse_qs, unquote
@@ -24,10 +25,14 @@ from support.fake_prefect import (
     schedules,
 )
 from support.fake_prefect.bodies import FIELDS, fields_of, filled
+from support.fake_prefect.promises import Promises
 from support.fake_prefect.routes import Route, Routes
 from support.fake_prefect.store import TABLES, Answer, Json, RefusedError, Row, Store, Table, invalid
 
 URL = "http://fake.test/api"
+RUN_HEADER = "X-Run"
+"""Tells the writes of one run from those of others."""
+
 _OWN_NAMES = frozenset({"POST /flows/", "POST /work_pools/", "POST /block_types/", "POST /v2/concurrency_limits/"})
 
 
@@ -84,6 +89,7 @@ class FakePrefect(Store):
         drift: block schemas get checksums that no other server gives them, and list unions backwards.
         lacks: what an older server does not have: a route's fields, or None for the whole route.
         another: a kind that it has besides.
+        keeps_promises: judge each write of xfer (``promises``).
     """
 
     url = URL
@@ -97,6 +103,7 @@ class FakePrefect(Store):
         drift: bool = False,
         lacks: Mapping[str, Collection[str] | None] | None = None,
         another: AnotherKind | None = None,
+        keeps_promises: bool = True,
     ) -> None:
         kinds = {**TABLES, **({another.name: another.table} if another else {})}
         super().__init__(kinds, seed=seed, default_limit=default_limit, version=version, drift=drift)
@@ -104,6 +111,7 @@ class FakePrefect(Store):
         self.transport = httpx.MockTransport(self.handle)
         self._failures: dict[tuple[str, int], How] = {}
         self._lacks = dict(lacks or {})
+        self.promises = Promises() if keeps_promises else None
         self._routes = (*_ROUTES, *another.routes) if another else _ROUTES
         self._fields = {**FIELDS, **(another.fields if another else {})}
         block_schemas.add_built_in(self)
@@ -144,7 +152,8 @@ class FakePrefect(Store):
             raise httpx.ReadError("reset", request=request)
         if how == "race":
             self._serve(asked, query)
-        route, status, answer = ("", *_INSTEAD[how]) if how and how in _INSTEAD else self._serve(asked, query)
+        with self._watching(request, asked):
+            route, status, answer = ("", *_INSTEAD[how]) if how and how in _INSTEAD else self._serve(asked, query)
         lost = _LOST.get(how) if how else None
         if how == "gateway":
             status, answer = 502, {"message": "upstream error"}
@@ -152,6 +161,12 @@ class FakePrefect(Store):
         if lost:
             raise lost("lost", request=request)
         return _response(status, answer)
+
+    def _watching(self, request: httpx.Request, asked: Seen) -> AbstractContextManager[None]:
+        """The watch over a write of xfer; what others write promises nothing."""
+        is_ours = asked.is_write and request.headers.get("user-agent", "").startswith("xfer/")
+        run = request.headers.get(RUN_HEADER, "")
+        return self.promises.kept(self, run) if is_ours and self.promises else nullcontext()
 
     def _failure_of(self, asked: Seen) -> How | None:
         how = self._failures.get(("requests", len(self.seen)))

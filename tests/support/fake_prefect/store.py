@@ -105,7 +105,7 @@ class Store:
 
     def rows(self, table: str, **fields: Json) -> list[Row]:
         """The stored rows whose fields have these values."""
-        return [row for row in self.tables[table].values() if fields.items() <= row.items()]
+        return [row for row in self.tables[table].values() if not fields or fields.items() <= row.items()]
 
     def find(self, table: str, name: str, **fields: Json) -> Row:
         """The row of an id or a name; 404 if there is none."""
