@@ -1,7 +1,8 @@
 """What holds after every single write of xfer, in the middle of an import as much as at its end.
 
 * Nothing is created running: an automation is disabled at first, and a deployment has no active schedule.
-* An automation that carries the mark of an unfinished resource is not enabled.
+* What carries the mark of an unfinished resource stays off: an automation is not enabled, and a deployment gets no
+  schedule that is active before it is complete.
 * What starts something comes last: once a run has switched anything on, it creates nothing more.
 * A secret that is live stays what it is, unless the new value was supplied with the import.
 
@@ -15,7 +16,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
-from support.fake_prefect.store import LIMITS, Json, Store
+from support.fake_prefect.store import LIMITS, Json, Row, Store
 
 BROKEN: list[str] = []
 _MARK = "xfer:pending:"
@@ -36,11 +37,16 @@ class Promises:
     @contextmanager
     def kept(self, store: Store, run: str) -> Iterator[None]:
         """Judge one write of a run by what it leaves behind."""
-        count, ids, running, secrets = _count(store), _ids(store), _running(store), _live_secrets(store)
+        count, ids, secrets = _count(store), _ids(store), _live_secrets(store)
+        running = _running(store)
         yield
         started = _running(store) - running
         self._expect(started <= ids, "created running")
-        self._expect(not started & _unfinished_automations(store), "an unfinished automation was enabled")
+        self._expect(not started & _unfinished(store, "automations"), "an unfinished automation was enabled")
+        unfinished = [store.tables["deployments"][each] for each in _unfinished(store, "deployments")]
+        self._expect(
+            all(ids.issuperset(_active(each)) for each in unfinished), "an unfinished deployment was scheduled"
+        )
         self._expect(
             _count(store) <= count or run not in self._have_switched_on, "created after something was switched on"
         )
@@ -69,18 +75,27 @@ def _count(store: Store) -> int:
 
 
 def _ids(store: Store) -> set[str]:
-    """All that could start something."""
-    return {*store.tables["automations"], *store.tables["deployments"]}
+    """All that can start something: automations, deployments and their schedules."""
+    schedules = [each["id"] for row in store.rows("deployments") for each in row["schedules"]]
+    return {*store.tables["automations"], *store.tables["deployments"], *schedules}
 
 
 def _running(store: Store) -> set[str]:
     """What starts something by itself, by id: enabled automations, and deployments with active schedules."""
-    deployments = [row["id"] for row in store.rows("deployments") if any(each["active"] for each in row["schedules"])]
-    return {*(row["id"] for row in store.rows("automations", enabled=True)), *deployments}
+    return {
+        *(row["id"] for row in store.rows("automations", enabled=True)),
+        *(row["id"] for row in store.rows("deployments", paused=False) if any(_active(row))),
+    }
 
 
-def _unfinished_automations(store: Store) -> set[str]:
-    return {row["id"] for row in store.rows("automations") if _MARK in (row["description"] or "")}
+def _active(deployment: Row) -> list[str]:
+    """The schedules that are active, by id."""
+    return [each["id"] for each in deployment["schedules"] if each["active"]]
+
+
+def _unfinished(store: Store, table: str) -> set[str]:
+    """What carries the mark, by id."""
+    return {row["id"] for row in store.rows(table) if _MARK in f"{row['description']} {row['tags']}"}
 
 
 def _live_secrets(store: Store) -> dict[Place, Json]:

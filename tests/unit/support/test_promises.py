@@ -69,6 +69,17 @@ def test_an_unfinished_automation_that_is_enabled_is_noticed(fake: FakePrefect) 
         write(fake, "PUT", path, body)
 
 
+def test_an_unfinished_deployment_that_gets_an_active_schedule_is_noticed(fake: FakePrefect) -> None:
+    """What carries the mark gets schedules that are inactive until they are complete."""
+    body = {"name": "d", "flow_id": the(fake, "flows", "etl"), "tags": ["xfer:pending:0"]}
+    assert write(fake, "POST", "/deployments/", body) == 201
+    path = f"/deployments/{the(fake, 'deployments', 'd')}"
+
+    assert write(fake, "PATCH", path, {"schedules": [DAILY | {"active": False}]}) == 204
+    with pytest.raises(AssertionError, match="scheduled"):
+        write(fake, "PATCH", path, {"schedules": [DAILY]})
+
+
 def test_a_creation_after_something_was_switched_on_is_noticed(fake: FakePrefect) -> None:
     """Once a run has switched something on, it may create nothing; another run may."""
     assert write(fake, "PATCH", f"/automations/{the(fake, 'automations', 'off')}", {"enabled": True}) == 204
