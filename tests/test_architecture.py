@@ -40,6 +40,7 @@ OWNERS = {
     "rich": {"cli"},
     "croniter": {"operations.next_runs"},
     "dateutil": {"operations.next_runs"},
+    "dotenv": {"server.profile_files"},
     "subprocess": {"server.process", "server.processes"},
     "tomllib": {"server.profile_files", "cli"},
     "prefect": set(),

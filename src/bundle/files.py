@@ -30,7 +30,7 @@ def check_target(path: Path, force: bool) -> None:  # noqa: FBT001 - reads as a 
     """Refuse a place that ``atomic`` could not write to, before any work is done.
 
     Raises:
-        OutputError: something stands there and ``force`` is not given; or it is not a regular
+        OutputError: something is there and ``force`` is not given; or it is not a regular
             file; or its directory is missing or not writable.
     """
     with output_errors(path):
@@ -48,7 +48,7 @@ def atomic(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     """Open a file that takes its place when the block ends without an error.
 
     Raises:
-        OutputError: it cannot be written, or something stands there and ``force`` is not given;
+        OutputError: it cannot be written, or something is there and ``force`` is not given;
             no temporary file is left.
     """
     check_target(path, force)

@@ -2,7 +2,7 @@
 
 A *resource* is one object on a server. A *record* is its portable form: the
 *body* without ids, and beside it, as JSON Pointers, where references and
-secrets stand. A *key* (``deployment:etl/nightly``) names a resource on every
+secrets are. A *key* (``deployment:etl/nightly``) names a resource on every
 server; an *id* names it on one.
 """
 
@@ -50,7 +50,7 @@ class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Secret(msgspec.Struct, frozen=True):
-    """A place whose value was taken out of the body (null stands there)."""
+    """A place whose value was taken out of the body (null is there instead)."""
 
     pointer: Pointer
     slot: str
@@ -77,7 +77,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """A record and its wave: everything it needs stands in an earlier wave.
+    """A record and its wave: everything it needs is in an earlier wave.
 
     Only members of one reference cycle share a wave and refer to each other.
     """
@@ -105,10 +105,10 @@ FINDING_CODES: Mapping[str, str] = {
     "unresolved-name": "a template names a block or variable that the source does not have",
     "secret-suspected": "a value looks like a secret in a place that Prefect does not mask",
     "unknown-field": "the server sent a field that this xfer does not know; carried as it is",
-    "ambiguous-owner": "whether a deployment owns this automation cannot be told from the API; imported unowned",
+    "ambiguous-owner": "the API does not show whether a deployment owns this automation; imported unowned",
     "leftover-queue": "the queue it names went with its deleted pool; left out, since sending it would make a pool",
     "not-portable": "it names what no bundle holds (a run, a schedule, an account); it means nothing elsewhere",
-    "new-address": "it gets another URL wherever it is made; whoever calls it must be told",
+    "new-address": "it gets another URL wherever it is made; whoever calls it must learn of it",
     "no-runtime": "agents and infrastructure blocks ended with Prefect 2; carried, but no worker of Prefect 3 uses it",
 }
 

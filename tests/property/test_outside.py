@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import io
+import itertools
 import json
 import os
 import random
@@ -29,6 +30,7 @@ from support.fake_prefect import FakePrefect
 from support.moving import import_into
 from support.offline import api_of, run
 from support.seeded import arrived, plant, seeded
+from support.tampering import Tampering
 
 NUMBERS = range(int(os.environ.get("XFER_FUZZ_OUTSIDE", "40")))
 # More than an export of the seeded environment sends.
@@ -77,22 +79,18 @@ def twisted(chance: random.Random, value: Json) -> Any:
     return value
 
 
-class Twisting(httpx.AsyncBaseTransport):
+def twisting(fake: FakePrefect, number: int) -> Tampering:
     """The way to a fake server, on which one answer is changed."""
+    chance = random.Random(f"answer {number}")
+    rest = itertools.count(-chance.randrange(REQUESTS))
 
-    def __init__(self, fake: FakePrefect, number: int) -> None:
-        self._fake = fake
-        self._chance = random.Random(f"answer {number}")
-        self._rest = self._chance.randrange(REQUESTS)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._fake.transport.handle_async_request(request)
-        await response.aread()
-        self._rest -= 1
-        if self._rest != -1 or response.status_code != httpx.codes.OK:
+    def after(_request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if next(rest) != 0 or response.status_code != httpx.codes.OK:
             return response
-        found = twisted(self._chance, [msgspec.json.decode(response.content)])
+        found = twisted(chance, [msgspec.json.decode(response.content)])
         return httpx.Response(httpx.codes.OK, json=found[0] if found else None)
+
+    return Tampering(fake, after=after)
 
 
 @pytest.fixture(scope="module")
@@ -117,14 +115,17 @@ def _export_through(fake: FakePrefect, transport: httpx.AsyncBaseTransport) -> N
 
 
 def test_an_export_survives_whatever_a_server_answers(source: FakePrefect) -> None:
-    """One odd answer gives a bundle or an error of ours, and nothing else."""
+    """One odd answer gives a bundle or an error of ours, and nothing else; most give a bundle."""
+    bundles = 0
     for number in NUMBERS:
         try:
-            _export_through(source, Twisting(source, number))
+            _export_through(source, twisting(source, number))
+            bundles += 1
         except BundleError:
             pass
         except BaseException as error:
             raise AssertionError(f"answer {number}") from error
+    assert bundles >= len(NUMBERS) / 3
 
 
 class Strict(httpx.AsyncBaseTransport):
@@ -140,26 +141,23 @@ class Strict(httpx.AsyncBaseTransport):
             return httpx.Response(httpx.codes.UNPROCESSABLE_ENTITY, json={"detail": "odd"})
 
 
-class Deepening(httpx.AsyncBaseTransport):
+def deepening(fake: FakePrefect) -> Tampering:
     """The way to a fake server whose first variable has a value as deep as JSON parsers just bear."""
 
-    def __init__(self, fake: FakePrefect) -> None:
-        self._fake = fake
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._fake.transport.handle_async_request(request)
-        await response.aread()
+    def after(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         if request.url.path != "/api/variables/filter" or not response.json():
             return response
         rows = response.json()
         rows[0]["value"] = "deep"
         return httpx.Response(httpx.codes.OK, text=json.dumps(rows).replace('"deep"', "[" * 900 + "]" * 900))
 
+    return Tampering(fake, after=after)
+
 
 def test_a_server_can_answer_as_deep_as_it_likes(source: FakePrefect) -> None:
     """What is nested beyond what Python bears is an error of ours."""
     with pytest.raises(BundleError, match="nested"):
-        _export_through(source, Deepening(source))
+        _export_through(source, deepening(source))
 
 
 def _bundle_with(record: Record, body: Body) -> Bundle:

@@ -57,7 +57,7 @@ class Confirmation:
         self._pairs: Mapping[Key, Key] = {}
 
     async def find(self, record: Intended) -> Seen | None:
-        """What the destination has for a record by now, other than what known ids already stand for."""
+        """What the destination has for a record by now, other than what has a known id already."""
         await self._read()
         return self.recall(record)
 
@@ -98,7 +98,7 @@ class Confirmation:
     async def finished(self, records: Sequence[Intended], *, excluding: Collection[str]) -> dict[Key, Made]:
         """Equal resources for some records, other than those with certain ids.
 
-        What they refer to is compared by name: which of several equal ones stands may not be clear yet.
+        What they refer to is compared by name: which of several equal ones remains may not be clear yet.
         """
         now = _without(await self._read(), excluding)
         pairs = match(records, now)

@@ -1,4 +1,4 @@
-"""Agrees with other importers on which of several equal creations stands.
+"""Agrees with other importers on which of several equal creations remains.
 
 Where the server keeps no names unique, two imports of one bundle at the same
 time both make a resource. Until activation each one carries the mark of its
@@ -6,7 +6,7 @@ record, so everybody can see which of them are meant to be one.
 
 Rules:
 
-1. What somebody has finished stands; else the oldest one, as soon as it is alone.
+1. What somebody has finished remains; else the oldest one, as soon as it is alone.
 2. Only what carries the mark is deleted: one's own at once, that of others
    beside a finished one, or when they had time enough to do it themselves.
 3. Everybody lists after the own creation, so of two importers at least one
@@ -47,9 +47,9 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """What can be told of a claim by now: what stands, if that is clear, and the ids that are to go."""
+    """What is known of a claim by now: what remains, if that is clear, and the ids that are to go."""
 
-    stands: Settled | None
+    remaining: Settled | None
     withdrawn: tuple[str, ...] = ()
 
 
@@ -80,27 +80,27 @@ def judge(own: str, mine: Raw | None, marked: Sequence[Raw], finished: Made | No
 async def settle(
     claims: Sequence[Claim], api: Api, look: Confirmation, ids: Mapping[Key, str], withdraw: Withdraw
 ) -> dict[Key, Settled]:
-    """What stands for each claim, all of one kind; the others are withdrawn.
+    """What remains for each claim, all of one kind; the others are withdrawn.
 
     Takes one listing, unless somebody else is making the same.
 
     Raises:
         ServerError: the destination cannot be asked, or does not delete.
     """
-    stands: dict[Key, Settled] = {}
+    remaining: dict[Key, Settled] = {}
     rounds = look.patience.rounds
     for number in range(rounds + 1):
-        open_claims = [claim for claim in claims if claim.record.key not in stands]
-        taken = {*ids.values(), *(stand.made.id for stand in stands.values())}
+        open_claims = [claim for claim in claims if claim.record.key not in remaining]
+        taken = {*ids.values(), *(each.made.id for each in remaining.values())}
         for claim, verdict in await _judged(open_claims, api, look, taken, is_late=number == rounds):
             for identifier in verdict.withdrawn:
                 await withdraw(claim.record.kind, Made(identifier))
-            if verdict.stands is not None:
-                stands[claim.record.key] = verdict.stands
-        if len(stands) == len(claims):
+            if verdict.remaining is not None:
+                remaining[claim.record.key] = verdict.remaining
+        if len(remaining) == len(claims):
             break
         await asyncio.sleep(look.patience.pause_seconds)
-    return stands
+    return remaining
 
 
 async def _judged(

@@ -25,7 +25,7 @@ from bundle.plan.capabilities import Fields
 from bundle.plan.compare import needs
 from bundle.plan.intended import Intended
 from bundle.plan.secret_values import SecretValues
-from bundle.record.pointers import replace_all, stands
+from bundle.record.pointers import exists, replace_all
 from bundle.record.references import NIL_ID, put_back
 from bundle.record.secrets import marker
 
@@ -80,7 +80,7 @@ class State:
         self.found(key, made)
 
     def found(self, key: Key, made: Made) -> None:
-        """Note what a key stands for, whoever created it."""
+        """Note which resource a key means, whoever created it."""
         self.ids[key] = made.id
         self.rows[made.id] = made.raw
 
@@ -109,7 +109,7 @@ class State:
         values = {
             each.pointer: self._secrets.supplied.get(each.slot, marker(each))
             for each in record.secrets
-            if stands(full, each.pointer)
+            if exists(full, each.pointer)
         }
         return replace_all(full, values)
 

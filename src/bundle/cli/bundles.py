@@ -26,7 +26,7 @@ def check_output(console: Console, name: str, *, force: bool) -> None:
 
     Raises:
         UsageError: standard output is a terminal, or is needed for something else.
-        OutputError: something stands there, or it cannot be written.
+        OutputError: something is there, or it cannot be written.
     """
     if name != STANDARD:
         check_target(Path(name), force)
@@ -71,7 +71,7 @@ def verify(name: str) -> tuple[Manifest, tuple[str, ...]]:
 
 
 def survey(name: str, on_key: Callable[[Key], None] = lambda _: None) -> tuple[Manifest, tuple[str, ...], Surfaces]:
-    """The same, and what the bundle would run; ``on_key`` is told each key. Raises as ``read``."""
+    """The same, and what the bundle would run; ``on_key`` is called with each key. Raises as ``read``."""
 
     def records() -> Iterator[Record]:
         for placed in checked(reader.records(), only_known=False):

@@ -26,7 +26,7 @@ def load() -> Profiles:
 
 
 def find_targets(console: Console, *names: str) -> list[Target]:
-    """The servers that names stand for; warns of variables without effect and of TLS that is not verified.
+    """The servers that are named; warns of variables without effect and of TLS that is not verified.
 
     Raises:
         ProfileError: a profile is unknown or incomplete.

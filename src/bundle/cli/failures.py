@@ -56,7 +56,7 @@ def _tell(console: Console, code: int, name: str, message: str, hint: str) -> in
 
 
 def _misused(error: click.ClickException, console: Console) -> int:
-    """What click says, in the form of ours, without what stands before the @ in a URL."""
+    """What click says, in the form of ours, without what is before the @ in a URL."""
     message = _USER_INFORMATION.sub("//***@", error.format_message())
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None and not message.strip():
@@ -71,7 +71,7 @@ def _bug(error: BaseException, console: Console) -> int:
     from bundle.cli import bugs  # noqa: PLC0415
 
     try:
-        place = f"where it happened stands in {bugs.keep(error)}, without any value"
+        place = f"the place is in {bugs.keep(error)}, which holds no values"
     except OSError:
         place = "the traceback could not be kept: the directory for temporary files is not writable"
     message = f"xfer has a bug: an unexpected {type(error).__name__}"

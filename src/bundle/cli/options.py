@@ -59,9 +59,9 @@ bundle = click.argument("bundle", metavar="FILE", required=True)
 source = click.option("--from", "source", metavar="SOURCE", required=True, help="Profile, URL, or env.")
 destination = click.option("--to", "destination", metavar="DESTINATION", required=True, help="Profile, URL, or env.")
 force = click.option("--force", is_flag=True, help="Replace the file if it exists.")
-redact = click.option("--redact", is_flag=True, help="Leave out values that only look like secrets, too.")
-inert = click.option("--inert", is_flag=True, help="Make everything switched off, until `xfer activate`.")
-dry_run = click.option("--dry-run", is_flag=True, help="Only show what would be done, as `xfer plan` does.")
+redact = click.option("--redact", is_flag=True, help="Also leave out values that only look like secrets.")
+inert = click.option("--inert", is_flag=True, help="Create everything paused; `xfer activate` switches it on.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, like `xfer plan`, and do nothing.")
 
 
 def secrets(function: F) -> F:
@@ -87,6 +87,6 @@ def receipt(function: F) -> F:
         "--receipt",
         "receipt_file",
         metavar="FILE",
-        help="Where to write the receipt that `xfer rollback` needs; beside the bundle if not given.",
+        help="File for the receipt that `xfer rollback` needs. Default: beside the bundle.",
     )(function)
-    return click.option("--no-receipt", is_flag=True, help="Write no receipt.")(function)
+    return click.option("--no-receipt", is_flag=True, help="Do not write a receipt.")(function)

@@ -18,7 +18,7 @@ def check_output(console: Console, name: str | None, *, force: bool) -> None:
 
     Raises:
         UsageError: standard output is needed for something else.
-        OutputError: something stands there, or it cannot be written.
+        OutputError: something is there, or it cannot be written.
     """
     if name == STANDARD and console.is_json:
         raise UsageError(
@@ -48,7 +48,7 @@ def read(name: str | None, bundle: str) -> SavedPlan | None:
 
     Raises:
         UsageError: both are to come from standard input.
-        BundleError: it cannot be read, or is no plan.
+        BundleError: it cannot be read, or is not a plan.
     """
     if name is None:
         return None

@@ -81,7 +81,8 @@ on_error = click.option(
     type=click.Choice(get_args(OnError)),
     default="fail",
     show_default=True,
-    help="When a resource fails: finish and exit with 3; begin nothing more; or finish and exit with 0.",
+    help="When a resource fails: go on and exit with 3 (fail), start nothing new (abort), "
+    "or go on and exit with 0 (ignore).",
 )
 
 
@@ -93,7 +94,7 @@ tier = click.option(
     "--tier",
     type=click.Choice(list(TIERS)),
     callback=_tier,
-    help="The plan of DESTINATION on Prefect Cloud: what it does not allow is foreseen, and not sent.",
+    help="The Prefect Cloud plan of DESTINATION. What it does not allow is skipped without being sent.",
 )
 
 
@@ -127,10 +128,10 @@ def check_tier(tier: Tier, destination: Target) -> None:
     """Refuse a tier for a server that has none.
 
     Raises:
-        UsageError: the destination is no Cloud workspace.
+        UsageError: the destination is not a Cloud workspace.
     """
     if tier != ANY_TIER and not destination.is_cloud:
         raise UsageError(
-            f"--tier: {destination.name} ({destination.url}) is no workspace of Prefect Cloud",
+            f"--tier: {destination.name} ({destination.url}) is not a workspace of Prefect Cloud",
             hint="leave out --tier, or name another profile with --to",
         )

@@ -35,10 +35,18 @@ class Request(msgspec.Struct, frozen=True):
 def selection(function: Callable[..., T]) -> Callable[..., T]:
     """Which resources are meant; the command gets one ``selection``."""
 
-    @click.option("--include", metavar="KIND[:GLOB]", multiple=True, help="Only these, and what they need.")
-    @click.option("--exclude", metavar="KIND[:GLOB]", multiple=True, help="Not these; wins over all else.")
-    @click.option("--tag", "tags", metavar="TAG", multiple=True, help="Only what has this tag; several: all of them.")
-    @click.option("--no-dependencies", is_flag=True, help="Not what they need: that must be at the destination.")
+    @click.option("--include", metavar="KIND[:GLOB]", multiple=True, help="Include only these, and what they need.")
+    @click.option("--exclude", metavar="KIND[:GLOB]", multiple=True, help="Exclude these; overrides --include.")
+    @click.option(
+        "--tag",
+        "tags",
+        metavar="TAG",
+        multiple=True,
+        help="Include only what has this tag. Repeat it to require several tags.",
+    )
+    @click.option(
+        "--no-dependencies", is_flag=True, help="Do not include what they need; it must be at the destination already."
+    )
     @functools.wraps(function)
     def gathered(
         *args: Any,
@@ -57,9 +65,19 @@ def selection(function: Callable[..., T]) -> Callable[..., T]:
 def overlay(function: Callable[..., T]) -> Callable[..., T]:
     """What is to be different from the bundle; the command gets one ``overlay``."""
 
-    @click.option("--map", "maps", metavar="KIND:OLD=NEW", multiple=True, help="Another name, wherever it is used.")
-    @click.option("--set", "values", metavar="variable:NAME=VALUE", multiple=True, help="Another value.")
-    @click.option("--overlay", "overlay_file", metavar="FILE", help="TOML or JSON file with maps, values and patches.")
+    @click.option(
+        "--map",
+        "maps",
+        metavar="KIND:OLD=NEW",
+        multiple=True,
+        help="Give a resource another name, wherever it is used.",
+    )
+    @click.option(
+        "--set", "values", metavar="variable:NAME=VALUE", multiple=True, help="Give a variable another value."
+    )
+    @click.option(
+        "--overlay", "overlay_file", metavar="FILE", help="TOML or JSON file with new names, values and patches."
+    )
     @functools.wraps(function)
     def gathered(
         *args: Any, maps: tuple[str, ...], values: tuple[str, ...], overlay_file: str | None, **rest: Any
@@ -100,7 +118,7 @@ def _value(key: Key, text: str, bundle: Bundle) -> Json:
         return msgspec.json.decode(text)
     except (ValueError, RecursionError):
         raise UsageError(
-            f"--set {key}: the bundle's value is no text, and {text!r} is not JSON", hint="write JSON, or use a file"
+            f"--set {key}: the bundle's value is not a text, and {text!r} is not JSON", hint="write JSON, or use a file"
         ) from None
 
 

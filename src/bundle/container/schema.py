@@ -26,7 +26,7 @@ RECORD = "record-1.schema.json"
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _KEY = Annotated[str, Meta(pattern=r"^[a-z][a-z-]*:[\s\S]")]
-# Python's "$" also stands before a last newline, that of JSON Schema does not; "$(?!\n)" means the end to both.
+# Python's "$" also matches before a last newline, that of JSON Schema does not; "$(?!\n)" means the end to both.
 _KIND = Annotated[str, Meta(pattern=r"^[a-z][a-z-]*$(?!\n)")]
 _NAME = Annotated[str, Meta(pattern=r"^resources/[0-9]{3,}-[a-z][a-z-]*-[0-9]{4,}\.ndjson$", max_length=99)]
 # No group is repeated: Python keeps 180 bytes for each round of one, and a pointer may be as long as a manifest.

@@ -78,7 +78,7 @@ class Ledger:
             raise ValueError("it has a malformed reference")
         self._unused.discard(reference.target)
         if reference.form != "name" and not _fits(reference, value):
-            raise ValueError(f"its reference at {shown(reference.pointer)} does not fit what stands there")
+            raise ValueError(f"its reference at {shown(reference.pointer)} does not fit the value there")
         edge = (KeySet.number(record.key), KeySet.number(reference.target))
         if edge[1] in self._earlier or edge[0] == edge[1] or reference.target in self._external:
             return
@@ -138,7 +138,7 @@ def _fits(reference: Reference, value: object) -> bool:
 def _slot(record: Record, index: int) -> SecretSlot:
     secret = record.secrets[index]
     if not secret.slot or _at(record, secret.pointer) is not None:
-        raise ValueError(f"its secret at {shown(secret.pointer)} has no slot or does not stand at a null")
+        raise ValueError(f"its secret at {shown(secret.pointer)} has no slot or is not at a null")
     if index and record.secrets[index - 1].pointer >= secret.pointer:
         raise ValueError("its secrets are out of order")
     return SecretSlot(secret.slot, record.key, secret.pointer, secret.type)
@@ -148,4 +148,4 @@ def _at(record: Record, pointer: Pointer) -> object:
     try:
         return resolve(record.body, pointer)
     except LookupError as error:
-        raise ValueError(f"nothing stands at its pointer {shown(pointer)}") from error
+        raise ValueError(f"nothing is at its pointer {shown(pointer)}") from error

@@ -68,7 +68,7 @@ class ApiReader:
         """Rows as answered; what xfer works on must have an id, and the form of its kind.
 
         Raises:
-            RequestRejected: something in the answer is no such row.
+            RequestRejected: something in the response is not such a row.
         """
         if not isinstance(found, list):
             raise _odd(self._api, path, "something else than a list")
@@ -211,7 +211,7 @@ def _first(failure: BaseException) -> BaseException:
 async def _recent(api: Api, kind: Kind, reader: ApiReader, newest: str) -> list[Raw]:
     """Rows updated after ``newest``, the latest update that was seen.
 
-    One row tells whether there are any; a page of deployments takes a server as long as all else of a second look.
+    One row shows whether there are any; a page of deployments takes a server as long as all else of a second look.
     """
     path, order = f"{kind.path}/filter", {"sort": "UPDATED_DESC"}
     if all(str(row.get("updated")) <= newest for row in await reader.first(path, order)):
@@ -234,7 +234,7 @@ async def check(api: Api) -> None:
     """Ask something small that every Prefect answers to whoever may read.
 
     Raises:
-        ServerError: it cannot be reached, refuses, or is no Prefect.
+        ServerError: it cannot be reached, refuses, or is not a Prefect server.
     """
     await api.read("/flows/count", {})
 

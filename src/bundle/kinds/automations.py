@@ -2,7 +2,7 @@
 
 Each is made disabled and marked, and gets its last content, enabled, at the
 very end; so ids of automations that do not exist yet can be filled in then.
-The mark stands in the description: tags came with 3.4.7 only.
+The mark is in the description: tags came with 3.4.7 only.
 ``PUT`` keeps the owner, which only ``POST`` can set and which is never
 answered; it is found by asking what is related to each deployment.
 """

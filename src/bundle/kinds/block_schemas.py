@@ -81,7 +81,7 @@ class BlockSchema(Kind):
         return (raw.get("block_type") or {}).get("slug") not in BUILT_IN
 
     async def create(self, to: Destination, body: Body) -> Made:
-        """``POST /block_schemas/`` answers 200 where the schema stands already."""
+        """``POST /block_schemas/`` answers 200 where the schema is there already."""
 
         def checksum(_slug: str, identifier: str) -> str:
             return str((to.raw(identifier) or {}).get("checksum", identifier))

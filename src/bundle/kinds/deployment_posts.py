@@ -24,7 +24,7 @@ def what_post_needs(to: Destination) -> Body:
 
 
 def needs_post(names: Collection[str], body: Body, raw: Raw) -> bool:
-    """Labels, and typed parameters, which ``PATCH`` replaces by what they stand for or refuses as they are."""
+    """Labels, and typed parameters, which ``PATCH`` replaces by their values or refuses as they are."""
     after = body if "parameters" in names else raw
     is_typed = any(isinstance(each, dict) and _TYPED in each for _, each in walk(after.get("parameters")))
     is_checked = body.get("enforce_parameter_schema", True)

@@ -71,7 +71,7 @@ def step(value: Json, path: Path) -> Iterator[Run]:
 
 
 def members(value: Json, path: Path) -> Iterator[Run]:
-    """What the names of members tell, wherever they stand, and every URL."""
+    """What the names of members say, at any depth, and every URL."""
     if isinstance(value, dict):
         for name, item in value.items():
             yield from member(name, item, (*path, name))
@@ -134,7 +134,7 @@ def server_of(url: SplitResult) -> str:
 
 
 def _is_private(url: SplitResult) -> bool:
-    """Whether a host is this machine or in a private network, as far as its name tells; nothing is looked up."""
+    """Whether a host is this machine or in a private network, as far as its name shows; nothing is looked up."""
     host = str(url.hostname)
     if url.scheme.lower() in _STORES:
         return False

@@ -1,7 +1,7 @@
 """Webhooks of Prefect Cloud: URLs that turn requests from outside into events.
 
 Only a Cloud workspace has them. The URL is assigned and cannot be set, so a
-webhook gets another one wherever it is made, and whoever calls it must be told.
+webhook gets another one wherever it is made, and whoever calls it must learn of it.
 Names need not be unique; those of one name are made one after the other.
 
 Sources: docs.prefect.io, concepts/webhooks; Prefect's ``cli/cloud/webhook.py``; the Terraform provider's

@@ -80,7 +80,7 @@ def changes(older: Environment, newer: Environment) -> tuple[Change, ...]:
 
 
 def as_environment(records: Sequence[Placed]) -> Environment:
-    """A bundle's records as an environment, in which keys stand for ids."""
+    """A bundle's records as an environment, in which keys take the place of ids."""
     by_key = {placed.record.key: placed.record for placed in records}
     return Environment(
         records=by_key, ids={key: key for key in by_key}, rows={key: {"id": key} for key in by_key}, census={}

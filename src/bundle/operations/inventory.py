@@ -33,7 +33,7 @@ class Inventory(msgspec.Struct, frozen=True):
     ``page`` is how many rows it gives at once. ``rows`` are all that it lists,
     by kind; ``counts`` those that an export would take, without what every
     server makes by itself. ``seconds`` is what a read takes on average.
-    ``accepted`` is None where the server does not tell.
+    ``accepted`` is None where the server does not say.
     """
 
     version: str | None

@@ -1,7 +1,7 @@
 """When schedules fire next, as Prefect reckons it: cron, interval and RRULE schedules of deployments.
 
 All is reckoned in the wall time of the schedule's time zone, as Prefect's server does. What it would take long to
-reckon, or what only some versions of Prefect take, is not told.
+reckon, or what only some versions of Prefect take, is not given.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SHOWN_CHARACTERS = 80
 
 
 def next_times(schedule: Body, now: dt.datetime, count: int) -> tuple[dt.datetime, ...] | None:
-    """The next times at which a schedule (``{"cron": …}`` and the like) fires; None where that cannot be told.
+    """The next times at which a schedule (``{"cron": …}`` and the like) fires; None where that is not known.
 
     Args:
         schedule: as the API has it, ``schedules[].schedule`` of a deployment.

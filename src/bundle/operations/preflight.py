@@ -1,4 +1,4 @@
-"""What to know before a transfer: whether each server answers and lets us in, and what will not fit. Sends no write.
+"""What to know before a transfer: whether each server can be used, and what will not fit. Sends no write.
 
 Each thing looked at is one ``Check`` with a verdict and, where it is not in
 order, what to do next. A failure ends the examination of a server, since
@@ -109,7 +109,7 @@ def _version(api: TellingApi, part: Part, found: Inventory) -> Check:
 
 def _limits(api: TellingApi, part: Part, found: Inventory) -> Check:
     if api.is_cloud:
-        text = "the API does not tell the plan; what it does not allow is skipped and named (tier-limit)"
+        text = "the API does not show the plan; what it does not allow is skipped and named (tier-limit)"
         return Check(part, "limits", "ok", text)
     return Check(part, "limits", "ok", f"lists {found.page} at a time; no limit of a plan")
 
@@ -118,7 +118,7 @@ def _limits(api: TellingApi, part: Part, found: Inventory) -> Check:
 
 
 def compare(source: Inventory, destination: Inventory, *, is_cloud: bool, tier: Tier = ANY_TIER) -> tuple[Check, ...]:
-    """What of the source the destination cannot take, as far as counts and versions tell; ``is_cloud``: of it."""
+    """What of the source the destination cannot take, as far as counts and versions show; ``is_cloud``: of it."""
     plan = _plan(source, destination, tier) if is_cloud else None
     return (
         *_unsupported(source, is_cloud=is_cloud),

@@ -193,7 +193,7 @@ def read(path: Path) -> Receipt:
     """Read a receipt.
 
     Raises:
-        BundleError: there is no such file, or it is no receipt of a version that is known.
+        BundleError: there is no such file, or it is not a receipt of a known version.
     """
     try:
         lines = path.read_bytes().split(b"\n")

@@ -17,7 +17,7 @@ from bundle.operations.undo import Undone, Writer
 from bundle.plan.capabilities import ANY_FIELDS, Offered
 from bundle.plan.differences import between, is_within
 from bundle.plan.merge import Merged, bring_over, merged, regions_of
-from bundle.record.pointers import resolve, split, stands
+from bundle.record.pointers import exists, resolve, split
 from bundle.record.references import NIL_ID, put_back
 
 
@@ -83,7 +83,7 @@ def _way_back(
 
 
 def _id_of(key: Key, then: Mapping[Key, str], receipt: Receipt, destination: Environment) -> str | None:
-    """The id that a key stood for, or else stands for now; None where nothing like it is there."""
+    """The id that a key had, or else has now; None where nothing like it is there."""
     known = (then.get(key), receipt.made.get(key), destination.ids.get(key))
     return next((each for each in known if each in destination.rows), None)
 
@@ -102,7 +102,7 @@ def _has_moved(kind: Kind, now: Body, then: Body, place: Pointer, raw: Raw, offe
 
 
 def _value(body: Body, place: Pointer) -> Json:
-    return resolve(body, place) if stands(body, place) else None
+    return resolve(body, place) if exists(body, place) else None
 
 
 def _references(record: Record, places: Iterable[Pointer]) -> list[Reference]:

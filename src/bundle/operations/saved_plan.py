@@ -81,7 +81,7 @@ def write(plan: SavedPlan, path: Path, *, force: bool) -> None:
     """Write a plan to a file, mode 0600.
 
     Raises:
-        OutputError: it cannot be written, or stands there and ``force`` is not given.
+        OutputError: it cannot be written, or is there and ``force`` is not given.
     """
     with atomic(path, force=force) as file:
         file.write(as_bytes(plan))
@@ -96,7 +96,7 @@ def read(path: Path) -> SavedPlan:
     """Read a plan from a file.
 
     Raises:
-        BundleError: there is no such file, or it is no plan of a version that is known.
+        BundleError: there is no such file, or it is not a plan of a known version.
     """
     try:
         data = path.read_bytes()
@@ -110,7 +110,7 @@ def parse(data: bytes, path: str) -> SavedPlan:
     """A plan from the bytes of a file; ``path`` names it in messages.
 
     Raises:
-        BundleError: it is no plan of a version that is known.
+        BundleError: it is not a plan of a known version.
     """
     again = "make one with `xfer plan FILE --to DESTINATION -o PLAN`"
     try:

@@ -23,7 +23,7 @@ class TellingApi(Api, Protocol):
 class Fields(msgspec.Struct, frozen=True):
     """What the destination's version takes; where ``accepted`` is None, everything does.
 
-    ``version`` is empty where the destination does not tell it.
+    ``version`` is empty where the destination does not say.
     """
 
     accepted: Accepted | None = None
@@ -39,7 +39,7 @@ class Fields(msgspec.Struct, frozen=True):
 
 
 async def read_version(api: Api) -> tuple[int, ...]:
-    """The numbers of a server's version; none where it does not tell."""
+    """The numbers of a server's version; none where it does not say."""
     return version_numbers(await server_version(api))
 
 

@@ -195,7 +195,7 @@ def _stays_away(action: Action) -> bool:
 
 
 def needs(record: Intended, action: Action) -> frozenset[Key]:
-    """What must be there for an action: all that a record refers to, or what stands where an update writes."""
+    """What must be there for an action: all that a record refers to, or what is where an update writes."""
     if action.verb != "update":
         return frozenset(each.target for each in record.references)
     places = regions_of(KINDS[record.kind], [each.pointer for each in action.to_write])

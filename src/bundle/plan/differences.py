@@ -16,7 +16,7 @@ from bundle.model import Body, Json, Key, Pointer, Record
 from bundle.plan.actions import Difference, MemberKey
 from bundle.plan.intended import Intended
 from bundle.record.canonical import encode
-from bundle.record.pointers import join, replace_all, stands
+from bundle.record.pointers import exists, join, replace_all
 from bundle.record.references import put_back
 
 _ENCLOSED = re.compile("\x00([^\x00]*)\x00")
@@ -59,7 +59,7 @@ def _comparable(
     references = [each for each in record.references if each.pointer.split("/")[1] not in hidden]
     body = {name: value for name, value in record.body.items() if name not in hidden}
     secret = [each.pointer for each in record.secrets]
-    body = replace_all(body, {place: None for place in (*secret, *blank) if stands(body, place)})
+    body = replace_all(body, {place: None for place in (*secret, *blank) if exists(body, place)})
     return kind.comparable(put_back(body, references, lambda each: f"\x00{rename(each.target)}\x00"))
 
 

@@ -1,4 +1,4 @@
-"""Finds which resource of a destination each record of a bundle stands for. Pure."""
+"""Finds which resource of a destination each record of a bundle corresponds to. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ONE_EACH = 2
 
 
 def match(records: Sequence[Intended], destination: Environment) -> dict[Key, Key]:
-    """Which of the destination's keys each of the bundle's keys stands for.
+    """Which of the destination's keys each of the bundle's keys corresponds to.
 
     Kinds without unique names are paired inside one name: first what an
     earlier run began, then what is equal, then what is equal but for being

@@ -16,7 +16,7 @@ import msgspec
 from bundle.kinds.base import Kind
 from bundle.kinds.protocols import Made
 from bundle.model import Body, Pointer
-from bundle.record.pointers import join, replace_all, resolve, split, stands
+from bundle.record.pointers import exists, join, replace_all, resolve, split
 
 
 class Merged(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ def merged(
 
     Args:
         kind: the resource's.
-        made: what stands at the destination.
+        made: what is at the destination.
         live: the same as a body with ids, and with its secrets as far as they are shown.
         ours: the body to take from, with the destination's ids.
         places: where the two differ.
@@ -65,13 +65,13 @@ def bring_over(live: Body, ours: Body, places: Iterable[Pointer]) -> Body:
 
 
 def _with(body: Body, place: Pointer, ours: Body) -> Body:
-    if stands(ours, place) and stands(body, place):
+    if exists(ours, place) and exists(body, place):
         return replace_all(body, {place: resolve(ours, place)})
     parent, name = place.rpartition("/")[0], split(place)[-1]
-    holder = resolve(body, parent) if stands(body, parent) else None
+    holder = resolve(body, parent) if exists(body, parent) else None
     if not isinstance(holder, dict):
         return _with(body, parent, ours)
     changed = {each: item for each, item in holder.items() if each != name}
-    if stands(ours, place):
+    if exists(ours, place):
         changed[name] = resolve(ours, place)
     return replace_all(body, {parent: changed}) if parent else changed

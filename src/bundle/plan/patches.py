@@ -1,6 +1,6 @@
 """Patches of an overlay: which parts of a body are meant, and what becomes of them. Pure.
 
-Parts are named by the few words of docs/overlay.md (docs/decisions/0028-words-for-parts.md), changes by a JSON merge
+Parts are named by the few words of docs/overlay.md (docs/decisions/0014), changes by a JSON merge
 patch (RFC 7396).
 """
 
@@ -16,7 +16,7 @@ from bundle.kinds import KINDS
 from bundle.model import Body, Json, Key, Pointer, Record, Reference
 from bundle.plan.renaming import LISTED
 from bundle.record.canonical import make_record
-from bundle.record.pointers import join, replace_all, resolve, split, stands
+from bundle.record.pointers import exists, join, replace_all, resolve, split
 
 
 class Patch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -64,13 +64,13 @@ def _with_patch(record: Record, patch: Patch) -> Record | None:
         return None
     body = record.body
     for part in parts:
-        body = _replaced(body, part, _changed(resolve(body, part) if stands(body, part) else None, patch))
+        body = _replaced(body, part, _changed(resolve(body, part) if exists(body, part) else None, patch))
     _check_fields(record, body)
     kept = [
         each for each in record.references if each.form != "name" and _is_untouched(record.body, body, each.pointer)
     ]
     names = [Reference(place, target, "name") for place, target in dict.fromkeys(KINDS[record.kind].names(body))]
-    secrets = [each for each in record.secrets if stands(body, each.pointer) and resolve(body, each.pointer) is None]
+    secrets = [each for each in record.secrets if exists(body, each.pointer) and resolve(body, each.pointer) is None]
     return make_record(record.key, body, [*kept, *names], secrets)
 
 
@@ -136,7 +136,7 @@ def _without(value: Json, tokens: Sequence[str]) -> Json:
 
 
 def _is_untouched(old: Body, new: Body, place: Pointer) -> bool:
-    if stands(new, place):
+    if exists(new, place):
         return bool(resolve(new, place) == resolve(old, place))
     return False
 
@@ -144,7 +144,7 @@ def _is_untouched(old: Body, new: Body, place: Pointer) -> bool:
 def _check_fields(record: Record, body: Json) -> None:
     kind = KINDS[record.kind]
     if not isinstance(body, dict):
-        raise UsageError(f"the overlay makes {record.key} something that is no object", hint="check its patch")
+        raise UsageError(f"the overlay makes {record.key} something that is not an object", hint="check its patch")
     unknown = sorted(body.keys() - record.body.keys() - kind.travelling)
     if unknown:
         raise UsageError(

@@ -14,7 +14,7 @@ from bundle.plan.differences import is_within
 from bundle.plan.intended import Intended
 from bundle.plan.secret_values import SecretValues
 from bundle.record.canonical import encode
-from bundle.record.pointers import join, resolve, split, stands
+from bundle.record.pointers import exists, join, resolve, split
 
 
 def secret_differences(
@@ -25,7 +25,7 @@ def secret_differences(
     for each in record.secrets if live is not None else ():
         is_named = any(is_within(each.pointer, other.pointer) for other in differences)
         if each.slot in secrets.supplied and not is_named:
-            held = resolve(live, each.pointer) if stands(live, each.pointer) else None
+            held = resolve(live, each.pointer) if exists(live, each.pointer) else None
             if encode(held) != encode(secrets.supplied[each.slot]):
                 yield Difference(each.pointer, None, None, is_secret=True)
 

@@ -42,5 +42,5 @@ def make_record(key: Key, body: Body, references: Iterable[Reference], secrets: 
 
 def _reference_order(reference: Reference) -> tuple[str, int, str]:
     # Ids that stood side by side in one string were cut out at the same offset: their given order is
-    # where they stood, so it must survive. Names are not cut out and have no such order.
+    # where they were, so it must survive. Names are not cut out and have no such order.
     return (reference.pointer, reference.offset, reference.target if reference.form == "name" else "")

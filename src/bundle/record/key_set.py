@@ -26,7 +26,7 @@ class KeySet:
 
     @staticmethod
     def number(text: str) -> int:
-        """What stands for a text here; never 0."""
+        """The number of a text; never 0."""
         return hash(text) & _MASK or 1
 
     def add(self, number: int) -> bool:

@@ -37,15 +37,15 @@ def resolve(body: Json, pointer: Pointer) -> Json:
     """The value at a pointer.
 
     Raises:
-        LookupError: nothing stands there, or the pointer is malformed.
+        LookupError: nothing is there, or the pointer is malformed.
     """
     for token in split(pointer):
         body = body[_place(body, token)]
     return body
 
 
-def stands(body: Json, pointer: Pointer) -> bool:
-    """Whether anything stands at a pointer."""
+def exists(body: Json, pointer: Pointer) -> bool:
+    """Whether anything is at a pointer."""
     try:
         resolve(body, pointer)
     except LookupError:
@@ -57,7 +57,7 @@ def replace(body: Body, pointer: Pointer, value: Json) -> Body:
     """A body with another value at one pointer; ``body`` itself stays as it is.
 
     Raises:
-        LookupError: nothing stands there, or the pointer is malformed.
+        LookupError: nothing is there, or the pointer is malformed.
     """
     return replace_all(body, {pointer: value})
 
@@ -68,7 +68,7 @@ def replace_all(body: Body, values: Mapping[Pointer, Json]) -> Body:
     Only the containers on the way to a pointer are copied; all else is shared.
 
     Raises:
-        LookupError: nothing stands at one of the pointers, or it is malformed.
+        LookupError: nothing is at one of the pointers, or it is malformed.
     """
     top: list[Any] = [body]
     # The copies made here, by id. Holding them keeps an id from being given to another object.
@@ -88,7 +88,7 @@ def without(body: Body, pointers: Iterable[Pointer]) -> Body:
     """A body without the members of objects at some pointers; ``body`` itself stays as it is.
 
     Raises:
-        LookupError: nothing stands at one of the pointers, or it is malformed.
+        LookupError: nothing is at one of the pointers, or it is malformed.
     """
     for pointer in pointers:
         *above, name = split(pointer)
@@ -118,7 +118,7 @@ def _place(container: Any, token: str) -> str | int:
         return token
     if isinstance(container, list) and _INDEX.fullmatch(token) and int(token) < len(container):
         return int(token)
-    raise LookupError("nothing stands at this JSON Pointer")
+    raise LookupError("nothing is at this JSON Pointer")
 
 
 def _copied(container: Any, place: str | int, copies: dict[int, Any]) -> Any:

@@ -3,7 +3,7 @@
 Rules:
 
 1. An id is a UUID, with or without dashes. It is a reference when a resource
-   of the same environment has it, wherever it stands: a field of its own, part
+   of the same environment has it, wherever it is: a field of its own, part
    of a label, a template, free text, even a member name.
 2. Cutting leaves the text around the id as it was; where the id stood is
    recorded beside the body, so no text of a user can be mistaken for a mark.
@@ -26,7 +26,7 @@ from bundle.record.pointers import join, split
 
 NIL_ID = "00000000-0000-0000-0000-000000000000"
 
-# With dashes an id is found even between other hex digits; without, only where it stands alone.
+# With dashes an id is found even between other hex digits; without, only where it is alone.
 _UUID = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
     r"|(?<![0-9a-fA-F])[0-9a-fA-F]{32}(?![0-9a-fA-F])"
@@ -79,7 +79,7 @@ def replace_ids(text: str, value_of: Callable[[str], str | None]) -> str:
 def cut(body: Body, is_known: Callable[[str], bool], name_of: Callable[[str], Key]) -> Cut:
     """Cut every known id out of ``body``.
 
-    ``name_of`` gives the key that stands for an id inside a member name.
+    ``name_of`` gives the key that takes the place of an id inside a member name.
     """
     cutter = _Cutter(is_known, name_of)
     bare: Body = cutter.value(body, ())

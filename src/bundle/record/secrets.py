@@ -52,7 +52,7 @@ def secret_places(data: Json, fields: Body) -> dict[Pointer, JsonType]:
         fields: the block schema's ``fields`` (a JSON schema with ``secret_fields``).
 
     Returns:
-        Pointers relative to ``data`` and the JSON type of what stands there.
+        Pointers relative to ``data`` and the JSON type of each value.
     """
     places: dict[Pointer, JsonType] = {}
     paths = [tuple(str(entry).split(".")) for entry in fields.get("secret_fields") or ()]
@@ -83,7 +83,7 @@ def _below(value: Json, path: tuple[str, ...], at: tuple[str, ...]) -> Iterator[
 
 
 def _below_member(value: Body, path: tuple[str, ...], at: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Json]]:
-    # A member name may itself contain dots, which secret_fields does not tell apart.
+    # A member name may itself contain dots, which secret_fields does not distinguish.
     for taken in range(1, len(path) + 1):
         name = ".".join(path[:taken])
         if name in value:
@@ -163,7 +163,7 @@ def _type_of_schema(schema: Json, root: Body) -> JsonType | None:
 
 
 def _type(value: Json, declared: JsonType | None) -> JsonType:
-    """The type of what stands there; behind the server's mask, what the schema declares."""
+    """The type of a value; behind the server's mask, what the schema declares."""
     if value == MASK:
         return declared or "string"
     return json_type(value)
@@ -190,7 +190,7 @@ def _is_below_any(pointer: Pointer, places: Mapping[Pointer, JsonType]) -> bool:
 
 
 def take_out(key: Key, body: Body, places: Mapping[Pointer, JsonType]) -> tuple[Body, tuple[Secret, ...]]:
-    """The body with null at each secret place, and the slots that stand for them."""
+    """The body with null at each secret place, and the slots for them."""
     slots = tuple(Secret(pointer, slot_id(key, pointer), kind) for pointer, kind in sorted(places.items()))
     return replace_all(body, {secret.pointer: None for secret in slots}), slots
 

@@ -55,7 +55,7 @@ def layout(report: Report, limit: int | None) -> Iterator[Lines]:
 
 
 def _attention(resources: Sequence[Resource], limit: int | None) -> Lines:
-    """What is not as the bundle has it, by reason; what is blocked stands under what it waits for."""
+    """What is not as the bundle has it, by reason; what is blocked is listed under what it waits for."""
     groups: dict[str, list[Resource]] = defaultdict(list)
     waiting = by_root(resources)
     for resource in resources:

@@ -96,7 +96,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NextRuns(msgspec.Struct, frozen=True):
-    """When a schedule of a deployment fires next: ISO 8601 in its own time zone; null where that cannot be told."""
+    """When a schedule of a deployment fires next: ISO 8601 in its own time zone; null where that is not known."""
 
     key: Key
     schedule: str

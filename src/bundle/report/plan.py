@@ -46,7 +46,7 @@ def layout(report: Report, limit: int | None) -> Iterator[Lines]:
 
 
 def _actions(resources: Sequence[Resource], limit: int | None) -> Lines:
-    """What is to be done; what is blocked stands under what it waits for."""
+    """What is to be done; what is blocked is listed under what it waits for."""
     same = Counter(each.kind for each in resources if each.reason == "exists-same")
     waiting = by_root(resources)
     for resource in resources:

@@ -68,7 +68,7 @@ def _next_runs(runs: Sequence[NextRuns], limit: int | None) -> Lines:
         yield f"next runs, by schedule ({len(runs)}):"
     for each in cut(runs, limit):
         yield f"  {escape(each.key)}  {escape(each.schedule)}"
-        yield f"      {', '.join(each.times) or 'none: it has ended'}" if each.times is not None else "      not told"
+        yield f"      {', '.join(each.times) or 'none: it has ended'}" if each.times is not None else "      not known"
     yield from rest_of(runs, limit)
 
 

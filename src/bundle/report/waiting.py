@@ -15,7 +15,7 @@ def needed_by(resource: Resource) -> str:
 
 
 def waiting_elsewhere(waiting: Mapping[str, Sequence[str]], told: Iterable[Resource], limit: int | None) -> Lines:
-    """What waits for something that was not told of."""
+    """What waits for something that is not listed itself."""
     for root in sorted(waiting.keys() - {resource.key for resource in told}):
         yield f"! waiting for {escape(root)}, which is not there"
         yield from blocked_lines(waiting[root], limit)

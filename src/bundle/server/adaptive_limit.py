@@ -100,7 +100,7 @@ class AdaptiveLimit:
             self._learn()
 
     def _judge(self) -> None:
-        """Go on with a step up that pays, and take back one that does not; one that cannot be told is tried anew."""
+        """Go on with a step up that pays, and take back one that does not; one without a clear result is tried anew."""
         below = self.current - 1
         growth = self._window.growth_since(self._known[below])
         if growth is None:
@@ -169,7 +169,7 @@ class Throttle:
     async def slot(self, work: str = "") -> AsyncIterator[Slot]:
         """Wait for a free slot and hold it for one request (not while waiting to repeat it).
 
-        ``work`` tells requests apart that take a server longer than others: their route.
+        ``work`` distinguishes requests that take a server longer than others: their route.
         """
         await self._enter()
         slot, started, generation = Slot(), self._clock(), self._limit.generation

@@ -148,9 +148,7 @@ class PrefectApi:
             # A row that is new at the front pushes the same rows onto the next page, once or twice.
             repeats = repeats + 1 if page == last else 0
             if repeats >= _SAME_PAGES:
-                raise self._odd(
-                    path, "answered the same page over and over: it does not heed the offset", hint=_NOT_PREFECT
-                )
+                raise self._odd(path, "returned the same page over and over: it ignores the offset", hint=_NOT_PREFECT)
             yield page
             offset, last = offset + len(page), page
         raise self._odd(path, f"did not end after {self._policy.pages} pages", hint=_NOT_PREFECT)
@@ -170,7 +168,7 @@ class PrefectApi:
         return await self._json(Call(method, path, body, is_write=True, repeatable=repeatable))
 
     async def accepted_fields(self) -> Accepted | None:
-        """What the request bodies of this server may hold (``GET /openapi.json``); None where it does not tell.
+        """What the request bodies of this server may hold (``GET /openapi.json``); None where it does not say.
 
         Cloud does not serve the document. Raises as ``get``, except for a 404.
         """

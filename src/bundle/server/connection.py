@@ -125,7 +125,7 @@ async def content_of(received: httpx.Response) -> bytes | None:
     """The decoded body, None when it is larger than it may be.
 
     Raises:
-        httpx.RemoteProtocolError: its end cannot be told from a broken connection, or its coding was not asked for.
+        httpx.RemoteProtocolError: its end looks like a broken connection, or its coding was not asked for.
     """
     coding = received.headers.get("content-encoding", "identity").strip().lower()
     if coding not in {"identity", "gzip"}:

@@ -51,7 +51,7 @@ def credentials_of(
 def _checked(text: str, pattern: re.Pattern[str], what: str, origin: str) -> SecretText:
     if pattern.fullmatch(text) is None:
         raise ProfileError(
-            f"{origin}: {what} holds characters that cannot stand in an HTTP header",
+            f"{origin}: {what} has characters that an HTTP header cannot have",
             hint="copy it again: a line break or a space inside it is the usual cause",
         )
     return SecretText(text)

@@ -55,7 +55,7 @@ class Accepted(msgspec.Struct, frozen=True):
     def names(self, method: str, path: str, *properties: str) -> frozenset[str]:
         """The property names of a body, or of an object inside it, reached through ``properties``.
 
-        Lists count as their items, and alternatives are united. Empty where nothing is told.
+        Lists count as their items, and alternatives are united. Empty where nothing is known.
         """
         models = _objects(self.models, self.bodies.get(_route(method, path)))
         for name in properties:
@@ -63,7 +63,7 @@ class Accepted(msgspec.Struct, frozen=True):
         return frozenset(name for model in models for name in _properties(model))
 
     def judge(self, method: str, path: str, body: Json, *, is_strict: bool = False) -> Misfits:
-        """Where a body does not fit; what the document does not tell counts as fitting.
+        """Where a body does not fit; what the document does not say counts as fitting.
 
         Only shapes are judged, constants among them: numbers, formats and
         lengths are not, since servers also take what their documents do not show.
@@ -140,7 +140,7 @@ def _objects(models: Mapping[str, Model], schema: Any) -> list[Model]:
 def parse_openapi(document: Any) -> Accepted:
     """Read an OpenAPI 3 document as Prefect serves it at ``GET /openapi.json``.
 
-    Prefect 3 writes its paths without ``/api``, which stands in ``servers``; a
+    Prefect 3 writes its paths without ``/api``, which is in ``servers``; a
     document that writes it before every path is understood too.
     """
     paths = _table(_table(document).get("paths"))
@@ -164,10 +164,10 @@ def _route(method: str, path: str) -> Route:
 
 
 def _is_possible(model: Model, value: Json) -> bool:
-    """Whether a value is of a model's shape, as far as one look tells.
+    """Whether a value is of a model's shape, as far as one look shows.
 
     Null always is: bodies of bundles hold it where a secret was. Scalars are
-    not told apart: a duration may be a number or a text.
+    not distinguished: a duration may be a number or a text.
     """
     kind, constants = _text(model.get("type")), _constants(model)
     if isinstance(value, dict):
@@ -205,7 +205,7 @@ def _lacking(model: Model, value: Mapping[str, Json]) -> bool:
 
 
 def _has_constants(model: Model, value: Mapping[str, Json]) -> bool:
-    """Whether the members by which alternatives are told apart have one of their fixed texts."""
+    """Whether the members by which alternatives are distinguished have one of their fixed texts."""
     fixed = {name: _constants(_table(part)) for name, part in _properties(model).items()}
     return all(value[name] in texts for name, texts in fixed.items() if texts and value.get(name) is not None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import tomllib
 from collections.abc import Mapping
@@ -45,9 +46,14 @@ def absolute(text: str, home: Path, cwd: Path) -> Path:
 
 
 def _dotenv_profiles_path(path: Path) -> str | None:
-    pattern = r"(?m)^\s*(?:export\s+)?PREFECT_PROFILES_PATH\s*=\s*(?:'([^'\n]*)'|\"([^\"\n]*)\"|([^\s#]*))"
-    found = re.search(pattern, _read_text(path))
-    return next(filter(None, found.groups()), None) if found else None
+    """What a ``.env`` file says, read as pydantic-settings, hence Prefect, reads it."""
+    text = _read_text(path)
+    if "PROFILES_PATH" not in text.upper():
+        return None
+    from dotenv import dotenv_values  # noqa: PLC0415 - few have such a file
+
+    values = dotenv_values(stream=io.StringIO(text))
+    return next((value for name, value in values.items() if name.upper() == "PREFECT_PROFILES_PATH" and value), None)
 
 
 def _toml_profiles_path(path: Path, keys: tuple[str, ...]) -> str | None:

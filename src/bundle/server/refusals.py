@@ -25,7 +25,7 @@ _NO_MEMBER = (
 )
 _PROXY_HINT = (
     "the variables https_proxy, http_proxy and no_proxy say which proxy is used; its credentials "
-    "stand in its URL: http://USER:PASSWORD@HOST:PORT"
+    "are in its URL: http://USER:PASSWORD@HOST:PORT"
 )
 
 

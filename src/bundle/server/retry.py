@@ -1,6 +1,6 @@
 """Whether a request is sent again, and when. Pure.
 
-Waiting is our own few lines (docs/decisions/0026-own-retries.md): libraries for backoff decide by exception, and here
+Waiting is our own few lines (docs/decisions/0013): libraries for backoff decide by exception, and here
 it depends on the request, the status, the body and two headers whether and how long to wait.
 """
 
@@ -148,7 +148,7 @@ def may_repeat(call: Call, response: Response, effort: Effort, codes: Collection
 
 
 def may_come_late(call: Call, response: Response) -> bool:
-    """Whether a write may take effect after its end was told here; a 500 is the server's own, and it is over then."""
+    """Whether a write may take effect after it ended here; a 500 is the server's own, and it is over then."""
     return call.is_write and response.executed == "maybe" and response.status != HTTPStatus.INTERNAL_SERVER_ERROR
 
 

@@ -1,6 +1,6 @@
 """What Prefect Cloud allows, as far as it is documented: in each tier, and in every workspace. Pure.
 
-Nothing documented tells the tier of a workspace, so the user does (docs/cloud.md). The sources are
+No documented request shows the tier of a workspace, so the user names it (docs/cloud.md). The sources are
 Prefect's documentation at https://docs.prefect.io/v3: "Limits by plan" and "Request size limits" in
 concepts/rate-limits, "Work pools" and "Check tier limitations" in how-to-guides/migrate/transfer-resources.
 """

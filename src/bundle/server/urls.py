@@ -24,7 +24,7 @@ _BEHIND_THE_API = re.compile(
     r"|event-feed|events|concurrency-limits|artifacts|settings|login)(?:/|$)"
 )
 ENVIRONMENT = "the environment"
-"""The origin of a setting that stands in no profile."""
+"""The origin of a setting that is in no profile."""
 _LIKE = "set it to a URL such as http://HOST:4200/api"
 
 
@@ -51,10 +51,10 @@ def api_url(text: str, origin: str) -> tuple[str, str]:
 
     Args:
         text: the setting.
-        origin: where it stands, for messages.
+        origin: where it is set, for messages.
 
     Raises:
-        ProfileError: it is no URL, or surely not one of an API.
+        ProfileError: it is not a URL, or surely not one of an API.
     """
     text = text.strip()
     if not text:

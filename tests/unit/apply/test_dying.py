@@ -11,28 +11,26 @@ from bundle.operations.import_ import Result, carry_out, prepare
 from support.fake_prefect import FakePrefect
 from support.offline import api_of, run
 from support.seeded import seeded
+from support.tampering import Tampering
 
 MOST_SECONDS = 240
 
 
-class Dying(httpx.AsyncBaseTransport):
+def dying(fake: FakePrefect) -> Tampering:
     """The way to a fake server behind a gateway; from the 60th write on connections break off."""
 
-    def __init__(self, fake: FakePrefect) -> None:
-        self._fake = fake
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        if len(self._fake.writes) >= 60:
+    def before(_request: httpx.Request) -> None:
+        if len(fake.writes) >= 60:
             raise httpx.ReadError("broken off")
-        return self._fake.handle(request)
+
+    return Tampering(fake, before)
 
 
 def test_an_import_insists_no_longer_than_one_look_takes() -> None:
     """However many writes are in doubt, they wait for the same look at the destination, and the account is whole."""
 
     async def replay() -> tuple[Result, float]:
-        async with api_of(fake, Dying(fake)) as api:
+        async with api_of(fake, dying(fake)) as api:
             result = await carry_out(await prepare(bundle, api), api)
             return result, asyncio.get_running_loop().time()
 

@@ -1,4 +1,4 @@
-"""bundle.twins: which of several equal creations stands, by what everybody can see of them."""
+"""bundle.twins: which of several equal creations remaining, by what everybody can see of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DONE = Made("done", {"id": "done"})
 
 
 @pytest.mark.parametrize(
-    ("mine", "marked", "finished", "is_late", "stands", "withdrawn"),
+    ("mine", "marked", "finished", "is_late", "remaining", "withdrawn"),
     [
         (OWN, [OWN], None, False, "own", ()),
         (None, [], None, False, "own", ()),
@@ -50,11 +50,11 @@ def test_every_importer_comes_to_the_same_end(
     finished: Made | None,
     *,
     is_late: bool,
-    stands: str | None,
+    remaining: str | None,
     withdrawn: tuple[str, ...],
 ) -> None:
-    """What is finished stands, else the oldest as soon as it is alone; one's own gives way at once, others' late."""
+    """What is finished remaining, else the oldest as soon as it is alone; one's own gives way at once, others' late."""
     verdict = judge("own", mine, marked, finished, is_late=is_late)
 
-    found = verdict.stands and verdict.stands.made.id + (" finished" if verdict.stands.is_finished else "")
-    assert (found, verdict.withdrawn) == (stands, withdrawn)
+    found = verdict.remaining and verdict.remaining.made.id + (" finished" if verdict.remaining.is_finished else "")
+    assert (found, verdict.withdrawn) == (remaining, withdrawn)

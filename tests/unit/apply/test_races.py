@@ -18,21 +18,14 @@ from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED, bundle_of, import_into
 from support.offline import api_of, run
+from support.tampering import Tampering
 
 Before = Callable[[FakePrefect, httpx.Request], None]
 
 
-class Meddled(httpx.AsyncBaseTransport):
+def meddled(fake: FakePrefect, before: Before) -> Tampering:
     """The way to a fake server, on which somebody does something right before a request is served."""
-
-    def __init__(self, fake: FakePrefect, before: Before) -> None:
-        self._fake = fake
-        self._before = before
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._before(self._fake, request)
-        await request.aread()
-        return self._fake.handle(request)
+    return Tampering(fake, lambda request: before(fake, request))
 
 
 def post(fake: FakePrefect, path: str, **body: Any) -> dict[str, Any]:
@@ -71,7 +64,7 @@ def test_a_queue_that_somebody_makes_meanwhile_is_left_alone(queues: Bundle) -> 
     def make(fake: FakePrefect) -> None:
         post(fake, "/work_pools/local/queues", name="high", description="theirs")
 
-    result = import_into(fake, queues, Meddled(fake, once("POST", "/local/queues", make)))
+    result = import_into(fake, queues, meddled(fake, once("POST", "/local/queues", make)))
 
     reasons = {outcome.key: outcome.reason for outcome in result.outcomes}
     assert reasons["work-queue:local/high"] == "exists-now"
@@ -84,7 +77,7 @@ def test_a_rollback_leaves_what_somebody_made_meanwhile(tmp_path: Path) -> None:
     for name in ("a", "b"):
         post(source, "/variables/", name=name, value=1)
     bundle, path = bundle_of(source), tmp_path / "receipt"
-    way = Meddled(fake, once("POST", "/variables/", lambda fake: post(fake, "/variables/", name="a", value=1)))
+    way = meddled(fake, once("POST", "/variables/", lambda fake: post(fake, "/variables/", name="a", value=1)))
 
     async def there_and_back() -> tuple[Undone, ...]:
         async with api_of(fake, way) as api:

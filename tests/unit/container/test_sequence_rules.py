@@ -41,7 +41,7 @@ def _inside(*references: tuple[str, str, str]) -> bytes:
         ((flow("a", 0), flow("a", 1)), "comes twice"),
         ((refer("flow:none"),), "refers to 'flow:none', which is in no earlier wave"),
         ((refer("flow:z"), flow("z", 2)), "refers to 'flow:z'"),
-        ((flow("a"), refer("flow:a", "/none")), "nothing stands at"),
+        ((flow("a"), refer("flow:a", "/none")), "nothing is at"),
         ((flow("a"), refer("flow:a", "/number")), "does not fit"),
         ((flow("a"), refer("flow:a", "/text", offset=4)), "does not fit"),
         ((flow("a"), refer("flow:a", "/text", offset=-1)), "malformed"),

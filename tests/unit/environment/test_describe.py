@@ -15,6 +15,7 @@ from support.fake_prefect import FakePrefect
 from support.moving import import_into
 from support.offline import api_of
 from support.seeded import seeded
+from support.tampering import Tampering
 
 
 def reading() -> Reading:
@@ -54,19 +55,17 @@ POLICY = {
 }
 
 
-class WithoutAutomations(httpx.AsyncBaseTransport):
+def without_automations(fake: FakePrefect) -> Tampering:
     """A server like Prefect 2.20: automations are switched off, and there is a notification policy."""
 
-    def __init__(self, fake: FakePrefect) -> None:
-        self._fake = fake
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        body = await request.aread()
+    def before(request: httpx.Request) -> httpx.Response | None:
         if "/automations/" in request.url.path:
             return httpx.Response(404, json={"detail": "Automations are not enabled"})
         if request.url.path.endswith(f"{POLICIES}/filter"):
-            return httpx.Response(200, json=[] if json.loads(body).get("offset") else [POLICY])
-        return self._fake.handle(request)
+            return httpx.Response(200, json=[] if json.loads(request.content).get("offset") else [POLICY])
+        return None
+
+    return Tampering(fake, before)
 
 
 def test_a_policy_that_becomes_an_automation_needs_no_automations() -> None:
@@ -74,7 +73,7 @@ def test_a_policy_that_becomes_an_automation_needs_no_automations() -> None:
 
     async def run() -> tuple[int, tuple[str, ...]]:
         fake = FakePrefect(seed=1)
-        async with api_of(fake, WithoutAutomations(fake)) as api:
+        async with api_of(fake, without_automations(fake)) as api:
             read = await read_rows(api, deep=True, counted=True)
             return len(read.rows["automation"]), await moved_kinds(api, read)
 

@@ -15,7 +15,7 @@ def test_only_cloud_has_them() -> None:
 
 
 def test_the_address_does_not_travel() -> None:
-    """The slug is the server's, and whoever calls it must be told of the new one."""
+    """The slug is the server's, and whoever calls it must learn of it of the new one."""
     row = {"id": ID, "slug": "secret-slug", "enabled": True, **BODY}
     assert kind("webhook").portable(row, Rows()) == BODY
     assert [code for code, _, _ in kind("webhook").findings(row)] == ["new-address"]

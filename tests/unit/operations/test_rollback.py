@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -17,41 +18,35 @@ from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED, bundle_of
 from support.offline import api_of, run, speaking_to
+from support.tampering import Tampering
 
 NAMES = [f"v{number}" for number in range(12)]
 
 
-class Failing(httpx.AsyncBaseTransport):
+def failing(fake: FakePrefect, failure: httpx.ConnectError | httpx.Response | asyncio.Event) -> Tampering:
     """The way to a fake server; from the third deletion on something else happens."""
+    deletions = itertools.count(1)
 
-    def __init__(self, fake: FakePrefect, failure: httpx.ConnectError | httpx.Response | asyncio.Event) -> None:
-        self._fake = fake
-        self._failure = failure
-        self._deletions = 0
+    def before(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "DELETE" or next(deletions) <= 2:
+            return None
+        if isinstance(failure, httpx.ConnectError):
+            raise failure
+        if isinstance(failure, httpx.Response):
+            return failure
+        failure.set()
+        return None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        self._deletions += request.method == "DELETE"
-        if self._deletions > 2:
-            if isinstance(self._failure, httpx.ConnectError):
-                raise self._failure
-            if isinstance(self._failure, httpx.Response):
-                return self._failure
-            self._failure.set()
-        return self._fake.handle(request)
+    return Tampering(fake, before)
 
 
-class Refusing(httpx.AsyncBaseTransport):
+def refusing(fake: FakePrefect, path: str) -> Tampering:
     """The way to a fake server whose role may not delete what lies below a path."""
 
-    def __init__(self, fake: FakePrefect, path: str) -> None:
-        self._fake = fake
-        self._path = path
+    def before(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(403) if request.method == "DELETE" and path in request.url.path else None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        is_refused = request.method == "DELETE" and self._path in request.url.path
-        return httpx.Response(403) if is_refused else self._fake.handle(request)
+    return Tampering(fake, before)
 
 
 def _make(fake: FakePrefect, names: list[str]) -> None:
@@ -96,7 +91,7 @@ def _taken_back(
 
     async def back() -> tuple[tuple[Undone, ...], float]:
         stop = failure if isinstance(failure, asyncio.Event) else None
-        async with api_of(fake, Failing(fake, failure)) as api:
+        async with api_of(fake, failing(fake, failure)) as api:
             undone = await roll_back(read(path), api, stop=stop)
             return undone, asyncio.get_running_loop().time()
 
@@ -112,7 +107,7 @@ def test_what_cannot_be_deleted_keeps_what_it_needs(tmp_path: Path) -> None:
         api.post("/deployments/", name="nightly", flow_id=flow["id"])
     _import(fake, bundle_of(source), tmp_path / "receipt")
 
-    undone = _undone(fake, tmp_path / "receipt", Refusing(fake, "/deployments/"))
+    undone = _undone(fake, tmp_path / "receipt", refusing(fake, "/deployments/"))
 
     assert {key: (each.reason, each.needed_by) for key, each in undone.items()} == {
         "deployment:etl/nightly": ("denied", ()),

@@ -24,6 +24,7 @@ from support.fake_prefect import FakePrefect
 from support.moving import import_into
 from support.offline import api_of, run
 from support.seeded import edited, seeded
+from support.tampering import Tampering
 
 UPDATE = Conflicts("update")
 DEPLOYMENT = KINDS["deployment"]
@@ -215,22 +216,19 @@ def test_a_supplied_secret_that_is_not_the_live_one_is_a_conflict() -> None:
 # Failures
 
 
-class Refusing(httpx.AsyncBaseTransport):
+def refusing(fake: FakePrefect) -> Tampering:
     """The fake server, which takes no variables."""
 
-    def __init__(self, fake: FakePrefect) -> None:
-        self._fake = fake
+    def before(request: httpx.Request) -> httpx.Response | None:
+        is_variable = request.method == "POST" and request.url.path.endswith("/variables/")
+        return httpx.Response(422, json={"detail": "no"}) if is_variable else None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "POST" and request.url.path.endswith("/variables/"):
-            return httpx.Response(422, json={"detail": "no"})
-        await request.aread()
-        return self._fake.handle(request)
+    return Tampering(fake, before)
 
 
 def _import_without_variables(*, aborts_at_failure: bool) -> tuple[FakePrefect, list[Outcome]]:
     fake = FakePrefect(seed=1)
-    result = import_into(fake, seeded(), Refusing(fake), aborts_at_failure=aborts_at_failure)
+    result = import_into(fake, seeded(), refusing(fake), aborts_at_failure=aborts_at_failure)
     return fake, list(result.outcomes)
 
 

@@ -219,7 +219,7 @@ def test_a_patched_secret_is_no_placeholder_any_more() -> None:
         (_patch("deployment", merge={"name": "x"}), "renames deployment:etl/nightly"),
         (_patch("deployment", remove=("/flow_id",)), "takes 'flow_id'"),
         (_patch("deployment", remove=("/none",)), "removes 'none'"),
-        (_patch("flow", put=[]), "no object"),
+        (_patch("flow", put=[]), "not an object"),
     ],
 )
 def test_an_entry_that_does_not_fit_is_refused(overlay: Overlay, message: str) -> None:

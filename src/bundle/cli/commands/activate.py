@@ -54,7 +54,7 @@ class Job(msgspec.Struct, frozen=True):
 @options.destination
 @scope_options.selection
 @scope_options.overlay
-@click.option("--dry-run", is_flag=True, help="Only show what would be switched on, and what would run next.")
+@click.option("--dry-run", is_flag=True, help="Show what would be switched on and what would run next, and do nothing.")
 @options.result
 @click.pass_obj
 def command(
@@ -102,7 +102,7 @@ async def switch(console: Console, job: Job, api: PrefectApi) -> Report:
 
 
 def _next_runs(results: Iterable[Switched]) -> Iterator[NextRuns]:
-    """What fires next, the soonest first; what never fires again and what cannot be told at the end."""
+    """What fires next, the soonest first; what never fires again, and what is not known, at the end."""
     now = dt.datetime.now(dt.UTC)
     found = [
         (each.key, next_runs.words(schedule), next_runs.next_times(schedule, now, _TIMES))

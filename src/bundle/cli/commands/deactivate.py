@@ -33,10 +33,16 @@ from bundle.server.target import Target
     ),
 )
 @options.source
-@click.option("-o", "--output", "file", metavar="FILE", help="The state to write, from which it can be switched on.")
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE",
+    help="File for the state, from which `xfer activate` switches it on again.",
+)
 @options.force
 @scope_options.selection
-@click.option("--dry-run", is_flag=True, help="Only show what would be switched off.")
+@click.option("--dry-run", is_flag=True, help="Show what would be switched off, and do nothing.")
 @options.result
 @click.pass_obj
 def command(

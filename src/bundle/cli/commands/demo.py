@@ -34,7 +34,7 @@ from bundle.server.target import Target
 
 
 @click.command("demo", epilog=options.examples("xfer demo", "xfer demo --keep demo-output"))
-@click.option("--keep", metavar="DIRECTORY", type=click.Path(path_type=Path), help="Leave the bundle here.")
+@click.option("--keep", metavar="DIRECTORY", type=click.Path(path_type=Path), help="Keep the bundle in this directory.")
 @options.result
 @click.pass_obj
 def command(console: Console, keep: Path | None) -> Report:
@@ -67,7 +67,7 @@ def _place(keep: Path | None) -> Path | None:
 
 
 class _Tour:
-    """The steps of the demo; each is said, timed, and shown as the command it stands for shows it."""
+    """The steps of the demo; each is announced, timed, and shown as its own command would show it."""
 
     def __init__(self, console: Console, file: Path) -> None:
         self._console = console

@@ -64,7 +64,7 @@ class Job(msgspec.Struct, frozen=True):
 @policies.wishes
 @policies.on_error
 @scope_options.selection
-@click.option("--plan", "plan_file", metavar="PLAN", help="Do what this saved plan says, or nothing.")
+@click.option("--plan", "plan_file", metavar="PLAN", help="Do exactly what this saved plan says, or nothing.")
 @options.dry_run
 @options.receipt
 @options.result

@@ -1,4 +1,4 @@
-"""``xfer profiles``: which server each profile stands for."""
+"""``xfer profiles``: which server each profile means."""
 
 from __future__ import annotations
 

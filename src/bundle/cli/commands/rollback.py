@@ -29,8 +29,8 @@ from bundle.server.target import Target
 )
 @click.argument("receipt_file", metavar="RECEIPT")
 @options.destination
-@click.option("--force", is_flag=True, help="Delete, and change back, also what was edited since the import.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("--force", is_flag=True, help="Also delete or restore what was edited since the import.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @options.result
 @click.pass_obj
 def command(console: Console, receipt_file: str, destination: str, *, force: bool, dry_run: bool) -> Report:

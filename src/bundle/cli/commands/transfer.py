@@ -1,4 +1,4 @@
-"""``xfer transfer``: export and import; between them stands a bundle like any other."""
+"""``xfer transfer``: export and import; between them is a bundle like any other."""
 
 from __future__ import annotations
 

@@ -22,7 +22,12 @@ from bundle.server.target import Target
 
 @click.command("verify", epilog=options.examples("xfer verify env.pxb", "xfer verify env.pxb --to prod"))
 @options.bundle
-@click.option("--to", "destination", metavar="DESTINATION", help="Also read this back: profile, URL, or env.")
+@click.option(
+    "--to",
+    "destination",
+    metavar="DESTINATION",
+    help="Also check that this server holds the bundle: profile, URL, or env.",
+)
 @scope_options.selection
 @scope_options.overlay
 @options.result
