@@ -22,6 +22,7 @@ from bundle.server.process import Server
 from support.databases import replace_rows
 from support.emulator import Cloud, Rules
 from support.environment import Canaries, Size, seed
+from support.fake_prefect.promises import BROKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,6 +132,14 @@ def isolation(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     home.mkdir(exist_ok=True)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("PREFECT_HOME", str(home / ".prefect"))
+
+
+@pytest.fixture(autouse=True)
+def promises() -> Iterator[None]:
+    """What xfer promises of each of its writes was kept, whatever became of the exception that said otherwise."""
+    BROKEN.clear()
+    yield
+    assert BROKEN == []
 
 
 @pytest.fixture(scope="session")

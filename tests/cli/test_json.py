@@ -67,7 +67,9 @@ def ready(shell: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     shell.bundle()
     assert shell("import", "env.pxb", "--to", "b", "--receipt", "made.receipt").code == 0
     shell.b.variables.clear()
-    fakes = {"http://fake-a/api": FakePrefect(seed=1), "http://fake-b/api": FakePrefect(seed=2)}
+    # The first one is filled, with everything on, by the demo itself.
+    filled = FakePrefect(seed=1, keeps_promises=False)
+    fakes = {"http://fake-a/api": filled, "http://fake-b/api": FakePrefect(seed=2)}
 
     def connect(target: Target) -> Any:
         return api_of(fakes[target.url]) if target.url in fakes else shell.connect(target)

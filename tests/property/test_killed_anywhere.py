@@ -8,7 +8,6 @@ import functools
 import os
 from collections import Counter
 
-import httpx
 import pytest
 
 from bundle.plan.choices import Conflicts
@@ -16,37 +15,10 @@ from support.edits import EDITS, SUPPLIED, SUPPLIED_SLOT
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of, import_into
 from support.seeded import arrived, edited, seeded
+from support.tampering import KilledError, killing
 
 # Every 17th write in every run, each of them when asked for.
 STRIDE = int(os.environ.get("XFER_KILL_STRIDE", "17"))
-
-
-class KilledError(BaseException):
-    """What a process that is killed does not live to see."""
-
-
-class Killing(httpx.AsyncBaseTransport):
-    """Lets writes through up to the k-th, counted from 0; nothing comes back of that one, and nothing goes after it."""
-
-    def __init__(self, fake: FakePrefect, k: int, *, is_sent: bool) -> None:
-        self._fake = fake
-        self._left = k
-        self._is_sent = is_sent
-        self._is_dead = False
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._is_dead:
-            raise KilledError
-        is_write = request.method != "GET" and not request.url.path.endswith(("/filter", "/count"))
-        self._is_dead = is_write and self._left == 0
-        self._left -= is_write
-        if self._is_dead and not self._is_sent:
-            raise KilledError
-        await request.aread()
-        answer = self._fake.handle(request)
-        if self._is_dead:
-            raise KilledError
-        return answer
 
 
 @pytest.mark.parametrize("is_sent", [True, False])
@@ -55,7 +27,7 @@ def test_an_import_killed_at_any_write_is_made_good_by_the_next(*, is_sent: bool
     for k in range(is_sent, len(arrived().writes), STRIDE):
         fake = FakePrefect(seed=1)
         with contextlib.suppress(BaseExceptionGroup, KilledError):
-            import_into(fake, seeded(), Killing(fake, k, is_sent=is_sent))
+            import_into(fake, seeded(), killing(fake, k, is_sent=is_sent))
 
         result = import_into(fake, seeded())
 
@@ -70,7 +42,7 @@ def test_an_inert_import_killed_at_any_write_is_made_good_by_the_next() -> None:
     for k in range(0, len(whole.writes), STRIDE):
         fake = FakePrefect(seed=1)
         with contextlib.suppress(BaseExceptionGroup, KilledError):
-            import_into(fake, seeded(), Killing(fake, k, is_sent=k % 2 == 0), inert=True)
+            import_into(fake, seeded(), killing(fake, k, is_sent=k % 2 == 0), inert=True)
         assert not any(each["enabled"] for each in fake.rows("automations")), k
 
         result = import_into(fake, seeded(), inert=True)
@@ -84,7 +56,7 @@ def test_a_plain_import_finishes_what_an_inert_one_began() -> None:
     for k in range(0, len(arrived(inert=True).writes), 4 * STRIDE):
         fake = FakePrefect(seed=1)
         with contextlib.suppress(BaseExceptionGroup, KilledError):
-            import_into(fake, seeded(), Killing(fake, k, is_sent=True), inert=True)
+            import_into(fake, seeded(), killing(fake, k, is_sent=True), inert=True)
 
         result = import_into(fake, seeded())
 
@@ -103,7 +75,7 @@ def test_an_update_killed_at_any_write_is_made_good_by_the_next() -> None:
         for is_sent in (True, False):
             fake = copy.deepcopy(start)
             with contextlib.suppress(BaseExceptionGroup, KilledError):
-                update(fake, seeded(), Killing(fake, k, is_sent=is_sent))
+                update(fake, seeded(), killing(fake, k, is_sent=is_sent))
 
             result = update(fake, seeded())
             fake.reset()

@@ -10,28 +10,27 @@ import httpx
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of, import_into
 from support.seeded import seeded
+from support.tampering import Tampering, is_write
 
 # Every 40th write in every run, each of them when asked for.
 STRIDE = int(os.environ.get("XFER_LATE_STRIDE", "40"))
 LATE_SECONDS = 4.0
 
 
-class Late(httpx.AsyncBaseTransport):
+class Late:
     """Breaks the connection at the k-th write, counted from 0, and lets the write through some seconds later."""
 
     def __init__(self, fake: FakePrefect, k: int) -> None:
         self._fake = fake
         self._left = k
-        self.late: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.way = Tampering(fake, self._before)
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        await request.aread()
-        if request.method != "GET" and not request.url.path.endswith(("/filter", "/count")):
-            self._left -= 1
-            if self._left == -1:
-                self.late = asyncio.create_task(self._commit(request))
-                raise httpx.ReadError("broken off")
-        return self._fake.handle(request)
+    def _before(self, request: httpx.Request) -> None:
+        self._left -= is_write(request)
+        if self._left == -1 and is_write(request):
+            self.task = asyncio.create_task(self._commit(request))
+            raise httpx.ReadError("broken off")
 
     async def _commit(self, request: httpx.Request) -> None:
         await asyncio.sleep(LATE_SECONDS)
@@ -51,12 +50,12 @@ def test_a_late_write_does_not_undo_later_ones() -> None:
     """Whichever write comes late, the import ends with the content of the bundle, and the next one has no work."""
     for k in _numbers():
         fake = FakePrefect(seed=1)
-        way = Late(fake, k)
+        late = Late(fake, k)
 
-        result = import_into(fake, seeded(), way)
+        result = import_into(fake, seeded(), late.way)
 
-        assert way.late is not None, k
-        assert not way.late.cancelled(), k
+        assert late.task is not None, k
+        assert not late.task.cancelled(), k
         assert {outcome.state for outcome in result.outcomes} <= {"succeeded", "skipped"}, k
         assert bundle_of(fake).manifest.content_digest == seeded().manifest.content_digest, k
         fake.reset()

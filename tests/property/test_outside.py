@@ -115,7 +115,7 @@ def _export_through(fake: FakePrefect, transport: httpx.AsyncBaseTransport) -> N
 
 
 def test_an_export_survives_whatever_a_server_answers(source: FakePrefect) -> None:
-    """One odd answer gives a bundle or an error of ours, and nothing else; most give a bundle."""
+    """One odd answer gives a bundle or an error of ours, and nothing else; half or more give a bundle."""
     bundles = 0
     for number in NUMBERS:
         try:
@@ -125,20 +125,19 @@ def test_an_export_survives_whatever_a_server_answers(source: FakePrefect) -> No
             pass
         except BaseException as error:
             raise AssertionError(f"answer {number}") from error
-    assert bundles >= len(NUMBERS) / 3
+    assert bundles >= len(NUMBERS) / 2
 
 
-class Strict(httpx.AsyncBaseTransport):
+def strict(fake: FakePrefect) -> Tampering:
     """The way to a fake server that refuses what it cannot handle."""
 
-    def __init__(self, fake: FakePrefect) -> None:
-        self._fake = fake
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    def before(request: httpx.Request) -> httpx.Response:
         try:
-            return await self._fake.transport.handle_async_request(request)
+            return fake.handle(request)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             return httpx.Response(httpx.codes.UNPROCESSABLE_ENTITY, json={"detail": "odd"})
+
+    return Tampering(fake, before)
 
 
 def deepening(fake: FakePrefect) -> Tampering:
@@ -181,16 +180,19 @@ def _odd_bundle(number: int) -> Bundle | None:
 
 
 def test_an_import_survives_whatever_a_bundle_holds(filled: FakePrefect) -> None:
-    """A whole bundle with one odd body is refused, or every record of it ends in an outcome."""
+    """A whole bundle with one odd body is refused, or every record of it ends in an outcome; a quarter or more do."""
+    carried_out = 0
     for number in NUMBERS:
         bundle = _odd_bundle(number)
         if bundle is None:
             continue
         try:
             for fake, policy in ((FakePrefect(), SKIP), (copy.deepcopy(filled), Conflicts("update"))):
-                result = import_into(fake, bundle, Strict(fake), on_conflict=policy)
+                result = import_into(fake, bundle, strict(fake), on_conflict=policy)
                 assert len(result.outcomes) == len(bundle.records)
+            carried_out += 1
         except BundleRejected:
             pass
         except BaseException as error:
             raise AssertionError(f"body {number}") from error
+    assert carried_out >= len(NUMBERS) / 4

@@ -16,13 +16,10 @@ from support.fake_prefect import FakePrefect
 from support.moving import bundle_of, import_into
 from support.offline import api_of, run
 from support.seeded import seeded
+from support.tampering import KilledError, is_write
 
 # A few seeds in every run, hundreds when asked for.
 SEEDS = range(int(os.environ.get("XFER_RACE_SEEDS", "4")))
-
-
-class KilledError(BaseException):
-    """What a process that is killed does not live to see."""
 
 
 class Way(httpx.AsyncBaseTransport):
@@ -37,7 +34,7 @@ class Way(httpx.AsyncBaseTransport):
         await request.aread()
         await self._pause()
         if self._left is not None:
-            self._left -= request.method != "GET" and not request.url.path.endswith(("/filter", "/count"))
+            self._left -= is_write(request)
             if self._left < 0:
                 raise KilledError
         answer = self._fake.handle(request)

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import ssl
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
 import h2.config
@@ -22,70 +19,28 @@ import h2.connection
 import h2.events
 import httpx
 
+from support.listener import Listener, closing
+
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Door:
-    """A context manager; listens in a thread of its own. ``tls`` is what it shows to those who knock."""
+class Door(Listener):
+    """A context manager that listens and hands each connection to a handler."""
+
+    thread = "door"
 
     def __init__(self, handler: Handler, *, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(tls=tls)
         self._handler = handler
-        self._tls = tls
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="door", daemon=True)
-        self._started = threading.Event()
-        self.port = 0
         self.connections = 0
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._started.wait()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
 
     def url(self, path: str = "/api", *, host: str = "127.0.0.1") -> str:
         """A URL that leads here."""
         return f"{'https' if self._tls else 'http'}://{host}:{self.port}{path}"
 
-    async def _serve(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        # What a client does to a connection is its own affair.
-        self._loop.set_exception_handler(lambda _loop, _context: None)
-        tasks: set[asyncio.Task[None]] = set()
-
-        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self.connections += 1
-            task = asyncio.create_task(self._talk(reader, writer))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=self._tls)
-        self.port = server.sockets[0].getsockname()[1]
-        self._started.set()
-        await self._stop.wait()
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        async with _closing(writer):
-            await self._handler(reader, writer)
-
-
-@contextlib.asynccontextmanager
-async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    """Ends a connection whatever happens, and is silent about what its other side did."""
-    with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-        try:
-            yield
-        finally:
-            writer.close()
-            await asyncio.shield(writer.wait_closed())
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        await self._handler(reader, writer)
 
 
 def to(port: int) -> Handler:
@@ -102,7 +57,7 @@ async def _pass_on(
 ) -> None:
     """Connects two sides until either has said all."""
     there, back = await asyncio.open_connection(host, port)
-    async with _closing(back):
+    async with closing(back):
         back.write(first)
         pumps = [asyncio.create_task(_pump(reader, back)), asyncio.create_task(_pump(there, writer))]
         try:

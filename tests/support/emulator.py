@@ -85,7 +85,7 @@ class Cloud(Proxy):
     def __init__(self, upstream_url: str, rules: Rules | None = None, *, faults: Chooser | None = None) -> None:
         super().__init__(upstream_url, faults=faults)
         self.rules = rules or Rules()
-        self.workspace = f"0bbb0000-0000-4000-8000-{self._port_here:012}"
+        self.workspace = f"0bbb0000-0000-4000-8000-{self.port:012}"
         self.prefix = f"/api/accounts/{ACCOUNT}/workspaces/{self.workspace}"
         self.webhooks: dict[str, Row] = {}
         self.versions: Row = {}
@@ -96,7 +96,7 @@ class Cloud(Proxy):
     @property
     def url(self) -> str:
         """The API URL of the workspace (docs ``how-to-guides/cloud/connect-to-cloud``)."""
-        return f"http://127.0.0.1:{self._port_here}{self.prefix}"
+        return f"http://127.0.0.1:{self.port}{self.prefix}"
 
     @property
     def target(self) -> Target:

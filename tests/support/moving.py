@@ -98,10 +98,13 @@ def import_into(
     """Replay a bundle into the server; ``transport`` is the way to a fake one."""
 
     async def replay(api: PrefectApi) -> Imported:
+        if isinstance(where, FakePrefect) and where.promises:
+            where.promises.supplied = tuple((secrets or {}).values())
         choices = Choices(on_conflict, missing, inert, tier, selection)
         prepared = await prepare(bundle, wrap(api), choices, secrets=secrets)
         control = Control(patience=patience or Patience(), aborts_at_failure=aborts_at_failure)
-        return Imported(prepared, await carry_out(prepared, wrap(api), control), api.sent)
+        result = await carry_out(prepared, wrap(api), control)
+        return Imported(prepared, result, api.sent)
 
     return _with_api(where, replay, transport, retries)
 

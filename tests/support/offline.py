@@ -7,19 +7,23 @@ seconds cost nothing and every run is the same.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
 from bundle.server.client import PrefectApi
 from bundle.server.retry import RetryPolicy
+from bundle.server.target import SecretText
 from support.environment import Api
-from support.fake_prefect import FakePrefect
+from support.fake_prefect import RUN_HEADER, FakePrefect
 from support.targets import target
 
 T = TypeVar("T")
+_runs = itertools.count()
 
 
 class _Selector(selectors.SelectSelector):
@@ -55,7 +59,8 @@ def api_of(
     """A client of the fake server, for use inside ``run``."""
     clock = asyncio.get_running_loop().time
     way = transport or fake.transport
-    return PrefectApi(target(fake.url), transport=way, policy=policy, clock=clock, jitter=lambda: 1.0)
+    there = msgspec.structs.replace(target(fake.url), headers=((RUN_HEADER, SecretText(str(next(_runs)))),))
+    return PrefectApi(there, transport=way, policy=policy, clock=clock, jitter=lambda: 1.0)
 
 
 def speaking_to(fake: FakePrefect) -> Api:

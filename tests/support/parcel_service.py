@@ -16,15 +16,13 @@ from bundle.operations.rollback import roll_back
 from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.overlay import NO_OVERLAY, adapt
 from support.fake_prefect import FakePrefect
-from support.fake_prefect.bodies import FIELDS, fields_of
-from support.fake_prefect.plain_kinds import ROUTES
-from support.fake_prefect.store import TABLES, Answer, Row, Store, Table
+from support.fake_prefect.routes import Routes
+from support.fake_prefect.server import AnotherKind
+from support.fake_prefect.store import Answer, Row, Store, Table
 from support.moving import bundle_of, export
 from support.offline import api_of, run, speaking_to
 
-TABLES["parcels"] = Table("Parcel not found")  # type: ignore[index]
-FIELDS["POST /parcels/"] = fields_of("name! contents={} flow_id=null weight!")  # type: ignore[index]
-FIELDS["PATCH /parcels/{id}"] = fields_of("contents weight")  # type: ignore[index]
+ROUTES = Routes()
 
 
 @ROUTES.serve("POST /parcels/")
@@ -44,9 +42,20 @@ def _delete(store: Store, _body: Any, id: str) -> Answer:  # noqa: A002 - as abo
     return 204, None
 
 
+PARCELS = AnotherKind(
+    name="parcels",
+    table=Table("Parcel not found"),
+    bodies={
+        "POST /parcels/": "name! contents={} flow_id=null weight!",
+        "PATCH /parcels/{id}": "contents weight",
+    },
+    routes=ROUTES,
+)
+
+
 def filled() -> FakePrefect:
     """A server with a parcel that refers to a flow."""
-    fake = FakePrefect()
+    fake = FakePrefect(another=PARCELS)
     with speaking_to(fake) as api:
         flow = api.post("/flows/", name="post")["id"]
         api.post("/parcels/", name="first", contents={"sent by": f"flow {flow}"}, flow_id=flow, weight=3)
@@ -74,7 +83,7 @@ async def _back(fake: FakePrefect, receipt: Path) -> list[list[str]]:
 
 def main(directory: Path) -> dict[str, Any]:
     """Every step, with what came of it."""
-    bundle, there = bundle_of(filled()), FakePrefect(seed=1)
+    bundle, there = bundle_of(filled()), FakePrefect(seed=1, another=PARCELS)
     steps: dict[str, Any] = {"exported": [[each.record.key, each.wave] for each in bundle.records]}
     steps["imported"] = run(_import(there, bundle, directory / "first", Choices()))
     there.reset()
@@ -90,7 +99,6 @@ def main(directory: Path) -> dict[str, Any]:
     steps["digest"] = bundle_of(there).manifest.content_digest == bundle.manifest.content_digest
     steps["rolled back"] = run(_back(there, directory / "first"))
     steps["left"] = len(there.rows("parcels")) + len(there.rows("flows"))
-    del TABLES["parcels"]  # type: ignore[attr-defined]
     steps["older"] = export(FakePrefect()).header.census["parcel"].seen
     return steps
 

@@ -23,10 +23,11 @@ import struct
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Literal, Protocol, Self, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, get_args
 from urllib.parse import urlsplit
+
+from support.listener import Listener, closing, finished, spawn
 
 Kind = Literal[
     "reset-before",  # the connection breaks before the server has the request
@@ -168,12 +169,14 @@ class Script:
 # -- The proxy --------------------------------------------------------------------------------------------------------
 
 
-class Proxy:
-    """A context manager; the proxy runs in a thread of its own, with its own event loop.
+class Proxy(Listener):
+    """A context manager.
 
-    ``on_request`` is called in that thread with each request before anything
+    ``on_request`` is called in the proxy's thread with each request before anything
     is done with it, for tests that kill a process at request k.
     """
+
+    thread = "proxy"
 
     def __init__(
         self,
@@ -182,6 +185,7 @@ class Proxy:
         faults: Chooser | None = None,
         on_request: Callable[[Recorded], None] | None = None,
     ) -> None:
+        super().__init__()
         self.upstream_url = upstream_url
         parts = urlsplit(upstream_url)
         self._host, self._port, self._path = str(parts.hostname), parts.port or 80, parts.path
@@ -189,26 +193,11 @@ class Proxy:
         self.on_request = on_request
         self._lock = threading.Lock()
         self._records: list[Recorded] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._port_here = self._socket.getsockname()[1]
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="proxy", daemon=True)
-        self._started = threading.Event()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._started.wait()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
 
     @property
     def url(self) -> str:
         """The API URL of the server, by way of the proxy."""
-        return f"http://127.0.0.1:{self._port_here}{self._path}"
+        return f"http://127.0.0.1:{self.port}{self._path}"
 
     @property
     def requests(self) -> list[Recorded]:
@@ -236,40 +225,23 @@ class Proxy:
 
     def settle(self) -> None:
         """Wait until late commits have arrived at the server."""
-        asyncio.run_coroutine_threadsafe(_finished(self._late), self._loop).result()
+        asyncio.run_coroutine_threadsafe(finished(self._late), self._loop).result()
 
     # In the loop's thread
 
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop, self._open = asyncio.Event(), asyncio.Event()
+    async def begin(self) -> None:
+        self._open = asyncio.Event()
         self._open.set()
-        self._clients: set[asyncio.Task[None]] = set()
         self._late: set[asyncio.Task[None]] = set()
-        server = await asyncio.start_server(self._accept, sock=self._socket)
-        self._started.set()
-        await self._stop.wait()
-        server.close()
-        for task in self._clients:
-            task.cancel()
-        await _finished(self._clients)
-        await _finished(self._late)
-        await server.wait_closed()
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._spawn(self._talk(reader, writer), self._clients)
+    async def end(self) -> None:
+        await finished(self._late)
 
-    def _spawn(self, work: Coroutine[Any, Any, None], group: set[asyncio.Task[None]]) -> None:
-        task = asyncio.create_task(work)
-        group.add(task)
-        task.add_done_callback(group.discard)
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one client connection until either side ends it."""
-        async with _closing(writer):
-            while (message := await _read_request(reader)) is not None:
-                if not await self._handle(message, writer):
-                    return
+        while (message := await _read_request(reader)) is not None:
+            if not await self._handle(message, writer):
+                return
 
     async def _handle(self, message: Request, writer: asyncio.StreamWriter) -> bool:
         """Serve one request; false when the connection ends with it."""
@@ -298,7 +270,7 @@ class Proxy:
         if fault.kind == "busy":
             return made(503, b'{"exception_message":"Service Unavailable"}')
         if fault.kind == "late-commit":
-            self._spawn(self._commit_late(record.number, message, fault.seconds), self._late)
+            spawn(self._commit_late(record.number, message, fault.seconds), self._late)
             return None
         if fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
@@ -325,7 +297,7 @@ class Proxy:
     async def _ask(self, message: Request) -> Answer | None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, ValueError):
             reader, writer = await asyncio.open_connection(self._host, self._port)
-            async with _closing(writer):
+            async with closing(writer):
                 writer.write(message.content)
                 await writer.drain()
                 return _parse_answer(await reader.read())
@@ -345,10 +317,6 @@ class Proxy:
         with self._lock:
             if number < len(self._records):
                 self._records[number] = dataclasses.replace(self._records[number], **changes)
-
-
-async def _finished(tasks: set[asyncio.Task[None]]) -> None:
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 # -- HTTP -------------------------------------------------------------------------------------------------------------
@@ -440,16 +408,6 @@ def _too_many(retry_after: str) -> Answer:
     ahead = email.utils.parsedate_to_datetime(email.utils.formatdate(usegmt=True)).timestamp() + 2
     text = email.utils.formatdate(ahead, usegmt=True) if retry_after == "date" else retry_after
     return made(429, b'{"detail":"too many requests"}', **({"Retry_After": text} if text else {}))
-
-
-@contextlib.asynccontextmanager
-async def _closing(writer: asyncio.StreamWriter) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
 
 
 def _break(writer: asyncio.StreamWriter) -> None:

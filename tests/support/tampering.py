@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import httpx
@@ -35,3 +36,27 @@ class Tampering(httpx.AsyncBaseTransport):
             return instead
         response = self._fake.handle(request)
         return self._after(request, response) if self._after else response
+
+
+class KilledError(BaseException):
+    """What a process that is killed does not live to see."""
+
+
+def killing(fake: FakePrefect, k: int, *, is_sent: bool) -> Tampering:
+    """Lets writes through up to the k-th, counted from 0; nothing comes back of that one, and nothing goes after it."""
+    writes, is_dead = itertools.count(), False
+
+    def before(request: httpx.Request) -> None:
+        nonlocal is_dead
+        is_last = not is_dead and is_write(request) and next(writes) == k
+        if is_dead or (is_last and not is_sent):
+            is_dead = True
+            raise KilledError
+        is_dead = is_last
+
+    def after(_request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if is_dead:
+            raise KilledError
+        return response
+
+    return Tampering(fake, before, after)

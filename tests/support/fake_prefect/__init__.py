@@ -5,12 +5,12 @@ asks both the same. Left out on purpose: runs and their history, permissions,
 and checks of job variables and parameters against their schemas.
 
 ``bodies`` says what each request body may hold, ``store`` how rows are kept; what is
-special about a kind stands in the module of its name.
+special about a kind stands in the module of its name. ``promises`` says what each write of xfer must keep.
 """
 
 from support.fake_prefect.block_schemas import BUILT_IN
 from support.fake_prefect.bodies import FIELDS
-from support.fake_prefect.server import FakePrefect, How
+from support.fake_prefect.server import RUN_HEADER, FakePrefect, How
 from support.fake_prefect.store import TABLES
 
-__all__ = ["BUILT_IN", "FIELDS", "TABLES", "FakePrefect", "How"]
+__all__ = ["BUILT_IN", "FIELDS", "RUN_HEADER", "TABLES", "FakePrefect", "How"]

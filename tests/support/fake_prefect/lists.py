@@ -11,7 +11,7 @@ from support.fake_prefect.deployments import shown_deployment
 from support.fake_prefect.limits import shown_limit
 from support.fake_prefect.pools import shown_pool, shown_queue
 from support.fake_prefect.routes import Routes
-from support.fake_prefect.store import LIMITS, TABLES, Answer, Json, RefusedError, Row, Store, invalid
+from support.fake_prefect.store import LIMITS, TABLES, Answer, Json, RefusedError, Row, Store
 
 ROUTES = Routes()
 
@@ -27,15 +27,6 @@ def shown(store: Store, table: str, row: Row, *, secrets: bool = False) -> Row:
         LIMITS: shown_limit,
     }
     return special.get(table, dict)(row)
-
-
-def page(store: Store, body: Row, rows: list[Row]) -> list[Row]:
-    limit, offset = body.get("limit"), body.get("offset") or 0
-    if limit is not None and limit > store.default_limit:
-        raise RefusedError(422, f"Invalid limit: must be less than or equal to {store.default_limit}.")
-    if offset < 0:
-        raise invalid(("greater_than_equal", ["offset"]))
-    return rows[offset:][: store.default_limit if limit is None else limit]
 
 
 def _selected(store: Store, table: str, body: Row) -> list[Row]:
@@ -55,10 +46,10 @@ def _meets(row: Row, criteria: Mapping[str, Json]) -> bool:
 
 @ROUTES.serve("POST /{table}/filter")
 def filter_rows(store: Store, body: Row, table: str) -> Answer:
-    if table not in TABLES:
+    if table not in store.kinds:
         raise RefusedError(404, "Not Found")
     rows = _selected(store, table, body)
-    field, _, direction = (body.get("sort") or TABLES[table].order).rpartition("_")
+    field, _, direction = (body.get("sort") or store.kinds[table].order).rpartition("_")
     keys: Mapping[str, Callable[[Row], Json]] = {
         "BLOCK_TYPE_AND_NAME": lambda row: (store.tables["block_types"][row["block_type_id"]]["name"], row["name"]),
         "NAME": lambda row: row["name"],
@@ -70,7 +61,7 @@ def filter_rows(store: Store, body: Row, table: str) -> Answer:
 
 @ROUTES.serve("POST /{table}/count")
 def count_rows(store: Store, body: Row, table: str) -> Answer:
-    if table not in TABLES or not TABLES[table].counted:
+    if table not in store.kinds or not store.kinds[table].counted:
         raise RefusedError(404, "Not Found")
     return 200, len(_selected(store, table, body))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import parse_qs, unquote
@@ -23,11 +24,15 @@ from support.fake_prefect import (
     pools,
     schedules,
 )
-from support.fake_prefect.bodies import FIELDS, filled
-from support.fake_prefect.routes import Route
-from support.fake_prefect.store import Answer, Json, RefusedError, Row, Store, invalid
+from support.fake_prefect.bodies import FIELDS, fields_of, filled
+from support.fake_prefect.promises import Promises
+from support.fake_prefect.routes import Route, Routes
+from support.fake_prefect.store import TABLES, Answer, Json, RefusedError, Row, Store, Table, invalid
 
 URL = "http://fake.test/api"
+RUN_HEADER = "X-Run"
+"""Tells the writes of one run from those of others."""
+
 _OWN_NAMES = frozenset({"POST /flows/", "POST /work_pools/", "POST /block_types/", "POST /v2/concurrency_limits/"})
 
 
@@ -58,10 +63,21 @@ _LOST: Mapping[How, type[httpx.TransportError]] = {"lost": httpx.ReadError, "tim
 
 _OTHERS = (automations, block_documents, block_schemas, deployments, limits, plain_kinds, pools, schedules)
 # What every kind has comes last: a route of a kind's own is asked first.
+_ROUTES: tuple[Route, ...] = tuple(each for module in (*_OTHERS, lists) for each in module.ROUTES)
 
 
-def _routes() -> Iterator[Route]:
-    return (each for module in (*_OTHERS, lists) for each in module.ROUTES)
+@dataclass(frozen=True)
+class AnotherKind:
+    """A kind that no Prefect has, for a server that has it: what its bodies may hold, and who serves its routes."""
+
+    name: str
+    table: Table
+    bodies: Mapping[str, str]
+    routes: Routes
+
+    @property
+    def fields(self) -> dict[str, Row]:
+        return {route: fields_of(text) for route, text in self.bodies.items()}
 
 
 class FakePrefect(Store):
@@ -72,6 +88,8 @@ class FakePrefect(Store):
         default_limit: rows on one page, and the most a client may ask for.
         drift: block schemas get checksums that no other server gives them, and list unions backwards.
         lacks: what an older server does not have: a route's fields, or None for the whole route.
+        another: a kind that it has besides.
+        keeps_promises: judge each write of xfer (``promises``).
     """
 
     url = URL
@@ -84,12 +102,18 @@ class FakePrefect(Store):
         version: str = "3.8.8",
         drift: bool = False,
         lacks: Mapping[str, Collection[str] | None] | None = None,
+        another: AnotherKind | None = None,
+        keeps_promises: bool = True,
     ) -> None:
-        super().__init__(seed=seed, default_limit=default_limit, version=version, drift=drift)
+        kinds = {**TABLES, **({another.name: another.table} if another else {})}
+        super().__init__(kinds, seed=seed, default_limit=default_limit, version=version, drift=drift)
         self.seen: list[Seen] = []
         self.transport = httpx.MockTransport(self.handle)
         self._failures: dict[tuple[str, int], How] = {}
         self._lacks = dict(lacks or {})
+        self.promises = Promises() if keeps_promises else None
+        self._routes = (*_ROUTES, *another.routes) if another else _ROUTES
+        self._fields = {**FIELDS, **(another.fields if another else {})}
         block_schemas.add_built_in(self)
 
     @property
@@ -128,7 +152,8 @@ class FakePrefect(Store):
             raise httpx.ReadError("reset", request=request)
         if how == "race":
             self._serve(asked, query)
-        route, status, answer = ("", *_INSTEAD[how]) if how and how in _INSTEAD else self._serve(asked, query)
+        with self._watching(request, asked):
+            route, status, answer = ("", *_INSTEAD[how]) if how and how in _INSTEAD else self._serve(asked, query)
         lost = _LOST.get(how) if how else None
         if how == "gateway":
             status, answer = 502, {"message": "upstream error"}
@@ -137,6 +162,12 @@ class FakePrefect(Store):
             raise lost("lost", request=request)
         return _response(status, answer)
 
+    def _watching(self, request: httpx.Request, asked: Seen) -> AbstractContextManager[None]:
+        """The watch over a write of xfer; what others write promises nothing."""
+        is_ours = asked.is_write and request.headers.get("user-agent", "").startswith("xfer/")
+        run = request.headers.get(RUN_HEADER, "")
+        return self.promises.kept(self, run) if is_ours and self.promises else nullcontext()
+
     def _failure_of(self, asked: Seen) -> How | None:
         how = self._failures.get(("requests", len(self.seen)))
         return self._failures.get(("writes", len(self.writes)), how) if asked.is_write else how
@@ -144,7 +175,7 @@ class FakePrefect(Store):
     def _serve(self, asked: Seen, query: str) -> tuple[str, int, Json]:
         if asked.path == "/openapi.json":
             return "GET /openapi.json", 200, self._openapi()
-        for route in _routes():
+        for route in self._routes:
             match = route.pattern.fullmatch(asked.path)
             if match and route.method == asked.method and self._offers(route):
                 flags = {key: values[0] for key, values in parse_qs(query).items()}
@@ -161,9 +192,9 @@ class FakePrefect(Store):
 
     def _checked(self, name: str, body: Json) -> Json:
         """The body with its defaults; 422 for what the route does not take."""
-        if name not in FIELDS:
+        if name not in self._fields:
             return body or {}
-        fields = FIELDS[name]
+        fields = self._fields[name]
         lacked = [key for key in self._lacks.get(name) or () if key in (body or {})]
         if lacked:
             raise invalid(*(("extra_forbidden", [key]) for key in lacked))
@@ -176,8 +207,10 @@ class FakePrefect(Store):
     def _openapi(self) -> Row:
         """The document that says which routes there are, and which fields they take."""
         paths: Row = {}
-        for route in filter(self._offers, _routes()):
-            fields = [each for each in FIELDS.get(route.name, ()) if each not in (self._lacks.get(route.name) or ())]
+        for route in filter(self._offers, self._routes):
+            fields = [
+                each for each in self._fields.get(route.name, ()) if each not in (self._lacks.get(route.name) or ())
+            ]
             schema = {"type": "object", "properties": {each: {} for each in fields}}
             content = {"requestBody": {"content": {"application/json": {"schema": schema}}}}
             path = route.name.partition(" ")[2]

@@ -76,9 +76,10 @@ def invalid(*faults: tuple[str, Iterable[str | int]]) -> RefusedError:
 class Store:
     """All rows by kind and id; ids and times depend on ``seed`` and on what was done before, on nothing else."""
 
-    def __init__(self, *, seed: int, default_limit: int, version: str, drift: bool) -> None:
+    def __init__(self, kinds: Mapping[str, Table], *, seed: int, default_limit: int, version: str, drift: bool) -> None:
         self.seed, self.drift, self.version, self.default_limit = seed, drift, version, default_limit
-        self.tables: dict[str, dict[str, Row]] = {name: {} for name in TABLES}
+        self.kinds = kinds
+        self.tables: dict[str, dict[str, Row]] = {name: {} for name in kinds}
         self.result_storage: str | None = None
         self.owners: dict[str, str] = {}
         self._ticks = 0
@@ -104,15 +105,15 @@ class Store:
 
     def rows(self, table: str, **fields: Json) -> list[Row]:
         """The stored rows whose fields have these values."""
-        return [row for row in self.tables[table].values() if fields.items() <= row.items()]
+        return [row for row in self.tables[table].values() if not fields or fields.items() <= row.items()]
 
     def find(self, table: str, name: str, **fields: Json) -> Row:
         """The row of an id or a name; 404 if there is none."""
         found = self.tables[table].get(name) or next(iter(self.rows(table, name=name, **fields)), None)
         if found is None and table == "automations":
-            raise RefusedError(404, exception_message=TABLES[table].missing)
+            raise RefusedError(404, exception_message=self.kinds[table].missing)
         if found is None:
-            raise RefusedError(404, TABLES[table].missing.format(name))
+            raise RefusedError(404, self.kinds[table].missing.format(name))
         return found
 
     def refuse_twice(self, table: str, detail: str = INTEGRITY, **fields: Json) -> None:
