@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def test_every_shape_comes_back(
     bundle, secrets = tmp_path / "env.pxb", tmp_path / "secrets.json"
     exported = xfer("export", "--from", source_server.url, "-o", str(bundle), "-v")
     listed = xfer("inspect", str(bundle), "--json")
-    unpacked = zstandard.ZstdDecompressor().stream_reader(bundle.open("rb"), read_across_frames=True).read()
+    packed = io.BytesIO(bundle.read_bytes())
+    unpacked = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True).read()
     for text in (exported.out, exported.err, listed.out, unpacked.decode()):
         assert CANARY not in text
 

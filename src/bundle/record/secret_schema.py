@@ -129,7 +129,7 @@ class _Search:
     def _take(self, at: Pointer, value: Json, schemas: Iterable[Json], path: Path = ()) -> None:
         """Note a place; behind the server's mask, its type is what the schema, or the rest of the path, declares."""
         declared = self._declared_type(schemas) if value == MASK else None
-        if value == MASK and path[:1] == (_ANY,):
+        if value == MASK and declared is None and path[:1] == (_ANY,):
             declared = "object"
         self.places[at] = declared or self.places.get(at) or json_type(value)
 
