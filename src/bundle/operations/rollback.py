@@ -19,6 +19,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
+import msgspec
+
 from bundle.apply.sender import Sender
 from bundle.environment.describe import Environment
 from bundle.environment.keys import natural_key
@@ -129,15 +131,16 @@ def _kept(
     offered = Offered(ANY_FIELDS, destination.rows)
     differs = {action.key for action in plan.actions if _was_edited(action, offered)}
     for record in receipt.to_make:
+        undone = Undone(record.key, record.kind, "failed", "edited")
         if record.key not in found:
-            kept[record.key] = Undone(record.key, record.kind, "skipped", "gone")
-        elif not force and natural_key(pairs[record.key]) != natural_key(record.key):
-            kept[record.key] = Undone(record.key, record.kind, "failed", "edited", detail=f"now {pairs[record.key]}")
-        elif record.key in differs and not force:
-            kept[record.key] = Undone(record.key, record.kind, "failed", "edited")
+            kept[record.key] = msgspec.structs.replace(undone, state="skipped", reason="gone")
+            continue
+        is_renamed = natural_key(pairs[record.key]) != natural_key(record.key)
+        if not force and (is_renamed or record.key in differs):
+            kept[record.key] = msgspec.structs.replace(undone, detail=f"now {pairs[record.key]}" if is_renamed else "")
         elif record.key in runs:
             detail = f"flow runs: {runs[record.key]}"
-            kept[record.key] = Undone(record.key, record.kind, "failed", "still-needed", detail=detail)
+            kept[record.key] = msgspec.structs.replace(undone, reason="still-needed", detail=detail)
     return kept | _still_needed(receipt, destination, found, kept)
 
 
