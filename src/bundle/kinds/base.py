@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import ClassVar
 
-from bundle.kinds.fields import NOTHING, Field, Table
+import msgspec
+
+from bundle.kinds.fields import Field, Table
 from bundle.kinds.naming import UNSAID
 from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.kinds.runnable import Run
@@ -128,7 +130,7 @@ class Kind(Table):
         return {
             name: value
             for name, value in body.items()
-            if name in self.required or not (value is None or self.defaults.get(name, NOTHING) == value)
+            if name in self.required or not (value is None or self.defaults.get(name, msgspec.UNSET) == value)
         }
 
     def unknown_fields(self, body: Body) -> Iterator[str]:

@@ -28,7 +28,7 @@ async def give_schedules(to: Destination, made: Made, schedules: list[Json], tag
     await to.patch("/deployments/{id}", changes, id=made.id)
     for last in (*(False,) * _RACES, True):
         try:
-            await _completeschedules_of(to, made, schedules)
+            await _complete_schedules(to, made, schedules)
         except RequestRejected as error:
             # Another importer has replaced them meanwhile, by equal ones.
             if last or error.status != _NOT_FOUND:
@@ -37,7 +37,7 @@ async def give_schedules(to: Destination, made: Made, schedules: list[Json], tag
             return
 
 
-async def _completeschedules_of(to: Destination, made: Made, schedules: list[Json]) -> None:
+async def _complete_schedules(to: Destination, made: Made, schedules: list[Json]) -> None:
     rows = sorted(await to.get("/deployments/{id}/schedules", id=made.id), key=lambda row: str(row["id"]))
     named = {row["slug"]: row for row in rows if row.get("slug")}
     nameless = iter([row for row in rows if not row.get("slug")])

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from bundle.environment.describe import describe
-from bundle.environment.read import Reading, moved_kinds, read_rows
+from bundle.environment.read import Reading, changed_kinds, read_rows
 from bundle.kinds.notification_policies import PATH as POLICIES
 from support.fake_prefect import FakePrefect
 from support.moving import import_into
@@ -75,6 +75,6 @@ def test_a_policy_that_becomes_an_automation_needs_no_automations() -> None:
         fake = FakePrefect(seed=1)
         async with api_of(fake, without_automations(fake)) as api:
             read = await read_rows(api, deep=True, counted=True)
-            return len(read.rows["automation"]), await moved_kinds(api, read)
+            return len(read.rows["automation"]), await changed_kinds(api, read)
 
     assert asyncio.run(run()) == (1, ())
