@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -114,6 +114,18 @@ class Table:
     def activity(self) -> Mapping[str, Json]:
         """Fields that decide whether a resource runs by itself, each with the value that means on."""
         return {name: field.on for name, field in self.fields.items() if field.on is not msgspec.UNSET}
+
+    def trim(self, body: Body) -> Body:
+        """The body without nulls and defaults, which every server fills in by itself."""
+        return {
+            name: value
+            for name, value in body.items()
+            if name in self.required or not (value is None or self.defaults.get(name, msgspec.UNSET) == value)
+        }
+
+    def changes(self, body: Body, names: Collection[str]) -> Body:
+        """The named fields as they are to be sent: one that ``body`` lacks is set to its default, or to null."""
+        return {name: body.get(name, self.defaults.get(name)) for name in sorted(names)}
 
     def misfit_of_row(self, row: Body) -> str | None:
         """Why what a server answered does not fit the table, without any value; None where it does."""
