@@ -242,11 +242,11 @@ async def check(api: Api) -> None:
 async def server_version(api: Api) -> str | None:
     """The Prefect version of a server (``GET /admin/version``); None where the server does not say.
 
-    Cloud is not asked, since it has no such route. Any other server that refuses the request counts as not saying,
-    whatever its status is: the version only sharpens what is known, and nothing needs it.
+    Cloud is not asked. A server that refuses this request, with whatever status, that for wrong credentials included,
+    counts as not saying: what follows needs no version, and is refused by itself.
 
     Raises:
-        ServerError: the server cannot be reached, or does not accept the credentials.
+        Unreachable: it does not answer.
     """
     if api.is_cloud:
         return None
