@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bundle.environment.read import moved_kinds, read_rows
+from bundle.environment.read import changed_kinds, read_rows
 from bundle.model import Event
 from bundle.operations.export import export_environment
 from bundle.server.client import PrefectApi
@@ -59,7 +59,7 @@ def test_a_second_look_names_what_has_moved(source: Server) -> None:
             before = await read_rows(api, deep=True)
             if change is not None:
                 change(client).raise_for_status()
-            return await moved_kinds(api, before)
+            return await changed_kinds(api, before)
 
     with httpx.Client(base_url=source.url, trust_env=False, follow_redirects=True) as client:
         assert asyncio.run(moved(None)) == ()

@@ -11,7 +11,7 @@ import msgspec
 
 from bundle.cli import options, scope_options, secret_values
 from bundle.cli.console import Console
-from bundle.environment.selection import Selection, kind_of
+from bundle.environment.selection import Selection, find_kind
 from bundle.errors import UsageError
 from bundle.model import Bundle, Json
 from bundle.plan.choices import Choices, Conflicts, MissingSecrets, OnConflict
@@ -71,7 +71,7 @@ def read_policies(texts: Iterable[str]) -> Conflicts:
                 f"--on-conflict {text!r}: there is no policy {name!r}",
                 hint=f"one of {', '.join(get_args(OnConflict))}, or KIND=POLICY for one kind",
             )
-        named = {**found.by_kind, kind_of(kind).name: policy} if mark else found.by_kind
+        named = {**found.by_kind, find_kind(kind).name: policy} if mark else found.by_kind
         found = Conflicts(found.usual if mark else policy, named)
     return found
 

@@ -11,6 +11,7 @@ environments is comparing two sets of records.
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -24,15 +25,16 @@ from bundle.errors import BundleError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
 from bundle.kinds.protocols import Raw
-from bundle.model import Count, Finding, JsonType, Key, LeftOut, Pointer, Record, Reference, Secret
+from bundle.model import Count, Finding, JsonType, Key, LeftOut, Pointer, Record, Reference, Secret, kind_of, name_of
 from bundle.record.canonical import make_record
+from bundle.record.pointers import replace_all
 from bundle.record.references import cut
-from bundle.record.secrets import slot_id, suspects, take_out
+from bundle.record.secrets import slot_id, suspects
 
 _NAMES_LISTED = 20
 
 
-class Environment(msgspec.Struct, frozen=True):
+class Environment(msgspec.Struct, frozen=True, dict=True):
     """An environment in portable form, with the ids and rows behind each key."""
 
     records: dict[Key, Record]
@@ -42,9 +44,9 @@ class Environment(msgspec.Struct, frozen=True):
     left_out: tuple[LeftOut, ...] = ()
     findings: tuple[Finding, ...] = ()
 
-    @property
+    @functools.cached_property
     def keys(self) -> dict[str, Key]:
-        """The key of each id."""
+        """The key of each id; made once."""
         return {identifier: key for key, identifier in self.ids.items()}
 
 
@@ -100,7 +102,7 @@ def _draft(identifier: str, kind: Kind, raw: Raw, look: Lookup, dropped: Mapping
     places: dict[Pointer, JsonType] = dict(kind.secret_places(raw, body, look))
     if redact and kind.holds_values:
         places |= {place: "string" for place in suspects(body) if not _is_covered(place, places)}
-    bare, _ = take_out("", body, places)
+    bare = replace_all(body, dict.fromkeys(places))
     done = cut(bare, lambda each: each in look and each not in dropped, look.key)
     names = tuple((place, look.readable_key(key)) for place, key in kind.names(body))
     if any(hit.form == "member" for hit in done.found):
@@ -147,8 +149,8 @@ def _census(rows: Rows, dropped: Mapping[str, str]) -> dict[str, Count]:
 def _left_out(dropped: Mapping[str, str], look: Lookup) -> tuple[LeftOut, ...]:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for identifier, reason in dropped.items():
-        kind, _, name = look.key(identifier).partition(":")
-        groups[kind, reason].append(name)
+        key = look.key(identifier)
+        groups[kind_of(key), reason].append(name_of(key))
     return tuple(
         LeftOut(kind, reason, len(names), () if reason == "built-in" else tuple(sorted(names)[:_NAMES_LISTED]))
         for (kind, reason), names in sorted(groups.items())

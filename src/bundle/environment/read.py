@@ -78,7 +78,7 @@ class ApiReader:
                 raise _odd(self._api, path, "something without an id")
             misfit = kind.misfit_of_row(row) if kind else None
             if kind and misfit is not None:
-                raise _odd(self._api, path, f"something that is no {kind.name}: {misfit}")
+                raise _odd(self._api, path, f"something that is not a {kind.name}: {misfit}")
         return found
 
     async def first(self, path: str, body: Body) -> list[Raw]:
@@ -165,7 +165,7 @@ async def read_rows(
     return Reading({name: rows for name, rows, _ in results}, {name: count for name, _, count in results})
 
 
-async def moved_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KINDS) -> tuple[str, ...]:
+async def changed_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KINDS) -> tuple[str, ...]:
     """The kinds that changed since they were read.
 
     Where the server sorts by update time and counts, only rows updated since
@@ -174,7 +174,7 @@ async def moved_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KIN
     """
     reader = ApiReader(api, deep=False)
 
-    async def has_moved(kind: Kind) -> bool:
+    async def has_changed_since(kind: Kind) -> bool:
         rows = before.rows[kind.name]
         if kind.is_sorted_by_update and rows:
             known = {str(row["id"]): _signature(kind, row) for row in rows}
@@ -185,7 +185,7 @@ async def moved_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KIN
             )
         return {_signature(kind, row) for row in await rows_of(kind, reader)} != {_signature(kind, row) for row in rows}
 
-    moved = await _together(has_moved(kind) for kind in kinds.values())
+    moved = await _together(has_changed_since(kind) for kind in kinds.values())
     return tuple(sorted(name for name, has_changed in zip(kinds, moved, strict=True) if has_changed))
 
 
@@ -211,7 +211,7 @@ def _first(failure: BaseException) -> BaseException:
 async def _recent(api: Api, kind: Kind, reader: ApiReader, newest: str) -> list[Raw]:
     """Rows updated after ``newest``, the latest update that was seen.
 
-    One row shows whether there are any; a page of deployments takes a server as long as all else of a second look.
+    One row shows whether there are any; a page of deployments takes a server as long as all the rest of this.
     """
     path, order = f"{kind.path}/filter", {"sort": "UPDATED_DESC"}
     if all(str(row.get("updated")) <= newest for row in await reader.first(path, order)):
@@ -240,7 +240,14 @@ async def check(api: Api) -> None:
 
 
 async def server_version(api: Api) -> str | None:
-    """The Prefect version of a server (``GET /admin/version``); None for Cloud, which does not say."""
+    """The Prefect version of a server (``GET /admin/version``); None where the server does not say.
+
+    Cloud is not asked. A server that refuses this request, with whatever status, that for wrong credentials included,
+    counts as not saying: what follows needs no version, and is refused by itself.
+
+    Raises:
+        Unreachable: it does not answer.
+    """
     if api.is_cloud:
         return None
     try:

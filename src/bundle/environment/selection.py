@@ -26,7 +26,7 @@ from bundle.environment.keys import identity
 from bundle.errors import UsageError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
-from bundle.model import Count, Json, Key, LeftOut, Record
+from bundle.model import Count, Json, Key, LeftOut, Record, kind_of, name_of
 
 T = TypeVar("T")
 
@@ -76,20 +76,20 @@ def matches(pattern: str, key: Key) -> bool:
     Raises:
         UsageError: the pattern names no kind.
     """
-    kind, glob = kind_of(pattern), pattern.partition(":")[2]
+    kind, glob = find_kind(pattern), name_of(pattern)
     if not key.startswith(f"{kind.name}:"):
         return False
-    names = {each.partition(":")[2] for each in (key, identity(key))}
+    names = {name_of(key), name_of(identity(key))}
     return not glob or glob in names or any(fnmatchcase(name, glob) for name in names)
 
 
-def kind_of(text: str) -> Kind:
+def find_kind(text: str) -> Kind:
     """The kind that a key or a pattern begins with.
 
     Raises:
         UsageError: there is no such kind.
     """
-    kind = KINDS.get(text.partition(":")[0])
+    kind = KINDS.get(kind_of(text))
     if kind is None:
         raise UsageError(f"{text!r} names no kind of resource", hint=f"the kinds are {', '.join(sorted(KINDS))}")
     return kind
@@ -139,7 +139,7 @@ def narrow(environment: Environment, chosen: frozenset[Key]) -> Environment:
         environment,
         records=_kept(environment.records, chosen),
         ids=_kept(environment.ids, chosen),
-        census=_census(environment.census, Counter(key.partition(":")[0] for key in omitted)),
+        census=_census(environment.census, Counter(map(kind_of, omitted))),
         left_out=tuple(sorted((*environment.left_out, *_left_out(omitted)), key=lambda each: (each.kind, each.reason))),
         findings=tuple(each for each in environment.findings if each.key in chosen),
     )
@@ -157,6 +157,6 @@ def _census(census: Mapping[str, Count], omitted: Counter[str]) -> dict[str, Cou
 
 
 def _left_out(omitted: list[Key]) -> Iterable[LeftOut]:
-    for kind in sorted({key.partition(":")[0] for key in omitted}):
-        names = sorted(key.partition(":")[2] for key in omitted if key.startswith(f"{kind}:"))
+    for kind in sorted(set(map(kind_of, omitted))):
+        names = sorted(name_of(key) for key in omitted if kind_of(key) == kind)
         yield LeftOut(kind, "excluded", len(names), tuple(names[:_NAMES_LISTED]))

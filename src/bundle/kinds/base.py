@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import ClassVar
 
-from bundle.kinds.fields import NOTHING, Field, Table
+from bundle.kinds.fields import Field, Table
 from bundle.kinds.naming import UNSAID
 from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.kinds.runnable import Run
@@ -122,14 +122,6 @@ class Kind(Table):
         """The fields that travel, in one canonical shape; ids are still in place."""
         dropped = self.ignored | SERVER_OWNED
         return self.trim({name: value for name, value in raw.items() if name not in dropped})
-
-    def trim(self, body: Body) -> Body:
-        """The body without nulls and defaults, which every server fills in by itself."""
-        return {
-            name: value
-            for name, value in body.items()
-            if name in self.required or not (value is None or self.defaults.get(name, NOTHING) == value)
-        }
 
     def unknown_fields(self, body: Body) -> Iterator[str]:
         """Fields that this version of xfer does not know."""
@@ -245,10 +237,6 @@ class Kind(Table):
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """Write the named fields of ``body`` over those of an existing resource."""
         await to.patch(self.path + "/{id}", self.changes(body, names), id=made.id)
-
-    def changes(self, body: Body, names: Collection[str]) -> Body:
-        """The named fields as they are to be sent: one that ``body`` lacks is set to its default, or to null."""
-        return {name: body.get(name, self.defaults.get(name)) for name in sorted(names)}
 
     # What runs by itself
 

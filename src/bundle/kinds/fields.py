@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar
 
 import msgspec
 
 from bundle.model import Body, Json
-
-
-class _Nothing:
-    """Equal to no JSON value."""
-
-
-NOTHING: Any = _Nothing()
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -41,9 +34,9 @@ class Field(msgspec.Struct, frozen=True):
     type: Any = Any
     required: bool = False
     needed: bool = False
-    default: Json = NOTHING
+    default: Json = msgspec.UNSET
     fixed: bool = False
-    on: Json = NOTHING
+    on: Json = msgspec.UNSET
     unordered: bool = False
     together: bool = False
     sent: bool = True
@@ -64,64 +57,75 @@ class Table:
 
     fields: ClassVar[Mapping[str, Field]]
 
-    def _having(self, **wanted: Any) -> frozenset[str]:
-        ((trait, value),) = wanted.items()
-        return frozenset(name for name, field in self.fields.items() if getattr(field, trait) == value)
+    def _names(self, is_meant: Callable[[Field], bool]) -> frozenset[str]:
+        return frozenset(name for name, field in self.fields.items() if is_meant(field))
 
     @functools.cached_property
     def travelling(self) -> frozenset[str]:
         """Fields that may be in a body."""
-        return self._having(travels=True)
+        return self._names(lambda field: field.travels)
 
     @functools.cached_property
     def ignored(self) -> frozenset[str]:
         """Fields that the server owns, besides those that every kind has."""
-        return self._having(travels=False)
+        return self._names(lambda field: not field.travels)
 
     @functools.cached_property
     def required(self) -> frozenset[str]:
         """Fields that every row has."""
-        return self._having(required=True)
+        return self._names(lambda field: field.required)
 
     @functools.cached_property
     def defaults(self) -> Mapping[str, Json]:
         """What a server makes of the absence of a field."""
-        return {name: field.default for name, field in self.fields.items() if field.default is not NOTHING}
+        return {name: field.default for name, field in self.fields.items() if field.default is not msgspec.UNSET}
 
     @functools.cached_property
     def fixed(self) -> frozenset[str]:
         """Fields that no request changes."""
-        return self._having(fixed=True)
+        return self._names(lambda field: field.fixed)
 
     @functools.cached_property
     def unordered(self) -> frozenset[str]:
         """Lists whose order means nothing."""
-        return self._having(unordered=True)
+        return self._names(lambda field: field.unordered)
 
     @functools.cached_property
     def together(self) -> frozenset[str]:
         """Fields of which an update writes all or none."""
-        return self._having(together=True)
+        return self._names(lambda field: field.together)
 
     @functools.cached_property
     def unsent(self) -> frozenset[str]:
         """Fields that are not in the creating request under their own name."""
-        return self._having(sent=False)
+        return self._names(lambda field: not field.sent)
 
     @functools.cached_property
     def forgotten(self) -> frozenset[str]:
         """Fields that every server but Cloud takes and does not keep."""
-        return self._having(kept=False)
+        return self._names(lambda field: not field.kept)
 
     @functools.cached_property
     def deep_fields(self) -> frozenset[str]:
         """Fields that only a deep read knows."""
-        return self._having(deep=True)
+        return self._names(lambda field: field.deep)
 
     @functools.cached_property
     def activity(self) -> Mapping[str, Json]:
         """Fields that decide whether a resource runs by itself, each with the value that means on."""
-        return {name: field.on for name, field in self.fields.items() if field.on is not NOTHING}
+        return {name: field.on for name, field in self.fields.items() if field.on is not msgspec.UNSET}
+
+    def trim(self, body: Body) -> Body:
+        """The body without nulls and defaults, which every server fills in by itself."""
+        return {
+            name: value
+            for name, value in body.items()
+            if name in self.required or not (value is None or self.defaults.get(name, msgspec.UNSET) == value)
+        }
+
+    def changes(self, body: Body, names: Collection[str]) -> Body:
+        """The named fields as they are to be sent: one that ``body`` lacks is set to its default, or to null."""
+        return {name: body.get(name, self.defaults.get(name)) for name in sorted(names)}
 
     def misfit_of_row(self, row: Body) -> str | None:
         """Why what a server answered does not fit the table, without any value; None where it does."""
@@ -137,7 +141,7 @@ class Table:
 
     @functools.cached_property
     def _body(self) -> type[msgspec.Struct]:
-        return self._shape(self._having(needed=True))
+        return self._shape(self._names(lambda field: field.needed))
 
     def _shape(self, needed: frozenset[str]) -> type[msgspec.Struct]:
         present = [(name, self.fields[name].type) for name in sorted(needed)]

@@ -46,7 +46,7 @@ _URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>{}|\\]{1,2000}", re.IGNO
 _USER_INFORMATION = re.compile(r"(?<=//)[^/\s@]*@")
 _QUOTE = re.compile("([\"'])")
 _QUERY = re.compile("[?#]")
-_TOLD = re.compile(
+_CREDENTIAL = re.compile(
     r"((?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|api[_-]?key|access[_-]?key)[\w-]{0,64}\"?\s*[=:\s]\s*)"
     r"(?!\{\{)\S+",
     re.IGNORECASE,
@@ -151,7 +151,7 @@ def as_object(value: Json) -> Mapping[str, Json]:
 @functools.lru_cache(maxsize=1024)
 def safe(text: str) -> str:
     """A text on one line, whole, without what looks like a secret."""
-    line = _TOLD.sub(r"\1***", " ".join(_without_credentials(word) for word in text.split()))
+    line = _CREDENTIAL.sub(r"\1***", " ".join(_without_credentials(word) for word in text.split()))
     return " ".join("***" if any(suspects({"": word})) else word for word in line.split(" "))
 
 

@@ -29,7 +29,7 @@ def portable_schedule(raw: Raw) -> Body:
 
 
 def unknown_fields(schedule: Body) -> Iterator[str]:
-    """Fields that this version of xfer has never heard of."""
+    """Fields that this version of xfer does not know."""
     return (name for name in schedule if name not in _KNOWN)
 
 

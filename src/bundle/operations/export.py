@@ -11,7 +11,7 @@ import msgspec
 
 from bundle._version import __version__
 from bundle.environment.describe import Environment, describe
-from bundle.environment.read import OnEvent, Reading, ignore, moved_kinds, read_rows, server_version
+from bundle.environment.read import OnEvent, Reading, changed_kinds, ignore, read_rows, server_version
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
 from bundle.model import Api, Header, Placed
 from bundle.record.graph import place
@@ -87,4 +87,4 @@ async def _consistent(api: Api, *, redact: bool, on_event: OnEvent) -> tuple[Env
 async def _changed(api: Api, before: Reading) -> tuple[str, ...]:
     """The kinds whose rows are not what they were, or not as many as the server counts."""
     miscounted = {name for name, count in before.counts.items() if count not in {None, len(before.rows[name])}}
-    return tuple(sorted(miscounted | set(await moved_kinds(api, before))))
+    return tuple(sorted(miscounted | set(await changed_kinds(api, before))))

@@ -106,11 +106,11 @@ async def _count(kind: Kind, reader: ApiReader) -> tuple[str, int, int, tuple[Bo
 
 
 def export_of(source: Inventory) -> Estimate:
-    """What an export sends: every page, every count, what only a deep read knows, and a second look."""
+    """What an export sends: every page, every count, what only a deep read knows, and what has changed."""
     rows = source.rows
     deep = sum(kind.deep_requests(rows) for kind in KINDS.values())
     counts = sum(map(_is_counted, KINDS.values()))
-    again = sum(_second_look(kind, source) for kind in KINDS.values())
+    again = sum(_confirmation(kind, source) for kind in KINDS.values())
     reads = _HANDSHAKE + _all_pages(source) + counts + deep + again
     return Estimate("export", reads, 0, reads * source.seconds)
 
@@ -134,7 +134,8 @@ def _is_counted(kind: Kind) -> bool:
     return kind.counted or type(kind).count is not Kind.count
 
 
-def _second_look(kind: Kind, found: Inventory) -> int:
+def _confirmation(kind: Kind, found: Inventory) -> int:
+    """The requests that show whether a kind changed while everything was read."""
     if kind.is_sorted_by_update:
         return 2 if found.rows[kind.name] else 1
     return kind.listing_requests(found.rows, found.page)

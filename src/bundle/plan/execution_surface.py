@@ -39,8 +39,11 @@ SURFACE_CODES: Mapping[str, str] = {
     "notification": "a block by which something is sent or called",
     "webhook": "an address, new at the destination, at which requests from outside become events",
     "automation-action": "what an automation does by itself, and when",
-    "destination-block": "a block that the bundle does not bring: the destination's own is used",
-    "destination-variable": "a variable that the bundle does not bring: the destination's own is used",
+    **{
+        f"destination-{name}": f"a {name} that the bundle does not bring: the destination's own is used"
+        for name, kind in KINDS.items()
+        if kind.is_read
+    },
     "environment-template": "an environment variable of the worker that is read",
     "foreign-id": "an id that nothing in the bundle has: at the destination it may name something",
 }

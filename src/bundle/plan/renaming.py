@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from bundle.environment.keys import identity
-from bundle.environment.selection import kind_of
+from bundle.environment.selection import find_kind
 from bundle.errors import UsageError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
 from bundle.kinds.naming import renamed
-from bundle.model import Body, Key, Placed, Pointer, Record, Reference
+from bundle.model import Body, Key, Placed, Pointer, Record, Reference, kind_of, name_of
 from bundle.record.canonical import make_record
 from bundle.record.pointers import join, replace_all, resolve, split
 from bundle.record.references import put_back
@@ -34,7 +34,7 @@ def new_keys(records: Sequence[Placed], external: Iterable[Key], names: Mapping[
 
 
 def _check_map(key: Key, name: str, known: Iterable[Key]) -> None:
-    kind = kind_of(key)
+    kind = find_kind(key)
     if not any(key in {each, identity(each)} for each in known):
         raise UsageError(f"nothing in the bundle is or names {key!r}, which is to be mapped", hint=LISTED)
     if kind.name_field is None:
@@ -57,16 +57,16 @@ def _check_map(key: Key, name: str, known: Iterable[Key]) -> None:
 
 def _parts(key: Key) -> tuple[str, str, str]:
     """The parent's name (empty where the kind has none), the own name, and the suffix that tells twins apart."""
-    kind, _, name = identity(key).partition(":")
-    suffix = key[len(identity(key)) :]
-    if KINDS[kind].parent_kind is None:
+    plain = identity(key)
+    name, suffix = name_of(plain), key[len(plain) :]
+    if KINDS[kind_of(key)].parent_kind is None:
         return "", name, suffix
     parent, _, own = name.partition("/")
     return parent, own, suffix
 
 
 def _new_key(key: Key, names: Mapping[Key, str]) -> Key:
-    kind = KINDS.get(key.partition(":")[0])
+    kind = KINDS.get(kind_of(key))
     if kind is None:
         return key
     parent, own, suffix = _parts(key)
@@ -121,7 +121,7 @@ def _named_at(record: Record, place: Pointer) -> frozenset[Key]:
 
 
 def _with_own_name(body: Body, old: Key, new: Key) -> Body:
-    field = KINDS[new.partition(":")[0]].name_field
+    field = KINDS[kind_of(new)].name_field
     own = _parts(new)[1]
     # In keys of kinds without unique names a tilde is doubled.
     return body if field is None or own == _parts(old)[1] else body | {field: own.replace("~~", "~")}

@@ -18,7 +18,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from bundle.model import Body, Json, JsonType, Key, Pointer, Secret
+from bundle.model import Body, Json, Key, Pointer, Secret
 from bundle.record.pointers import replace_all, resolve, walk
 from bundle.record.secret_schema import MASK
 
@@ -39,12 +39,6 @@ _SECRET_VALUE = re.compile(
 _PURE_TEMPLATE = re.compile(r"^\s*\{\{[^{}]*\}\}\s*$")
 _DENSE = re.compile(r"^[A-Za-z0-9+/=_-]{24,}$")
 _DENSE_BITS_PER_CHARACTER = 4.2
-
-
-def take_out(key: Key, body: Body, places: Mapping[Pointer, JsonType]) -> tuple[Body, tuple[Secret, ...]]:
-    """The body with null at each secret place, and the slots for them."""
-    slots = tuple(Secret(pointer, slot_id(key, pointer), kind) for pointer, kind in sorted(places.items()))
-    return replace_all(body, {secret.pointer: None for secret in slots}), slots
 
 
 def slot_id(key: Key, pointer: Pointer) -> str:

@@ -7,9 +7,10 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
 from bundle.environment.describe import describe
-from bundle.environment.read import Reading, moved_kinds, read_rows
+from bundle.environment.read import Reading, changed_kinds, read_rows, server_version
 from bundle.kinds.notification_policies import PATH as POLICIES
 from support.fake_prefect import FakePrefect
 from support.moving import import_into
@@ -75,6 +76,18 @@ def test_a_policy_that_becomes_an_automation_needs_no_automations() -> None:
         fake = FakePrefect(seed=1)
         async with api_of(fake, without_automations(fake)) as api:
             read = await read_rows(api, deep=True, counted=True)
-            return len(read.rows["automation"]), await moved_kinds(api, read)
+            return len(read.rows["automation"]), await changed_kinds(api, read)
 
     assert asyncio.run(run()) == (1, ())
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 422])
+def test_a_server_that_refuses_to_say_its_version_has_none(status: int) -> None:
+    """Whatever the refusal is: nothing needs the version, and wrong credentials are refused at the next request."""
+
+    async def run() -> str | None:
+        fake = FakePrefect(seed=1)
+        async with api_of(fake, Tampering(fake, lambda _: httpx.Response(status, json={}))) as api:
+            return await server_version(api)
+
+    assert asyncio.run(run()) is None

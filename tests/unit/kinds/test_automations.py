@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from support.one_kind import ID, Rows, Sent, created, kind, updated
+from bundle.model import Reference
+from bundle.record.canonical import make_record
+from support.one_kind import ID, OTHER, Rows, Sent, created, kind, read, updated
 
 AUTOMATION = kind("automation")
 MARK = Sent.mark
@@ -68,3 +70,68 @@ def test_its_owner_cannot_be_changed() -> None:
     """Only ``POST`` can set it."""
     assert not AUTOMATION.can_change("/owner_resource", is_removal=False, raw={}, at=Sent())
     assert AUTOMATION.can_change("/name", is_removal=False, raw={}, at=Sent())
+
+
+def test_names_in_its_actions() -> None:
+    """Templates in actions name blocks and variables; those in triggers are of events."""
+    template = "{{ prefect.variables.region }}"
+    body = {**BODY, "actions_on_resolve": [{"parameters": {"a": template}}], "trigger": {"match": template}}
+    assert list(AUTOMATION.names(body)) == [("/actions_on_resolve/0/parameters/a", "variable:region")]
+
+
+def test_what_means_nothing_elsewhere_is_named() -> None:
+    """Runs in a trigger and schedules in an action are of the source alone."""
+    row = {
+        "trigger": {"match": {"prefect.resource.id": f"prefect.flow-run.{ID}"}},
+        "actions": [{"type": "pause-schedule", "schedule_id": ID}],
+    }
+    assert list(AUTOMATION.findings(row)) == [
+        ("not-portable", "/trigger/match/prefect.resource.id", ""),
+        ("not-portable", "/actions/0/schedule_id", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "trigger", "when"),
+    [
+        ("actions", {"expect": ["a", "b"]}, "on a, b"),
+        ("actions", {}, "on any event"),
+        ("actions", {"posture": "Proactive", "expect": ["a"]}, "without a in time"),
+        ("actions", {"type": "compound", "triggers": [{}, {}]}, "on compound of 2 triggers"),
+        ("actions_on_resolve", {}, "when it is resolved"),
+    ],
+)
+def test_what_it_does_by_itself_and_when(field: str, trigger: dict[str, Any], when: str) -> None:
+    """An action is listed with what it is about, and with the trigger in words."""
+    body = {"trigger": trigger, field: [{"type": "run-deployment", "deployment_id": ""}]}
+    about = Reference(f"/{field}/0/deployment_id", "deployment:etl/nightly")
+    found = AUTOMATION.runs(make_record("automation:a", body, (about,), ()))
+    assert list(found or ()) == [("automation-action", f"/{field}/0", f"run-deployment deployment:etl/nightly, {when}")]
+
+
+RUNS = [{"type": "run-deployment", "source": "selected", "deployment_id": OTHER}]
+
+
+def owner_of(automation: dict[str, Any]) -> tuple[Any, Any]:
+    """Its owner, and whether that is in doubt, where a deep read finds a deployment that is related to it."""
+    row = {"id": ID, "name": "a", "actions": [], **automation}
+    lists = {
+        "/automations/filter": [row],
+        "/deployments/filter": [{"id": OTHER, "name": "nightly"}],
+        f"/automations/related-to/prefect.deployment.{OTHER}": [row],
+    }
+    (found,) = read("automation", lists, is_deep=True)
+    return found["owner_resource"], found["_ambiguous_owner"]
+
+
+def test_whose_an_automation_is() -> None:
+    """What is related to a deployment without running it belongs to it; so does what the SDK names after it."""
+    owner = f"prefect.deployment.{OTHER}"
+    assert owner_of({}) == (owner, False)
+    assert owner_of({"actions": RUNS, "name": "nightly__automation_1"}) == (owner, False)
+
+
+def test_where_the_api_does_not_show_whose_it_is() -> None:
+    """One that only runs the deployment may be anybody's, and is said to be ambiguous; two actions are a user's."""
+    assert owner_of({"actions": RUNS}) == (None, True)
+    assert owner_of({"actions": [*RUNS, {"type": "do-nothing"}]}) == (None, False)

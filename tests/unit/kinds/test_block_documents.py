@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundle.kinds.protocols import Made
-from support.one_kind import ID, OTHER, Rows, Sent, created, kind, updated
+from bundle.model import Reference
+from bundle.record.canonical import make_record
+from support.one_kind import ID, OTHER, Rows, created, kind, updated
 
 BLOCK = kind("block")
 TYPE = {"id": "t", "slug": "my-type"}
@@ -54,11 +55,9 @@ def test_an_update_sends_all_data() -> None:
 
 def test_hidden_secrets_are_left_where_they_are() -> None:
     """Where the server does not show a secret, the rest is merged around it, and what is gone is sent as null."""
-    import asyncio  # noqa: PLC0415
-
-    to, made = Sent(), Made(ID, row({"password": "***", "old": 1}), ("/data/password",))
-    asyncio.run(BLOCK.update(to, made, {"data": {"password": None, "user": "me"}}, {"data"}))
-    assert to.requests[0][2] == {"data": {"user": "me", "old": None}, "merge_existing_data": True}
+    body, held = {"data": {"password": None, "user": "me"}}, row({"password": "***", "old": 1})
+    ((_, _, sent),) = updated("block", body, {"data"}, held, hidden=("/data/password",))
+    assert sent == {"data": {"user": "me", "old": None}, "merge_existing_data": True}
 
 
 def test_secrets_are_revealed_by_one_listing() -> None:
@@ -69,3 +68,23 @@ def test_secrets_are_revealed_by_one_listing() -> None:
         True,
         {"any_": [ID]},
     )
+
+
+def test_one_without_a_name_comes_only_with_what_needs_it() -> None:
+    """And always comes along with that."""
+    assert BLOCK.optional(row({}, is_anonymous=True), Rows(TYPE)) == "unreferenced-anonymous"
+    assert BLOCK.optional(row({}), Rows(TYPE)) is None
+    assert BLOCK.comes_along({"is_anonymous": True})
+
+
+def test_a_block_that_sends_is_listed_with_its_hosts() -> None:
+    """Never with the rest of the address; one that is a secret is only said to be one."""
+    types = Reference("/block_type_id", "block-type:slack-webhook")
+    found = [
+        list(BLOCK.runs(make_record("block:slack-webhook/x", {"data": data}, (types,), ())) or ())[-1]
+        for data in ({"url": "https://hooks.example.com/T0/hunter2"}, {"url": None})
+    ]
+    assert found == [
+        ("notification", "/data", "slack-webhook to https://hooks.example.com"),
+        ("notification", "/data", "slack-webhook to an address that is a secret"),
+    ]

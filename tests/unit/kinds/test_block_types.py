@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.one_kind import ID, Rows, Sent, created, kind
+from support.one_kind import ID, Rows, Sent, created, kind, updated
 
 TYPE = kind("block-type")
 
@@ -36,3 +36,18 @@ def test_a_text_that_escaping_would_change_comes_later() -> None:
     body = {"name": "n", "slug": "s", "description": "a < b"}
     assert TYPE.pending(body, Sent.mark) == {"name": "n", "slug": "s"}
     assert TYPE.pending({**body, "description": "a &lt; b"}, Sent.mark) == {**body, "description": "a &lt; b"}
+
+
+def test_it_is_changed_by_patch_but_for_its_slug() -> None:
+    """Name and slug are for good; a text is sent as it is to be stored."""
+    can = [TYPE.can_change(each, is_removal=False, raw={}, at=Sent()) for each in ("/slug", "/name", "/description")]
+    assert can == [False, False, True]
+    assert updated("block-type", {"slug": "s", "description": "a < b"}, {"description"}) == [
+        ["PATCH", f"/block_types/{ID}", {"description": "a < b"}]
+    ]
+
+
+def test_of_built_in_types_only_the_slug_is_compared() -> None:
+    """Each version renews their texts by itself; of others two spellings of one text are equal."""
+    assert TYPE.comparable({"slug": "secret", "description": "x"}) == {"slug": "secret"}
+    assert TYPE.comparable({"slug": "mine", "description": "a &lt; b"}) == {"slug": "mine", "description": "a < b"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from support.one_kind import ID, OTHER, Rows, kind
+import re
+
+from support.one_kind import ID, OTHER, Rows, Sent, created, kind, read, updated
 
 OWN = f"deployment:{OTHER}"
 
@@ -25,8 +27,22 @@ def test_a_limit_of_a_deployment_travels_with_it() -> None:
 
 def test_names_of_other_limits_cannot_be_taken() -> None:
     """No limit is renamed to look like one of a tag or of a deployment."""
-    import re  # noqa: PLC0415
-
     form = kind("concurrency-limit").name_form
     found = [bool(re.fullmatch(form, each)) for each in ("db", "tag:x", "deployment:x", "a/b")]
     assert found == [True, False, False, False]
+
+
+def test_what_the_server_lists_as_a_limit_of_a_tag_is_none() -> None:
+    """Tag limits are rows of the same list since 3.4.19, and a kind of their own."""
+    rows = [{"id": ID, "name": "db"}, {"id": OTHER, "name": "tag:heavy"}]
+    assert read("concurrency-limit", {"/v2/concurrency_limits/filter": rows}) == rows[:1]
+
+
+def test_it_is_created_and_updated() -> None:
+    """``POST`` creates one, ``PATCH`` changes all but the name."""
+    body = {"name": "db", "limit": 2}
+    route = f"/v2/concurrency_limits/{ID}"
+    assert created("concurrency-limit", body) == [["POST", "/v2/concurrency_limits/", body]]
+    assert updated("concurrency-limit", body, {"limit", "active"}) == [["PATCH", route, {"active": True, "limit": 2}]]
+    assert kind("concurrency-limit").can_change("/limit", is_removal=False, raw={}, at=Sent())
+    assert not kind("concurrency-limit").can_change("/name", is_removal=False, raw={}, at=Sent())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from support.one_kind import ID, Rows, created, kind, updated
+import re
+
+from support.one_kind import ID, Rows, created, deleted, kind, updated
 
 
 def test_what_travels() -> None:
@@ -19,3 +21,14 @@ def test_put_creates_and_replaces_the_whole() -> None:
     assert updated("saved-search", {"name": "late"}, {"filters"}) == [
         ["PUT", "/saved_searches/", {"filters": [], "name": "late"}, "tells what is new"]
     ]
+
+
+def test_it_is_known_by_any_name() -> None:
+    """A name may hold whatever it wants, a slash too."""
+    assert kind("saved-search").natural_name({"name": "a/b"}, Rows()) == "a/b"
+    assert re.fullmatch(kind("saved-search").name_form, "a/b\n%")
+
+
+def test_it_is_deleted_by_id() -> None:
+    """As most are."""
+    assert deleted("saved-search", {"id": ID}) == [["DELETE", f"/saved_searches/{ID}", None]]

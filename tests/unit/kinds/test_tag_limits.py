@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.one_kind import ID, Sent, created, deleted, kind, updated
+from support.one_kind import ID, OTHER, Rows, Sent, created, deleted, kind, read, updated
 
 BODY = {"tag": "heavy/x", "limit": 2, "active": False}
 NEW, OLD = (3, 4, 19), (3, 4, 18)
@@ -41,3 +41,25 @@ def test_rows_of_the_older_route_are_rows() -> None:
     """Their limit has another name; a row without any is refused."""
     assert kind("tag-limit").misfit_of_row({"id": ID, "tag": "a", "concurrency_limit": 1}) is None
     assert kind("tag-limit").misfit_of_row({"id": ID, "tag": "a"}) is not None
+
+
+def test_both_lists_are_read_and_one_limit_comes_of_a_tag() -> None:
+    """The older route lists them incompletely where they are global limits; of both the global one counts."""
+    old = [{"id": ID, "tag": "a", "concurrency_limit": 1}, {"id": ID, "tag": "b", "concurrency_limit": 2}]
+    new = [{"id": OTHER, "name": "tag:b", "limit": 3}, {"id": OTHER, "name": "db"}, {"id": OTHER, "name": "tag:"}]
+    rows = read("tag-limit", {"/concurrency_limits/filter": old, "/v2/concurrency_limits/filter": new})
+    assert [(row["tag"], row["limit"], row["id"]) for row in rows] == [("a", 1, ID), ("b", 3, OTHER)]
+
+
+def test_what_travels() -> None:
+    """Tag and number, whichever route they come from; who holds a slot does not."""
+    row = {"id": ID, "name": "tag:a", "tag": "a", "limit": 1, "concurrency_limit": 1, "active_slots": []}
+    assert kind("tag-limit").portable(row, Rows()) == {"tag": "a", "limit": 1}
+    assert kind("tag-limit").natural_name(row, Rows()) == "a"
+
+
+def test_an_older_server_is_posted_the_number_again() -> None:
+    """Its ``POST`` is an upsert."""
+    assert updated("tag-limit", BODY, {"limit"}, to=Sent(version=OLD)) == [
+        ["POST", "/concurrency_limits/", {"tag": "heavy/x", "concurrency_limit": 2}, "tells nothing new"]
+    ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bundle.errors import RequestRejected
 from bundle.record.canonical import make_record
-from support.one_kind import ID, Rows, created, kind, updated
+from support.one_kind import ID, Rows, created, kind, read, updated
 
 BODY = {"name": "in", "template": "{}"}
 
@@ -15,7 +18,7 @@ def test_only_cloud_has_them() -> None:
 
 
 def test_the_address_does_not_travel() -> None:
-    """The slug is the server's, and whoever calls it must learn of it of the new one."""
+    """The slug is the server's, and whoever calls it must learn of the new one."""
     row = {"id": ID, "slug": "secret-slug", "enabled": True, **BODY}
     assert kind("webhook").portable(row, Rows()) == BODY
     assert [code for code, _, _ in kind("webhook").findings(row)] == ["new-address"]
@@ -37,3 +40,18 @@ def test_it_listens() -> None:
     """A webhook is part of what a bundle runs."""
     record = make_record("webhook:in", BODY, (), ())
     assert list(kind("webhook").runs(record) or ()) == [("webhook", "/template", "{}")]
+
+
+def test_where_there_is_no_paged_list_the_plain_one_is_read() -> None:
+    """A list that answers every page alike is not paged; any other refusal is an error."""
+    same = RequestRejected("the same page again", status=200, hint="")
+    plain = {"/webhooks/filter": same, "/webhooks/": [{"id": ID, **BODY}]}
+    assert read("webhook", plain) == [{"id": ID, **BODY}]
+    with pytest.raises(RequestRejected):
+        read("webhook", {"/webhooks/filter": RequestRejected("no", status=500, hint="")})
+
+
+def test_those_of_one_name_are_created_one_after_the_other() -> None:
+    """So that one that was created without an answer is found again; a tilde in a name is doubled."""
+    assert kind("webhook").lane(BODY) == "in"
+    assert kind("webhook").natural_name({"name": "a~b"}, Rows()) == "a~~b"

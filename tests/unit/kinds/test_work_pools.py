@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from bundle.record.canonical import make_record
 from bundle.server.tiers import ANY_TIER, TIERS
-from support.one_kind import ID, Rows, Sent, deleted, kind, updated
+from support.one_kind import ID, Rows, Sent, deleted, kind, switched, updated
 
 POOL = kind("work-pool")
 MARK = Sent.mark
@@ -72,3 +73,35 @@ def test_it_is_changed_and_deleted_by_name() -> None:
         ["PATCH", "/work_pools/p", {"concurrency_limit": None}]
     ]
     assert deleted("work-pool", {"name": "p"}) == [["DELETE", "/work_pools/p", None]]
+
+
+def test_it_is_switched_by_name() -> None:
+    """Also where the server protects its other fields."""
+    assert switched("work-pool", {"is_paused": False}, {"name": "p"}) == [
+        ["PATCH", "/work_pools/p", {"is_paused": True}]
+    ]
+
+
+def test_what_its_jobs_run() -> None:
+    """Defaults of the template are listed, images and commands, and steps of its storage."""
+    template = {
+        "variables": {"properties": {"image": {"default": "me/etl:1"}, "name": {"default": "x"}, "env": {}}},
+        "job_configuration": {"command": "{{ command }}", "privileged": True},
+    }
+    storage = {"bundle_upload_step": {"prefect_aws.upload": {"bucket": "mine"}}}
+    body = {"base_job_template": template, "storage_configuration": storage}
+    assert list(POOL.runs(make_record("work-pool:p", body, (), ())) or ()) == [
+        ("image", "/base_job_template/variables/properties/image/default", "me/etl:1"),
+        ("privilege", "/base_job_template/job_configuration/privileged", "true"),
+        (
+            "step",
+            "/storage_configuration/bundle_upload_step/prefect_aws.upload",
+            "prefect_aws.upload, bucket mine",
+        ),
+    ]
+
+
+def test_agents_have_no_runtime() -> None:
+    """A pool of agents is carried, but no worker of Prefect 3 uses it."""
+    assert list(POOL.findings({"type": "prefect-agent"})) == [("no-runtime", "/type", "")]
+    assert list(POOL.findings({"type": "process"})) == []

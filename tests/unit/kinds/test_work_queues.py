@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.one_kind import ID, OTHER, Rows, Sent, created, deleted, kind
+from support.one_kind import ID, OTHER, Rows, Sent, created, deleted, kind, updated
 
 QUEUE = kind("work-queue")
 POOL = {"id": OTHER, "name": "k8s", "default_queue_id": ID}
@@ -53,3 +53,16 @@ def test_only_a_default_queue_goes_with_its_pool() -> None:
     """Another one, which somebody added, keeps its pool from being deleted."""
     assert QUEUE.goes_with(body(is_default=True)) == "/work_pool_id"
     assert QUEUE.goes_with(body()) is None
+
+
+def test_it_is_changed_by_id() -> None:
+    """``PATCH`` by id leaves the priorities of others alone; where it belongs is for good."""
+    assert updated("work-queue", body(), {"priority"}) == [["PATCH", f"/work_queues/{ID}", {"priority": 2}]]
+    can = [QUEUE.can_change(each, is_removal=False, raw={}, at=Sent()) for each in ("/work_pool_id", "/priority")]
+    assert can == [False, True]
+
+
+def test_one_that_goes_on_again_is_resumed_last() -> None:
+    """A queue that is not paused hands out runs."""
+    assert QUEUE.late(body(), {"is_paused", "priority"}, {}) == {"is_paused"}
+    assert QUEUE.late(body(is_paused=True), {"is_paused", "priority"}, {}) == ()

@@ -6,7 +6,7 @@ import pytest
 
 from bundle.model import Secret
 from bundle.record.secret_schema import MASK, secret_places
-from bundle.record.secrets import fill, marker, still_marked, suspects, take_out, variable_name
+from bundle.record.secrets import fill, marker, slot_id, still_marked, suspects, variable_name
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,9 @@ def test_secret_places(data: dict[str, object], fields: dict[str, object], expec
     assert secret_places(data, fields) == expected
 
 
-def test_taking_out_leaves_null_and_a_slot() -> None:
-    """A secret's place holds null, and its slot names the resource and the place."""
-    body, slots = take_out("block:secret/db", {"data": {"value": {"user": "u"}}}, {"/data/value": "object"})
-
-    assert body == {"data": {"value": None}}
-    assert slots == (Secret("/data/value", "block:secret/db#/data/value", "object"),)
+def test_a_slot_is_named_by_resource_and_place() -> None:
+    """So it is the same in every bundle that holds this secret."""
+    assert slot_id("block:secret/db", "/data/value") == "block:secret/db#/data/value"
 
 
 @pytest.mark.parametrize("kind", ["string", "number", "boolean", "array", "object"])
