@@ -1,4 +1,4 @@
-"""bundle.twins: which of several equal creations remaining, by what everybody can see of them."""
+"""Which of several equal creations remains, by what everybody can see of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_every_importer_comes_to_the_same_end(
     remaining: str | None,
     withdrawn: tuple[str, ...],
 ) -> None:
-    """What is finished remaining, else the oldest as soon as it is alone; one's own gives way at once, others' late."""
+    """What is finished remains, else the oldest as soon as it is alone; one's own gives way at once, others' late."""
     verdict = judge("own", mine, marked, finished, is_late=is_late)
 
     found = verdict.remaining and verdict.remaining.made.id + (" finished" if verdict.remaining.is_finished else "")
