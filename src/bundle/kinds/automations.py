@@ -21,7 +21,7 @@ from bundle.kinds.fields import OWN, Field
 from bundle.kinds.naming import template_names
 from bundle.kinds.notification_policies import PATH as POLICIES
 from bundle.kinds.notification_policies import as_automation
-from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.kinds.runnable import MOST_NAMES, Run, as_object, members
 from bundle.model import Body, Json, Key, Pointer, Record
 from bundle.record.pointers import join, split, walk
@@ -131,7 +131,7 @@ class Automation(Kind):
     async def create(self, to: Destination, body: Body) -> Made:
         """Each ``POST /automations/`` makes another one, so it is never repeated blindly."""
         raw = await to.post("/automations/", body, repeatable=False)
-        return Made(str(raw["id"]), raw)
+        return made_of(raw)
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
         name = split(place)[0]

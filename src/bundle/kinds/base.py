@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from bundle.kinds.fields import NOTHING, Field, Table
 from bundle.kinds.naming import UNSAID
-from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.kinds.runnable import Run
 from bundle.model import Body, Json, JsonType, Key, Pointer, Record
 from bundle.record.pointers import split
@@ -214,7 +214,7 @@ class Kind(Table):
     async def create(self, to: Destination, body: Body) -> Made:
         """Create the resource."""
         raw = await to.post(f"{self.path}/", body)
-        return Made(str(raw["id"]), raw)
+        return made_of(raw)
 
     async def finish(self, to: Destination, made: Made, body: Body, first: Body) -> None:
         """Turn ``first``, which is at the destination, into ``body``."""

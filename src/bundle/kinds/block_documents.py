@@ -13,7 +13,7 @@ import msgspec
 
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import OWN, Field
-from bundle.kinds.protocols import Destination, Look, Made, Raw, Reader
+from bundle.kinds.protocols import Destination, Look, Made, Raw, Reader, made_of
 from bundle.kinds.runnable import Run, members, server_of, urls
 from bundle.model import Body, Json, JsonType, Pointer, Record, name_of
 from bundle.record.pointers import split
@@ -121,7 +121,7 @@ class BlockDocument(Kind):
         """``POST /block_documents/``, which refuses a second one of a name."""
         name = self.made_up_name(body, to.mark)
         raw = await to.post("/block_documents/", body if name is None else body | {"name": name})
-        return Made(str(raw["id"]), raw)
+        return made_of(raw)
 
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PATCH`` drops every nested reference that is not sent again, so the whole data go.

@@ -17,7 +17,7 @@ import msgspec
 from bundle.kinds.base import Kind
 from bundle.kinds.block_types import BUILT_IN
 from bundle.kinds.fields import Field
-from bundle.kinds.protocols import Destination, Look, Made, Raw
+from bundle.kinds.protocols import Destination, Look, Made, Raw, made_of
 from bundle.model import Body, Json, JsonType, Pointer
 from bundle.record.canonical import encode, sha256_hex
 from bundle.record.pointers import replace_all
@@ -101,7 +101,7 @@ class BlockSchema(Kind):
             return str((to.raw(identifier) or {}).get("checksum", identifier))
 
         raw = await to.post("/block_schemas/", body | {"fields": _with_checksums(body["fields"], checksum)})
-        return Made(str(raw["id"]), raw)
+        return made_of(raw)
 
 
 def _children(look: Look, slug: str, checksum: str) -> list[Raw]:

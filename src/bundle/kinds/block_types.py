@@ -14,7 +14,7 @@ from typing import ClassVar
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
 from bundle.kinds.naming import UNSAID
-from bundle.kinds.protocols import Destination, Look, Made, Raw
+from bundle.kinds.protocols import Destination, Look, Made, Raw, made_of
 from bundle.model import Body
 
 # Registered at start by some server from 2.20 to 3.9.1 (POST /block_types/filter of a fresh one); the last two
@@ -87,7 +87,7 @@ class BlockType(Kind):
     async def create(self, to: Destination, body: Body) -> Made:
         """``POST`` the texts unescaped, since the server escapes them."""
         raw = await to.post("/block_types/", body | _plain(body))
-        return Made(str(raw["id"]), raw)
+        return made_of(raw)
 
 
 def _plain(body: Body) -> Body:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bundle.errors import RequestRejected
 from bundle.kinds.concurrency_limits import owner_id
-from bundle.kinds.protocols import Destination, Made, Raw
+from bundle.kinds.protocols import Destination, Made, Raw, made_of
 from bundle.model import Body, Json
 
 OWN_LIMIT = "own_limit"
@@ -46,7 +46,7 @@ async def _made_own_limit(to: Destination, name: str, limit: Body) -> str:
             raise
         await to.patch("/v2/concurrency_limits/{id_or_name}", limit, id_or_name=name)
         raw = await to.get("/v2/concurrency_limits/{id_or_name}", id_or_name=name)
-    return str(raw["id"])
+    return made_of(raw).id
 
 
 def limit_of(raw: Raw) -> Body:

@@ -7,7 +7,9 @@ from typing import Protocol
 
 import msgspec
 
+from bundle.errors import Unreachable
 from bundle.model import Body, Json, Pointer
+from bundle.record.references import is_id
 
 Raw = Body
 """A resource as a server answers it."""
@@ -62,6 +64,20 @@ class Made(msgspec.Struct, frozen=True):
     id: str
     raw: Raw = {}
     hidden: tuple[Pointer, ...] = ()
+
+
+def made_of(answer: Json) -> Made:
+    """What a creation made, by what it was answered with.
+
+    Raises:
+        Unreachable: there is no id in it, so nobody knows yet what was made.
+    """
+    identifier = answer.get("id") if isinstance(answer, dict) else None
+    if not isinstance(identifier, str) or not is_id(identifier):
+        raise Unreachable(
+            "the destination answered without an id", hint="see whether something answers in its place", maybe_done=True
+        )
+    return Made(identifier, answer)
 
 
 class Offer(Protocol):

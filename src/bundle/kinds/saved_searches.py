@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, Field
-from bundle.kinds.protocols import Destination, Made, Offer, Raw
+from bundle.kinds.protocols import Destination, Made, Offer, Raw, made_of
 from bundle.model import Body, Pointer
 
 
@@ -23,7 +23,7 @@ class SavedSearch(Kind):
     async def create(self, to: Destination, body: Body) -> Made:
         """``PUT /saved_searches/`` makes or replaces by name."""
         raw = await to.put("/saved_searches/", body, tells_new=True)
-        return Made(str(raw["id"]), raw)
+        return made_of(raw)
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
         return True

@@ -14,7 +14,7 @@ from bundle.kinds.base import Kind
 from bundle.kinds.concurrency_limits import PATH as GLOBAL_LIMITS
 from bundle.kinds.concurrency_limits import TAG_PREFIX
 from bundle.kinds.fields import OWN, Field
-from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.model import Body, Pointer
 
 _OLD = "/concurrency_limits"
@@ -61,7 +61,7 @@ class TagLimit(Kind):
         else:
             old = {"tag": body["tag"], "concurrency_limit": body["limit"]}
             raw = await to.post(f"{_OLD}/", old, tells_new=False)
-        return Made(str(raw["id"]), raw)
+        return made_of(raw)
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
         """A server before 3.4.19 has nothing but the number."""

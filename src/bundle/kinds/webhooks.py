@@ -16,7 +16,7 @@ from typing import ClassVar
 from bundle.errors import RequestRejected
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
-from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.kinds.runnable import Run, shown
 from bundle.model import Body, Pointer, Record
 
@@ -71,7 +71,7 @@ class Webhook(Kind):
     async def create(self, to: Destination, body: Body) -> Made:
         """Each ``POST /webhooks/`` makes another one, so it is never repeated blindly."""
         raw = await to.post("/webhooks/", body, repeatable=False)
-        return Made(str(raw["id"]), raw)
+        return made_of(raw)
 
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PUT`` the whole, as the Terraform provider does."""

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import NAME, OWN, Field
-from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader
+from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.model import Body, Json, Pointer
 
 _FRESH = {"name": "default", "description": "The work pool's default queue.", "priority": 1}
@@ -79,7 +79,7 @@ class WorkQueue(Kind):
         is_alone = to.is_new(body["work_pool_id"])
         first = {name: value for name, value in _writable(body).items() if name != "priority" or is_alone}
         raw = await to.post("/work_pools/{work_pool_name}/queues", first, work_pool_name=str(pool["name"]))
-        made = Made(str(raw["id"]), raw)
+        made = made_of(raw)
         if raw.get("priority", body["priority"]) != body["priority"]:
             await self.update(to, made, body, {"priority"})
         return made

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import httpx
+import pytest
 
 from bundle.operations.import_ import Result, carry_out, prepare
 from support.fake_prefect import FakePrefect
+from support.moving import bundle_of
 from support.offline import api_of, run
 from support.seeded import seeded
 from support.tampering import Tampering
@@ -61,3 +64,26 @@ def test_a_stray_cancellation_is_a_lost_answer() -> None:
     assert {reasons[key] for key in variables} == {"unreachable"}
     assert len(reasons) == len(bundle.records)
     assert "created" in reasons.values()
+
+
+@pytest.mark.parametrize("answer", [{}, [], None, "x", {"id": None}, {"id": 7}, {"id": "../.."}])
+def test_an_answer_without_an_id_is_looked_up(answer: Any) -> None:
+    """What an answer does not say is looked up at the destination, and nothing is made twice."""
+    bundle, fake = seeded(), FakePrefect(seed=1)
+
+    def after(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        is_creation = request.method == "POST" and request.url.path.endswith("/") and response.status_code == 201
+        return httpx.Response(201, json=answer) if is_creation else response
+
+    async def replay() -> Result:
+        async with api_of(fake, Tampering(fake, after=after)) as api:
+            return await carry_out(await prepare(bundle, api), api)
+
+    result = run(replay())
+
+    assert len(result.outcomes) == len(bundle.records)
+    assert {each.state for each in result.outcomes if each.kind in {"variable", "flow", "block"}} <= {
+        "succeeded",
+        "skipped",
+    }
+    assert bundle_of(fake).manifest.content_digest == bundle.manifest.content_digest
