@@ -1,4 +1,4 @@
-"""An import while others write to the same destination, against a fake server."""
+"""What is created, and whose it is when others write to the same destination."""
 
 from __future__ import annotations
 
