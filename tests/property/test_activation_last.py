@@ -10,23 +10,24 @@ from support.moving import bundle_of, import_into
 from support.seeded import arrived, seeded
 
 
-def switched_off() -> FakePrefect:
-    """A destination that has everything, where everything was switched off since."""
+def switched_off(*, by_pause: bool) -> FakePrefect:
+    """A destination that has everything, where all was switched off since: deployments, or each of their schedules."""
     fake = arrived()
     for row in fake.rows("automations"):
         row["enabled"] = False
     for row in fake.rows("deployments"):
-        row["paused"] = True
+        row["paused"] = row["paused"] or by_pause
         for schedule in row["schedules"]:
-            schedule["active"] = False
+            schedule["active"] = schedule["active"] and by_pause
     fake.reset()
     return fake
 
 
+@pytest.mark.parametrize("by_pause", [True, False])
 @pytest.mark.parametrize("table", ["variables", "flows", "automations", "saved_searches"])
-def test_an_update_switches_on_what_it_finds_off_after_it_made_what_is_missing(table: str) -> None:
+def test_an_update_switches_on_what_it_finds_off_after_it_made_what_is_missing(table: str, *, by_pause: bool) -> None:
     """Whatever is missing beside, nothing is created any more once the first automation or schedule was switched on."""
-    fake = switched_off()
+    fake = switched_off(by_pause=by_pause)
     for row in fake.rows(table)[::2]:
         fake.drop(table, row["id"])
 

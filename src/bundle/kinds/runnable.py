@@ -23,7 +23,6 @@ Run = tuple[str, Pointer, str]
 """A code of ``plan.execution_surface``, a place in the body, and a text."""
 Path = tuple[str, ...]
 
-_CHARACTERS = 200
 _READ = 2_000
 MOST_NAMES = 20
 
@@ -45,9 +44,10 @@ _STEP_PLACES = ("repository", "url", "branch", "commit_sha", "bucket", "containe
 _OWN_VARIABLE = re.compile(r"^\s*\{\{\s*\w+\s*\}\}\s*$")
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>{}|\\]{1,2000}", re.IGNORECASE)
 _USER_INFORMATION = re.compile(r"(?<=//)[^/\s@]*@")
-_QUERY = re.compile(r"(://[^\s?#\"']*)[?#][^\s\"']*")
+_QUOTE = re.compile("([\"'])")
+_QUERY = re.compile("[?#]")
 _TOLD = re.compile(
-    r"((?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|api[_-]?key|access[_-]?key)[\w-]*\"?\s*[=:\s]\s*)"
+    r"((?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|api[_-]?key|access[_-]?key)[\w-]{0,64}\"?\s*[=:\s]\s*)"
     r"(?!\{\{)\S+",
     re.IGNORECASE,
 )
@@ -104,7 +104,7 @@ def _listed_names(value: Json) -> str:
 
 def shown(value: Json) -> str:
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
-        return " ".join(value[:_READ])
+        return " ".join(value)
     return value if isinstance(value, str) else msgspec.json.encode(value).decode(errors="replace")
 
 
@@ -148,10 +148,18 @@ def as_object(value: Json) -> Mapping[str, Json]:
     return value if isinstance(value, dict) else {}
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1024)
 def safe(text: str) -> str:
-    """A text on one line, short, without what looks like a secret."""
-    line = " ".join(text[:_READ].split())
-    line = _TOLD.sub(r"\1***", _QUERY.sub(r"\1", _USER_INFORMATION.sub("", line)))
-    line = " ".join("***" if any(suspects({"": word})) else word for word in line.split(" "))
-    return line if len(line) <= _CHARACTERS else f"{line[:_CHARACTERS]}…"
+    """A text on one line, whole, without what looks like a secret."""
+    line = _TOLD.sub(r"\1***", " ".join(_without_credentials(word) for word in text.split()))
+    return " ".join("***" if any(suspects({"": word})) else word for word in line.split(" "))
+
+
+def _without_credentials(word: str) -> str:
+    """A word without user and query of the URLs in it; in one pass, however long it is."""
+    return "".join(_without_query(_USER_INFORMATION.sub("", part)) for part in _QUOTE.split(word))
+
+
+def _without_query(text: str) -> str:
+    scheme, mark, rest = text.partition("://")
+    return scheme + mark + _QUERY.split(rest, maxsplit=1)[0] if mark else text

@@ -10,6 +10,8 @@ from bundle.report.escaping import escape
 from bundle.report.model import Report
 from bundle.report.parts import Lines, cut, heading, least, rest_of
 
+_CHARACTERS = 200
+
 
 def surface_lines(report: Report, limit: int | None) -> Lines:
     """What would be run and read, by what it is; equal texts once."""
@@ -35,4 +37,5 @@ def _places(text: str, places: Sequence[Surface], *, is_whole: bool) -> Lines:
         yield from (f"      {escape(each.key)} at {escape(each.pointer)}" for each in places)
         return
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    yield f"    {escape(text)}  ({escape(places[0].key)}{more})"
+    short = text if len(text) <= _CHARACTERS else f"{text[:_CHARACTERS]}… ({len(text)} characters: -v)"
+    yield f"    {escape(short)}  ({escape(places[0].key)}{more})"

