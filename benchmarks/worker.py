@@ -55,7 +55,7 @@ def _inspect(path: Path, _resources: int) -> None:
 
 
 def _diff(path: Path, _resources: int) -> None:
-    from bundle.operations.drift import as_environment, changes  # noqa: PLC0415 - as above
+    from bundle.operations.diff import as_environment, changes  # noqa: PLC0415 - as above
 
     older, newer = (as_environment(read_bundle(path).records) for _ in range(2))
     if any(change.fate != "unchanged" for change in changes(older, newer)):

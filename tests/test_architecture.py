@@ -57,21 +57,6 @@ NO_SIDE_EFFECTS = {
     "plan",
     "report",
 }
-EFFECTS = {
-    "canonical",
-    "graph",
-    "references",
-    "secrets",
-    "plan",
-    "environment",
-    "activity",
-    "surface",
-    "shapes",
-    "fit",
-    "report",
-    "selection",
-    "overlay",
-}
 EFFECTS = {"os", "io", "socket", "asyncio", "time", "datetime", "random", "tempfile", "subprocess", "logging", "uuid"}
 
 

@@ -22,6 +22,7 @@ request body or a response body.
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 
 
 class ExitCode(enum.IntEnum):
@@ -146,3 +147,9 @@ class SecretMissing(BundleError):
     """A secret was required and not supplied."""
 
     exit_code = ExitCode.SECRET_MISSING
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Some names for a message: ``a, b and 3 more``."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bundle.operations.receipt import Journal
+from bundle.operations.journal import Journal
 
 
 def test_an_import_whose_receipt_cannot_grow_ends_with_its_account(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ from bundle.errors import AccessDenied, Unreachable
 from bundle.model import Bundle
 from bundle.operations.drift import drift
 from bundle.operations.import_ import carry_out, prepare
-from bundle.operations.receipt import Journal, read
+from bundle.operations.journal import Journal
+from bundle.operations.receipt import read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
 from bundle.plan.actions import Plan

@@ -11,7 +11,8 @@ from bundle.apply.control import Control
 from bundle.environment.selection import EVERYTHING
 from bundle.operations.drift import drift
 from bundle.operations.import_ import carry_out, prepare
-from bundle.operations.receipt import Journal, read
+from bundle.operations.journal import Journal
+from bundle.operations.receipt import read
 from bundle.operations.rollback import roll_back
 from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.overlay import NO_OVERLAY, adapt

@@ -66,7 +66,7 @@ class Creation:
     async def _run_lane(self, lane: list[Intended], wave: set[Key]) -> None:
         for record in sorted(lane, key=lambda each: KINDS[each.kind].lane_order(each.body)):
             async with self._state.slots:
-                await self._state.settle(record, self._one(record, wave))
+                await self._state.perform(record, self._one(record, wave))
 
     async def _one(self, record: Intended, wave: set[Key]) -> Outcome | None:
         action = self._state.actions[record.key]
@@ -141,8 +141,7 @@ class Creation:
         state = self._state
         state.control.witness.made(record.key, None)
         state.found(record.key, made)
-        if first != state.final(record) or state.has_deferred(record):
-            state.unfinished[record.key] = Unfinished(record, made, first)
+        if state.leave_open(record, made, first):
             return None
         is_equal = all(made.raw.get(name) == value for name, value in first.items())
         return state.succeeded(record, dropped=dropped) if is_equal else state.left_alone(record)
@@ -150,10 +149,8 @@ class Creation:
     def _begin(self, record: Intended, made: Made, first: Body, *, dropped: tuple[str, ...] = ()) -> Outcome | None:
         """Note what exists at the destination; it is done unless it is still to be finished."""
         self._state.made(record.key, made)
-        if first != self._state.final(record) or self._state.has_deferred(record):
-            self._state.unfinished[record.key] = Unfinished(record, made, first)
-            return None
-        return self._state.succeeded(record, dropped=dropped)
+        is_open = self._state.leave_open(record, made, first)
+        return None if is_open else self._state.succeeded(record, dropped=dropped)
 
     def _adopt(self, record: Intended, seen: Seen) -> Outcome | None:
         """Go on with what we created without having got the answer."""

@@ -59,9 +59,9 @@ class Finish:
             if self._state.is_unsettled(each.record.key):
                 groups[each.record.kind].append(each)
         for group in () if self._state.is_over else groups.values():
-            await self._settle(group)
+            await self._agree_on(group)
 
-    async def _settle(self, group: Sequence[Unfinished]) -> None:
+    async def _agree_on(self, group: Sequence[Unfinished]) -> None:
         state = self._state
         claims = [Claim(each.record, each.made.id, str(state.final(each.record)["name"])) for each in group]
         try:
@@ -108,9 +108,9 @@ class Finish:
     async def _finish_one(self, record: Intended) -> None:
         async with self._state.slots:
             if self._updates.is_waiting(record.key):
-                await self._state.settle(record, self._updates.update_late(record))
+                await self._state.perform(record, self._updates.update_late(record))
             elif record.key in self._state.unfinished:
-                await self._state.settle(record, self._finish(self._state.unfinished[record.key]))
+                await self._state.perform(record, self._finish(self._state.unfinished[record.key]))
             else:
                 self._state.note(outcome_of(self._state.actions[record.key], "failed", reason="unreachable"))
 
@@ -158,7 +158,7 @@ class Finish:
             async with asyncio.TaskGroup() as group:
                 for record in records:
                     if self._took_several_writes(record.key):
-                        group.create_task(state.settle(record, self._confirm_one(record)))
+                        group.create_task(state.perform(record, self._confirm_one(record)))
 
     def _took_several_writes(self, key: Key) -> bool:
         is_changed = key in self._state.unfinished or self._state.actions[key].verb == "update"

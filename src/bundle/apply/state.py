@@ -89,6 +89,16 @@ class State:
         record = self.before.records[self._keys[identifier]]
         return record, put_back(record.body, record.references, lambda each: self.before.ids[each.target])
 
+    def leave_open(self, record: Intended, made: Made, first: Body) -> bool:
+        """Note a resource that is still to be finished: in its first form, or without something that is to come.
+
+        Returns whether it is one.
+        """
+        is_open = first != self.final(record) or self.has_deferred(record)
+        if is_open:
+            self.unfinished[record.key] = Unfinished(record, made, first)
+        return is_open
+
     # What is to be sent
 
     def sender(self, mark: str = "") -> Sender:
@@ -150,7 +160,7 @@ class State:
 
     # How each record ends
 
-    async def settle(self, record: Intended, work: Awaitable[Outcome | None]) -> None:
+    async def perform(self, record: Intended, work: Awaitable[Outcome | None]) -> None:
         """Do the work of one record and note its outcome, if it has one by then."""
         try:
             outcome = await work

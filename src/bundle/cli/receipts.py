@@ -13,8 +13,8 @@ from bundle.apply.control import Witness
 from bundle.cli.bundles import STANDARD
 from bundle.cli.console import Console
 from bundle.errors import UsageError
-from bundle.operations import receipt
 from bundle.operations.import_ import Prepared
+from bundle.operations.journal import Journal, is_needed
 
 
 def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | None:
@@ -48,13 +48,11 @@ def written(
     Raises:
         OutputError: it cannot be written.
     """
-    if path is None or not receipt.is_needed(prepared):
+    if path is None or not is_needed(prepared):
         yield Witness()
         return
     created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    with receipt.Journal.begin(
-        path, prepared, destination=destination, created=created, on_failure=stop.set
-    ) as journal:
+    with Journal.begin(path, prepared, destination=destination, created=created, on_failure=stop.set) as journal:
         console.say(f"receipt, to take this import back with `xfer rollback`: {path}")
         yield journal
     if journal.failure is not None:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,8 +18,8 @@ from bundle.cli import documents
 from bundle.cli.console import Console
 from bundle.errors import UsageError
 from bundle.model import Bundle, Json
-from bundle.operations.import_ import supplied_secrets
 from bundle.record.secret_schema import json_type
+from bundle.record.secrets import variable_name
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -47,8 +48,22 @@ def gather(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
         UsageError: a slot is unknown, two slots share a variable that is set, or a value is of another type.
     """
     types = {each.slot: each.type for each in bundle.manifest.secrets}
-    values = supplied_secrets(bundle, file, os.environ)
+    values = {**_from_variables(types, os.environ), **file}
     return {slot: _typed(slot, value, types.get(slot)) for slot, value in values.items()}
+
+
+def _from_variables(slots: Iterable[str], environ: Mapping[str, str]) -> dict[str, Json]:
+    by_name: dict[str, list[str]] = defaultdict(list)
+    for slot in slots:
+        by_name[variable_name(slot)].append(slot)
+    found = {name: names for name, names in by_name.items() if name in environ}
+    clash = sorted(name for name, names in found.items() if len(names) > 1)
+    if clash:
+        raise UsageError(
+            f"the variable {clash[0]} would fill more than one secret slot",
+            hint="name these slots in a file given with --secrets",
+        )
+    return {slot: environ[name] for name, (slot,) in found.items()}
 
 
 def _typed(slot: str, value: Json, wanted: str | None) -> Json:

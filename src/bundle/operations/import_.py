@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -14,25 +14,20 @@ from bundle.environment.describe import Environment
 from bundle.environment.read import OnEvent, ignore
 from bundle.environment.reveal import reveal
 from bundle.environment.snapshot import read_destination
-from bundle.errors import Conflict, SecretMissing, UsageError
 from bundle.kinds import KINDS
 from bundle.model import Api, Bundle, Json, Key
 from bundle.plan.actions import Action, Plan
 from bundle.plan.capabilities import Fields, TellingApi, read_fields
 from bundle.plan.choices import DEFAULT, Choices
 from bundle.plan.compare import Present, compare
-from bundle.plan.compatibility import fit, misfits
+from bundle.plan.compatibility import fit
 from bundle.plan.execution_surface import Surfaces, surfaces
 from bundle.plan.intended import Intended, intend
 from bundle.plan.matching import match
 from bundle.plan.overlay import adapt
+from bundle.plan.refusals import refuse_conflicts, refuse_misfits, refuse_missing_secrets, refuse_unknown_slots
 from bundle.plan.secret_values import SecretValues, to_reveal
 from bundle.plan.switches import at_rest
-from bundle.record.secrets import slot_id, variable_name
-from bundle.server.openapi import Accepted
-
-_SLOTS_NAMED = 5
-_KEYS_NAMED = 5
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -85,10 +80,10 @@ async def prepare(
         ServerError: the destination cannot be reached or refuses.
     """
     supplied = secrets or {}
-    _check_slots(bundle, supplied)
+    refuse_unknown_slots(bundle, supplied)
     wanted = adapt(bundle, choices.selection, choices.overlay)
     if choices.overlay.patch:
-        _refuse_misfits(bundle, wanted.bundle, await api.accepted_fields())
+        refuse_misfits(bundle, wanted.bundle, await api.accepted_fields())
     there = await read_destination(api, on_event=on_event)
     fields = await read_fields(api, bundle.manifest.provenance.get("source_version"))
     records = fit(intend(wanted.bundle.records), fields)
@@ -104,9 +99,8 @@ async def prepare(
         chosen=wanted.chosen,
         external=wanted.external,
     )
-    if choices.missing_secrets == "fail":
-        _refuse_missing(plan.actions)
-    _refuse_conflicts([each for each in plan.actions if choices.conflicts.policy(each.kind) == "fail"])
+    refuse_missing_secrets(plan, choices)
+    refuse_conflicts(plan, choices)
     return Prepared(plan, wanted.bundle, records, there, values, fields, wanted.keys)
 
 
@@ -123,72 +117,6 @@ async def carry_out(prepared: Prepared, api: Api, control: Control = Control()) 
             control=control,
         )
     )
-
-
-# Secrets
-
-
-def supplied_secrets(bundle: Bundle, file: Mapping[str, Json], environ: Mapping[str, str]) -> dict[str, Json]:
-    """Values by slot, from a secrets file and from ``XFER_SECRET_…`` variables; the file wins.
-
-    Raises:
-        UsageError: two slots would read the same variable, and it is set.
-    """
-    slots = [each.slot for each in bundle.manifest.secrets]
-    names = Counter(map(variable_name, slots))
-    clash = sorted(name for name, times in names.items() if times > 1 and name in environ)
-    if clash:
-        raise UsageError(
-            f"the variable {clash[0]} would fill more than one secret slot",
-            hint="name these slots in a file given with --secrets",
-        )
-    found: dict[str, Json] = {slot: environ[variable_name(slot)] for slot in slots if variable_name(slot) in environ}
-    return found | dict(file)
-
-
-def _check_slots(bundle: Bundle, supplied: Mapping[str, Json]) -> None:
-    known = {each.slot for each in bundle.manifest.secrets}
-    unknown = sorted(set(supplied) - known)
-    if unknown:
-        raise UsageError(
-            f"the bundle has no secret slot {unknown[0]!r}",
-            hint="`xfer secrets template` writes a file with the slots of a bundle",
-        )
-
-
-def _refuse_misfits(bundle: Bundle, patched: Bundle, accepted: Accepted | None) -> None:
-    for before, after in zip(bundle.records, patched.records, strict=True):
-        places = () if accepted is None else misfits(before.record, after.record, accepted)
-        if places:
-            raise UsageError(
-                f"the overlay gives {after.record.key} a value at {places[0]} that the destination does not take",
-                hint="give one of the type and range that Prefect has there",
-            )
-
-
-def _refuse_missing(actions: tuple[Action, ...]) -> None:
-    lacking = [slot for action in actions for slot in action.missing_secrets]
-    if lacking:
-        more = f" and {len(lacking) - _SLOTS_NAMED} more" if len(lacking) > _SLOTS_NAMED else ""
-        raise SecretMissing(
-            f"secrets are not supplied: {', '.join(lacking[:_SLOTS_NAMED])}{more}",
-            hint="supply them with --secrets FILE, or choose --missing-secrets placeholder or skip",
-        )
-
-
-def _refuse_conflicts(actions: Iterable[Action]) -> None:
-    differing = [action.key for action in actions if action.reason == "exists-differs"]
-    if differing:
-        more = f" and {len(differing) - _KEYS_NAMED} more" if len(differing) > _KEYS_NAMED else ""
-        raise Conflict(
-            f"the destination has these with other content: {', '.join(differing[:_KEYS_NAMED])}{more}",
-            hint="`xfer plan` shows the differences; --on-conflict skip leaves them, update makes them equal",
-        )
-
-
-def slots_of(bundle: Bundle) -> dict[str, str]:
-    """Every secret slot of a bundle and the variable that fills it."""
-    return {each.slot: variable_name(slot_id(each.resource, each.pointer)) for each in bundle.manifest.secrets}
 
 
 _WRITTEN = frozenset({"create", "complete", "update"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -10,7 +11,7 @@ from bundle.environment.describe import Environment
 from bundle.environment.reveal import reveal
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
-from bundle.kinds.protocols import Made, Raw
+from bundle.kinds.protocols import Made
 from bundle.model import Api, Body, Json, Key, Pointer, Record, Reference
 from bundle.operations.receipt import PreImage, Receipt
 from bundle.operations.undo import Undone, Writer
@@ -19,6 +20,15 @@ from bundle.plan.differences import between, is_within
 from bundle.plan.merge import Merged, bring_over, merged, regions_of
 from bundle.record.pointers import exists, resolve, split
 from bundle.record.references import NIL_ID, put_back
+
+_STATES: Mapping[str, Literal["succeeded", "skipped", "failed"]] = {
+    "gone": "skipped",
+    "secret-kept": "skipped",
+    "as-before": "skipped",
+    "lost": "failed",
+    "edited": "failed",
+    "restored": "succeeded",
+}
 
 
 async def restore(
@@ -32,60 +42,64 @@ async def restore(
     records = dict(destination.records)
     for each in receipt.changes:
         key = keys.get(each.id, "")
-        undone, change = _way_back(each, receipt, destination, records.get(key), revealed, force=force)
-        if change is not None:
-            undone = await writer.restore(undone, change)
-        if change is not None and undone.state == "succeeded":
-            records[key] = _with_references(records[key], each)
+        reason, back = _way_back(each, records.get(key), _There(receipt, destination, revealed), force=force)
+        undone = Undone(each.change.key, each.change.kind, _STATES[reason], reason, action="restore")
+        if back is not None:
+            undone = await writer.restore(undone, back)
+            if undone.state == "succeeded":
+                records[key] = _with_references(records[key], each)
         results.append(undone)
     return results, msgspec.structs.replace(destination, records=records)
 
 
-def _way_back(
-    change: PreImage,
-    receipt: Receipt,
-    destination: Environment,
-    now: Record | None,
-    revealed: Mapping[str, Body],
-    *,
-    force: bool,
-) -> tuple[Undone, Merged | None]:
-    """What is to become of a resource that the import changed, and what is to be written for it."""
-    kind = KINDS[change.change.kind]
-    undone = Undone(change.change.key, kind.name, "skipped", "secret-kept", action="restore")
-    if now is None:
-        return msgspec.structs.replace(undone, reason="gone"), None
-    if change.became is None:
-        return undone, None
+class _There(msgspec.Struct, frozen=True):
+    """The destination as it is, and what the receipt says of ids."""
 
-    def full(record: Record, then: Mapping[Key, str]) -> Body:
-        ids = {each.target: _id_of(each.target, then, receipt, destination) for each in record.references}
+    receipt: Receipt
+    environment: Environment
+    revealed: Mapping[str, Body]
+
+    def id_of(self, key: Key, then: Mapping[Key, str]) -> str | None:
+        """The id that a key had, or else has now; None where nothing like it is there."""
+        known = (then.get(key), self.receipt.made.get(key), self.environment.ids.get(key))
+        return next((each for each in known if each in self.environment.rows), None)
+
+    def body(self, record: Record, then: Mapping[Key, str]) -> Body:
+        """A record's body with ids."""
+        ids = {each.target: self.id_of(each.target, then) for each in record.references}
         return put_back(record.body, record.references, lambda each: ids[each.target] or NIL_ID)
 
+    def differs(self, change: PreImage, now: Body, then: Body, place: Pointer) -> bool:
+        """Whether a place is not what it was then, but for what nobody can have changed."""
+        kind, raw = KINDS[change.change.kind], self.environment.rows[change.id]
+        offered = Offered(ANY_FIELDS, self.environment.rows)
+        found = between(_value(kind.comparable(then), place), _value(kind.comparable(now), place), tuple(split(place)))
+        return any(kind.can_change(each.pointer, is_removal=each.bundle is None, raw=raw, at=offered) for each in found)
+
+
+def _way_back(change: PreImage, now: Record | None, there: _There, *, force: bool) -> tuple[str, Merged | None]:
+    """Why a resource that the import changed is to become what, and what is to be written for it."""
+    kind = KINDS[change.change.kind]
+    if now is None:
+        return "gone", None
+    if change.became is None:
+        return "secret-kept", None
     places = _open_places(kind, change)
     needed = [each.target for each in _references(change.change, places) if each.form != "name"]
-    if any(_id_of(each, change.ids, receipt, destination) is None for each in needed):
-        return msgspec.structs.replace(undone, state="failed", reason="lost"), None
-    before, became = full(change.change, change.ids), full(change.became, change.became_ids)
-    after = bring_over(before, kind.wanted(became, before), places)
-    current = put_back(now.body, now.references, lambda each: destination.ids[each.target])
-    raw, offered = destination.rows[change.id], Offered(ANY_FIELDS, destination.rows)
-    moved = [place for place in places if _has_moved(kind, current, before, place, raw, offered)]
-    if not moved:
-        return msgspec.structs.replace(undone, reason="as-before" if places else "secret-kept"), None
-    if not force and any(_has_moved(kind, current, after, place, raw, offered) for place in moved):
-        return msgspec.structs.replace(undone, state="failed", reason="edited"), None
-    hidden = tuple(each.pointer for each in now.secrets) if change.id not in revealed else ()
-    made = Made(change.id, raw, hidden)
-    live = revealed.get(change.id, current)
-    back = merged(kind, made, live, before, moved, gone=became)
-    return msgspec.structs.replace(undone, state="succeeded", reason="restored"), back
-
-
-def _id_of(key: Key, then: Mapping[Key, str], receipt: Receipt, destination: Environment) -> str | None:
-    """The id that a key had, or else has now; None where nothing like it is there."""
-    known = (then.get(key), receipt.made.get(key), destination.ids.get(key))
-    return next((each for each in known if each in destination.rows), None)
+    if any(there.id_of(each, change.ids) is None for each in needed):
+        return "lost", None
+    before, became = there.body(change.change, change.ids), there.body(change.became, change.became_ids)
+    current = put_back(now.body, now.references, lambda each: there.environment.ids[each.target])
+    changed = [place for place in places if there.differs(change, current, before, place)]
+    if not changed:
+        return "as-before" if places else "secret-kept", None
+    left = bring_over(before, kind.wanted(became, before), places)
+    if not force and any(there.differs(change, current, left, place) for place in changed):
+        return "edited", None
+    hidden = () if change.id in there.revealed else tuple(each.pointer for each in now.secrets)
+    made = Made(change.id, there.environment.rows[change.id], hidden)
+    live = there.revealed.get(change.id, current)
+    return "restored", merged(kind, made, live, before, changed, gone=became)
 
 
 def _open_places(kind: Kind, change: PreImage) -> tuple[Pointer, ...]:
@@ -93,12 +107,6 @@ def _open_places(kind: Kind, change: PreImage) -> tuple[Pointer, ...]:
     secrets = [each.pointer for record in (change.change, change.became) if record for each in record.secrets]
     places = regions_of(kind, change.places)
     return tuple(place for place in places if not any(is_within(each, place) for each in secrets))
-
-
-def _has_moved(kind: Kind, now: Body, then: Body, place: Pointer, raw: Raw, offered: Offered) -> bool:
-    """Whether a place is not what it was then, but for what nobody can have changed."""
-    found = between(_value(kind.comparable(then), place), _value(kind.comparable(now), place), tuple(split(place)))
-    return any(kind.can_change(each.pointer, is_removal=each.bundle is None, raw=raw, at=offered) for each in found)
 
 
 def _value(body: Body, place: Pointer) -> Json:

@@ -19,8 +19,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
-import msgspec
-
 from bundle.apply.sender import Sender
 from bundle.environment.describe import Environment
 from bundle.environment.keys import natural_key
@@ -30,7 +28,7 @@ from bundle.errors import UsageError
 from bundle.kinds import KINDS
 from bundle.model import Api, Event, Key, Placed, kind_of
 from bundle.operations.flow_runs import flow_runs_of
-from bundle.operations.receipt import Receipt, referrers
+from bundle.operations.receipt import Receipt
 from bundle.operations.restore import restore
 from bundle.operations.undo import Undone, Writer
 from bundle.plan.actions import Action
@@ -74,19 +72,28 @@ async def roll_back(
     writer = Writer(sender, stop or asyncio.Event(), dry_run=dry_run)
     restored, destination = await restore(receipt, api, destination, writer, force=force)
     found = _found(receipt, destination)
-    results = _kept(receipt, destination, found, await flow_runs_of(found, api), force=force)
-    refused: dict[Key, set[Key]] = defaultdict(set)  # by what they need: those that could not be deleted
+    kept = _kept(receipt, destination, found, await flow_runs_of(found, api), force=force)
+    ended = await _delete(receipt, found, kept, writer, on_event)
+    return (*(ended[record.key] for record in receipt.to_make), *restored)
+
+
+async def _delete(
+    receipt: Receipt, found: Mapping[Key, str], kept: Mapping[Key, Undone], writer: Writer, on_event: OnEvent
+) -> dict[Key, Undone]:
+    """How each resource ends, of which all that are not kept are deleted, last made first."""
+    ended = dict(kept)
+    holders: dict[Key, set[Key]] = defaultdict(set)  # by what they need: those that could not be deleted
     for record in reversed(receipt.to_make):
-        if record.key not in results:
-            holders = tuple(sorted(refused[record.key]))
-            results[record.key] = (
-                _needed(record, holders) if holders else await writer.delete(record, found[record.key])
+        if record.key not in ended:
+            needed_by = tuple(sorted(holders[record.key]))
+            ended[record.key] = (
+                _needed(record, needed_by) if needed_by else await writer.delete(record, found[record.key])
             )
-            on_event(Event("rollback", record.kind, len(results), len(receipt.to_make)))
-        if results[record.key].state == "failed":
+            on_event(Event("rollback", record.kind, len(ended), len(receipt.to_make)))
+        if ended[record.key].state == "failed":
             for reference in record.references:
-                refused[reference.target].add(record.key)
-    return (*(results[record.key] for record in receipt.to_make), *restored)
+                holders[reference.target].add(record.key)
+    return ended
 
 
 def _needed(record: Intended, holders: tuple[Key, ...]) -> Undone:
@@ -113,7 +120,21 @@ def _kept(
     receipt: Receipt, destination: Environment, found: Mapping[Key, str], runs: Mapping[Key, int], *, force: bool
 ) -> dict[Key, Undone]:
     """What is not deleted, and why."""
+    edited = {} if force else _edited(receipt, destination, found)
     kept: dict[Key, Undone] = {}
+    for record in receipt.to_make:
+        if record.key not in found:
+            kept[record.key] = Undone(record.key, record.kind, "skipped", "gone")
+        elif record.key in edited:
+            kept[record.key] = Undone(record.key, record.kind, "failed", "edited", edited[record.key])
+        elif record.key in runs:
+            detail = f"flow runs: {runs[record.key]}"
+            kept[record.key] = Undone(record.key, record.kind, "failed", "still-needed", detail)
+    return kept | _still_needed(receipt, destination, found, kept)
+
+
+def _edited(receipt: Receipt, destination: Environment, found: Mapping[Key, str]) -> dict[Key, str]:
+    """What has another name or other content by now; for another name the new one is given."""
     # What was changed is compared along, since what was created may refer to it by a name that others share.
     changed = intend(Placed(0, each.became) for each in receipt.changes if each.became is not None)
     records = (*receipt.to_make, *changed)
@@ -129,19 +150,9 @@ def _kept(
         view=View(is_two_way=True),
     )
     offered = Offered(ANY_FIELDS, destination.rows)
-    differs = {action.key for action in plan.actions if _was_edited(action, offered)}
-    for record in receipt.to_make:
-        undone = Undone(record.key, record.kind, "failed", "edited")
-        if record.key not in found:
-            kept[record.key] = msgspec.structs.replace(undone, state="skipped", reason="gone")
-            continue
-        is_renamed = natural_key(pairs[record.key]) != natural_key(record.key)
-        if not force and (is_renamed or record.key in differs):
-            kept[record.key] = msgspec.structs.replace(undone, detail=f"now {pairs[record.key]}" if is_renamed else "")
-        elif record.key in runs:
-            detail = f"flow runs: {runs[record.key]}"
-            kept[record.key] = msgspec.structs.replace(undone, reason="still-needed", detail=detail)
-    return kept | _still_needed(receipt, destination, found, kept)
+    edited = {action.key: "" for action in plan.actions if _was_edited(action, offered)}
+    renamed = {key: pairs[key] for key in found if natural_key(pairs[key]) != natural_key(key)}
+    return edited | {key: f"now {new}" for key, new in renamed.items()}
 
 
 def _was_edited(action: Action, offered: Offered) -> bool:
@@ -160,7 +171,7 @@ def _still_needed(
     keys = destination.keys
     ours = {keys[identifier]: key for key, identifier in found.items() if key not in kept}
     records = {record.key: record for record in receipt.to_make}
-    who = referrers(destination)
+    who = _referrers(destination)
     needed: dict[Key, Undone] = {}
     while held := {there: outside for there in ours if (outside := _outside(there, ours, who, destination))}:
         for there, outside in held.items():
@@ -183,3 +194,13 @@ def _goes_with(referrer: Key, target: Key, destination: Environment) -> bool:
     record = destination.records[referrer]
     place = KINDS[record.kind].goes_with(record.body)
     return any(each.pointer == place and each.target == target for each in record.references)
+
+
+def _referrers(environment: Environment) -> dict[Key, frozenset[Key]]:
+    """Who refers to each key of an environment."""
+    found: dict[Key, set[Key]] = {}
+    for key, record in environment.records.items():
+        for reference in record.references:
+            if reference.target != key:
+                found.setdefault(reference.target, set()).add(key)
+    return {key: frozenset(each) for key, each in found.items()}

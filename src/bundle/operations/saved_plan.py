@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from bundle.errors import BundleError, Conflict
+from bundle.errors import BundleError, Conflict, listed
 from bundle.files import atomic
 from bundle.model import Key
 from bundle.operations.import_ import Prepared
@@ -25,7 +25,6 @@ from bundle.plan.intended import Intended
 from bundle.record.canonical import encode, record_digest, sha256_hex
 
 VERSION = "1.0"
-_NAMED = 5
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -139,8 +138,7 @@ def check(saved: SavedPlan, prepared: Prepared, destination: str) -> None:
     begun = {each.key for each in prepared.plan.actions if each.reason in {"exists-same", "completed"}}
     changed = list(_changed(saved, now, begun))
     if changed:
-        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
-        raise Conflict(f"changed since the plan: {', '.join(changed[:_NAMED])}{more}", hint=hint)
+        raise Conflict(f"changed since the plan: {listed(changed)}", hint=hint)
 
 
 def _changed(saved: SavedPlan, now: SavedPlan, begun: Collection[Key]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from bundle.errors import ExitCode
-from bundle.operations.drift import Change
+from bundle.operations.diff import Change
 from bundle.report.counting import CHANGES, count_line, sums, tally, with_differences
 from bundle.report.differences import action_lines, field_differences
 from bundle.report.model import Report, Resource, Side, Verb

@@ -13,7 +13,8 @@ import pytest
 from bundle.apply.control import Control
 from bundle.model import Bundle, Key
 from bundle.operations.import_ import carry_out, prepare
-from bundle.operations.receipt import Journal, read
+from bundle.operations.journal import Journal
+from bundle.operations.receipt import read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect

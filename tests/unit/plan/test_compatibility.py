@@ -1,4 +1,4 @@
-"""bundle.fit: what of a bundle a destination can hold, and that plan, import and comparison agree on it."""
+"""What of a bundle a destination can hold, and that plan, import and comparison agree on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""bundle.activity: what an import that switches nothing on makes of a bundle."""
+"""What an import that switches nothing on makes of a bundle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from bundle.model import Bundle
 from bundle.operations import saved_plan
 from bundle.operations.import_ import Prepared, carry_out, prepare
 from bundle.plan.choices import Choices, Conflicts
-from bundle.plan.intended import intend, switched_off
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of, import_into
 from support.offline import api_of, run
@@ -36,15 +35,6 @@ def places(found: Prepared) -> set[str]:
 def test_only_what_starts_by_itself_has_switches() -> None:
     """Pools, deployments with their schedules, and automations can be on or off; nothing else can."""
     assert {kind.name for kind in KINDS.values() if kind.activity} == {"work-pool", "deployment", "automation"}
-
-
-def test_switching_off_changes_switches_alone() -> None:
-    """What is intended switched off is of the same record, and differs in its switches and nothing else."""
-    for record in intend(seeded().records):
-        off, kind = switched_off(record), KINDS[record.kind]
-        assert (off.record, off.references, off.secrets) == (record.record, record.references, record.secrets)
-        assert not any(kind.switches(off.body).values())
-        assert kind.switched(off.body, kind.switches(record.body)) == record.body
 
 
 def test_a_plan_says_what_is_not_on() -> None:

@@ -13,7 +13,7 @@ from bundle.cli.progress import progress
 from bundle.environment.describe import Environment
 from bundle.environment.snapshot import read_source
 from bundle.errors import UsageError
-from bundle.operations.drift import as_environment, changes
+from bundle.operations.diff import as_environment, changes
 from bundle.report import diff as diff_report
 from bundle.report.model import Report, Side
 

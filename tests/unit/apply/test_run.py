@@ -1,4 +1,4 @@
-"""A destination that goes away for good in the middle of an import."""
+"""An import as a whole: every record ends once, whatever the destination answers, or stops to answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An import while others write to the same destination, against a fake server."""
+"""What is created, and whose it is when others write to the same destination."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import pytest
 from bundle.apply.control import Control
 from bundle.model import Bundle
 from bundle.operations.import_ import carry_out, prepare
-from bundle.operations.receipt import Journal, read
+from bundle.operations.journal import Journal
+from bundle.operations.receipt import read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect
