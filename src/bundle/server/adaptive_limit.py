@@ -18,7 +18,7 @@ trial in which nothing can be compared goes back, to be repeated.
 Only requests that filled the limit count: a trickle says nothing about how
 much more the server would carry.
 
-``AdaptiveLimit`` is the rule and knows no clock; ``Throttle`` applies it to tasks.
+``AdaptiveLimit`` is the rule and knows no clock; ``Limiter`` applies it to tasks.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Slot:
         self.is_overloaded = True
 
 
-class Throttle:
+class Limiter:
     """An asyncio limiter whose limit is an ``AdaptiveLimit``; one for each server, used in one event loop."""
 
     def __init__(self, limit: AdaptiveLimit | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from bundle.errors import Unreachable
-from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
+from bundle.server.adaptive_limit import AdaptiveLimit, Limiter
 from bundle.server.client import PrefectApi
 from bundle.server.responses import Sent
 from bundle.server.retry import RetryPolicy
@@ -125,13 +125,13 @@ def test_an_attempt_ends_at_its_deadline() -> None:
             with pytest.raises(Unreachable, match="no response in time") as caught:
                 await create(api)
             assert caught.value.maybe_done
-            assert api.throttle.limit == 1
+            assert api.limiter.limit == 1
 
     asyncio.run(run())
 
 
 def test_reads_and_writes_are_bounded() -> None:
-    """At most four reads, and as many writes as the throttle allows, are in flight."""
+    """At most four reads, and as many writes as the limiter allows, are in flight."""
     most = {"GET": 0, "PUT": 0}
     now = {"GET": 0, "PUT": 0}
 
@@ -145,7 +145,7 @@ def test_reads_and_writes_are_bounded() -> None:
     async def run() -> None:
         target = Target(name="dev", url=URL, csrf=False)
         async with PrefectApi(
-            target, transport=httpx.MockTransport(handle), throttle=Throttle(AdaptiveLimit(first=2))
+            target, transport=httpx.MockTransport(handle), limiter=Limiter(AdaptiveLimit(first=2))
         ) as api:
             await asyncio.gather(*(get(api) for _ in range(20)), *(put(api) for _ in range(8)))
 
