@@ -84,7 +84,7 @@ class PrefectApi:
 
     @property
     def url(self) -> str:
-        """The API URL without credentials, for people; of an embedded server, where its data is."""
+        """The API URL without credentials, for people; of an ephemeral server, where its data is."""
         return self._target.url
 
     @property
@@ -99,7 +99,7 @@ class PrefectApi:
 
     @property
     def unanswered(self) -> int:
-        """Writes that the server may have got and did not answer itself; each may take effect late."""
+        """Writes that the server may have received and did not answer itself; each may take effect late."""
         return self._unanswered
 
     @property
@@ -108,17 +108,17 @@ class PrefectApi:
         return self._limiter
 
     async def get(self, path: str) -> Json:
-        """The decoded answer of ``GET path``.
+        """The decoded body of the response to ``GET path``.
 
         Raises:
             RequestRejected: the server refused, with status 404 where there is nothing.
             AccessDenied: 401 or 403.
-            Unreachable: no answer within the retry budget.
+            Unreachable: no response within the retry budget.
         """
         return await self._json(Call("GET", path))
 
     async def read(self, path: str, body: Body) -> Json:
-        """The answer of a ``POST`` that only reads (``/filter``, ``/count``); raises as ``get``."""
+        """The same for a ``POST`` that only reads (``/filter``, ``/count``); raises as ``get``."""
         return await self._json(Call("POST", path, body))
 
     async def pages(self, path: str, body: Body | None = None) -> AsyncIterator[list[Json]]:
@@ -132,7 +132,7 @@ class PrefectApi:
         for _ in range(self._policy.pages):
             page = await self.read(path, {**fixed, "offset": offset})
             if not isinstance(page, list):
-                raise self._odd(path, "did not answer with a list", hint=url_hint(self.url) or _NOT_PREFECT)
+                raise self._odd(path, "did not return a list", hint=url_hint(self.url) or _NOT_PREFECT)
             if not page:
                 return
             # A row that is new at the front pushes the same rows onto the next page, once or twice.
@@ -157,7 +157,7 @@ class PrefectApi:
         Raises:
             RequestRejected: the server refused it.
             AccessDenied: 401 or 403.
-            Unreachable: no answer; ``maybe_done`` is true where the server may have carried it out.
+            Unreachable: no response; ``maybe_done`` is true where the server may have carried it out.
         """
         call = Call(method, path, body, is_write=True, repeatable=repeatable)
         effort = Effort(started=self._clock())
@@ -186,12 +186,12 @@ class PrefectApi:
         return decoded(self._target, call, await self._exchange(call, Effort(started=self._clock())))
 
     async def _exchange(self, call: Call, effort: Effort) -> Response:
-        """Send until there is an answer below 300, or no reason to go on; ``effort`` counts."""
+        """Send until a response is below 300 or another attempt is of no use; ``effort`` counts the attempts."""
         renewed = False
         while True:
             token = await self._csrf.token_for(call, self.get)
             response = await self._attempt(call, token, effort)
-            if response.is_response and response.status < HTTPStatus.MULTIPLE_CHOICES:
+            if response.has_arrived and response.status < HTTPStatus.MULTIPLE_CHOICES:
                 return response
             if token is not None and not renewed and is_csrf_refusal(response):
                 renewed = True
@@ -211,15 +211,15 @@ class PrefectApi:
         return self._policy.delay(response, effort, elapsed, jitter=self._jitter(), is_known=self._has_answered)
 
     async def _attempt(self, call: Call, token: str | None, effort: Effort) -> Response:
-        # Made before its turn: while one request is on its way, the next is got ready.
+        # Built before its turn: while one request is in flight, the next is prepared.
         request = self._connection.request(call, self._csrf.headers(token))
         async with self._turn(call) as slot:
             started = self._clock()
             response = await self._connection.send(call, request, deadline_seconds=self._policy.deadline_seconds)
             seconds = self._clock() - started
-            if response.status in _TOO_BUSY or (not response.is_response and response.executed == "maybe"):
+            if response.status in _TOO_BUSY or (not response.has_arrived and response.executed == "maybe"):
                 slot.overloaded()
-            elif response.is_response:
+            elif response.has_arrived:
                 slot.answered()
         effort.add(call, response, seconds)
         self._unanswered += may_come_late(call, response)

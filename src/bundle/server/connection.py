@@ -164,7 +164,7 @@ async def _content(received: httpx.Response) -> bytes | None:
     """The decoded body, None when it is larger than it may be.
 
     Raises:
-        httpx.RemoteProtocolError: its end looks like a broken connection, or its coding was not asked for.
+        httpx.RemoteProtocolError: its end looks like a broken connection, or its coding was not requested.
     """
     coding = received.headers.get("content-encoding", "identity").strip().lower()
     if coding not in {"identity", "gzip"}:
@@ -197,11 +197,11 @@ async def _abandon(response: httpx.Response) -> None:
 
 
 def _lost(error: BaseException) -> Response:
-    """The response of an attempt without an answer; foreign texts are dropped, since they may quote the request.
+    """What an attempt without a response came to; foreign texts are dropped, since they may quote the request.
 
     Raises:
-        CancelledError: the task was told to end. A time limit that runs out inside the HTTP library may leave a
-            cancellation that nobody asked for; that is no more than an answer that did not come in time.
+        CancelledError: the task was cancelled. A time limit that runs out inside the HTTP library may leave a
+            cancellation that nobody asked for; that is no more than a response that did not come in time.
     """
     task = asyncio.current_task()
     if isinstance(error, asyncio.CancelledError) and task and task.cancelling():

@@ -39,7 +39,7 @@ def prefect_home(named: str | None, home: Path, cwd: Path) -> Path:
 
 
 def absolute(text: str, home: Path, cwd: Path) -> Path:
-    """A path of a setting, from the home where it begins with a tilde, else from where the user is."""
+    """The path in a setting: below the home where it begins with a tilde, else below the working directory."""
     if text == "~" or text.startswith("~/"):
         return home / text[2:]
     return cwd / text
@@ -72,7 +72,7 @@ def _read_text(path: Path) -> str:
         return ""
     except OSError as error:
         raise ProfileError(
-            f"{path} cannot be read: {error.strerror}", hint="give yourself the right to read it"
+            f"{path} cannot be read: {error.strerror}", hint="give your user permission to read it"
         ) from None
     except UnicodeDecodeError:
         # Without its cause: the exception carries the bytes of the file.

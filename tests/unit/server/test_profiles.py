@@ -13,7 +13,7 @@ from bundle.errors import ProfileError
 from bundle.server.ephemeral import hide
 from bundle.server.profiles import Profiles, ignored_environment, load_profiles, resolve, same_server
 from bundle.server.proxies import environment_proxy
-from bundle.server.target import Embedded, Retries, SecretText, Target
+from bundle.server.target import Ephemeral, Retries, SecretText, Target
 from bundle.server.urls import is_this_machine, segment, url_hint
 
 CANARY = "pnu_CANARY0123456789"
@@ -218,7 +218,7 @@ def test_a_url_without_its_scheme_is_recognised(name: str) -> None:
 
 def _started(**settings: Any) -> dict[str, str]:
     """The variables that the server of a profile is started with."""
-    found = _target(PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED=True, **settings).embedded
+    found = _target(PREFECT_API_URL=None, PREFECT_SERVER_EPHEMERAL_ENABLED=True, **settings).ephemeral
     assert found is not None
     return {name: value.reveal() for name, value in found.variables}
 
@@ -231,7 +231,7 @@ def test_ephemeral_mode_means_the_data_of_the_profile(home: Path, name: str) -> 
     own, usual = resolve(profiles, "a", {}), resolve(profiles, "ephemeral", {})
     assert own.url == f"sqlite:///{home}/other/prefect.db"
     assert usual.url == f"sqlite:///{home}/.prefect/prefect.db"
-    assert usual.embedded == Embedded((("PREFECT_HOME", SecretText(f"{home}/.prefect")),), 120.0)
+    assert usual.ephemeral == Ephemeral((("PREFECT_HOME", SecretText(f"{home}/.prefect")),), 120.0)
     elsewhere = resolve(_load(home, {"PREFECT_HOME": str(home / "third")}), "ephemeral", {})
     assert elsewhere.url == f"sqlite:///{home}/third/prefect.db"
     assert not same_server(own, usual)
@@ -240,7 +240,7 @@ def test_ephemeral_mode_means_the_data_of_the_profile(home: Path, name: str) -> 
 
 def test_a_url_wins_over_ephemeral_mode() -> None:
     """A profile with a URL uses it, whatever its ephemeral mode."""
-    assert _target(PREFECT_SERVER_EPHEMERAL_ENABLED=True).embedded is None
+    assert _target(PREFECT_SERVER_EPHEMERAL_ENABLED=True).ephemeral is None
 
 
 def test_a_started_server_gets_the_settings_of_its_profile() -> None:
