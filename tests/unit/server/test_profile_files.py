@@ -24,11 +24,36 @@ def test_without_a_file_the_packaged_profiles_are_known(home: Path) -> None:
     assert resolve(profiles, "local", {}).url == "http://127.0.0.1:4200/api"
 
 
-@pytest.mark.parametrize("text", ["PREFECT_PROFILES_PATH=p.toml", 'export PREFECT_PROFILES_PATH="p.toml" # x'])
-def test_path_from_dotenv(home: Path, text: str) -> None:
-    """A .env file in the working directory may name the profiles file."""
+@pytest.mark.parametrize(
+    "text",
+    [
+        "PREFECT_PROFILES_PATH=p.toml",
+        'export PREFECT_PROFILES_PATH="p.toml" # x',
+        "PREFECT_PROFILES_PATH = 'p.toml'",
+        "prefect_profiles_path=p.toml",
+        "PREFECT_PROFILES_PATH=other.toml\nPREFECT_PROFILES_PATH=p.toml",
+        "NAME=p\nPREFECT_PROFILES_PATH=${NAME}.toml",
+        "PREFECT_PROFILES_PATH=${FOUND}",
+        "PREFECT_PROFILES_PATH=${NOT_SET:-p.toml}",
+        "a line of another program\nPREFECT_PROFILES_PATH=p.toml",
+    ],
+)
+def test_path_from_dotenv(
+    home: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    """A .env file in the working directory may name the profiles file, in all the ways that Prefect reads."""
+    monkeypatch.setenv("FOUND", "p.toml")
     (home / "cwd" / ".env").write_text(f"OTHER=1\n{text}\n")
     _write(home / "cwd" / "p.toml")
+    assert "found" in load(home).tables
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("text", ["# PREFECT_PROFILES_PATH=p.toml", "PREFECT_PROFILES_PATH=", "PREFECT_PROFILES_PATH"])
+def test_a_dotenv_that_names_no_path(home: Path, text: str) -> None:
+    """A comment, and a name without a value, are no path."""
+    (home / "cwd" / ".env").write_text(text)
+    _write(home / ".prefect" / "profiles.toml")
     assert "found" in load(home).tables
 
 

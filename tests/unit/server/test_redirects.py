@@ -18,7 +18,15 @@ from support.fake_server import (
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
-    "there", ["http://evil.test/trap", "http://u:p@server.test:4200/x", "", "http://[/", "//evil/x"]
+    "there",
+    [
+        "http://evil.test/trap",
+        "http://server.test:4201/x",
+        "http://u:p@server.test:4200/x",
+        "",
+        "http://[/",
+        "//evil/x",
+    ],
 )
 def test_redirects_to_elsewhere_are_not_followed(code: int, there: str) -> None:
     """A redirect to another server is an error that names the target, and not where it points."""
