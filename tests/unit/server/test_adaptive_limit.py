@@ -1,4 +1,4 @@
-"""bundle.limiter: the number of writes in flight follows what the server carries."""
+"""bundle.server.adaptive_limit: the number of writes in flight follows what the server carries."""
 
 from __future__ import annotations
 
