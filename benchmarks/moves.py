@@ -18,7 +18,7 @@ from bundle.container.reader import read_bundle
 from bundle.container.writer import write_bundle
 from bundle.operations.export import export_environment
 from bundle.operations.import_ import carry_out, prepare
-from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
+from bundle.server.adaptive_limit import AdaptiveLimit, Limiter
 from bundle.server.client import PrefectApi
 from bundle.server.responses import Sent
 from support.environment import Size, seed
@@ -64,12 +64,12 @@ def import_(url: str, data: bytes, *, fixed: int | None = None, recorder: bare.R
 
     async def run() -> Run:
         started = time.perf_counter()
-        throttle = Throttle(limit)
-        async with PrefectApi(target(url), transport=recorder, throttle=throttle) as api:
+        limiter = Limiter(limit)
+        async with PrefectApi(target(url), transport=recorder, limiter=limiter) as api:
             prepared = await prepare(read_bundle(io.BytesIO(data)), api)
             result = await carry_out(prepared, api)
             _check(result.count("failed") + result.count("blocked"))
-            return Run(time.perf_counter() - started, api.sent, throttle.limit, len(result.outcomes))
+            return Run(time.perf_counter() - started, api.sent, limiter.limit, len(result.outcomes))
 
     return asyncio.run(run())
 

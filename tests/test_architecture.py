@@ -33,7 +33,7 @@ ORDER = (
 
 # Each foreign library and the only packages or modules that know it.
 OWNERS = {
-    "httpx": {"server.client", "server.connection"},
+    "httpx": {"server.connection"},
     "zstandard": {"container.archive"},
     "tarfile": {"container.archive"},
     "click": {"cli"},

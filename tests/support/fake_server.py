@@ -19,12 +19,16 @@ CANARY = "pnu_CANARY0123456789"
 URL = "http://server.test:4200/prefix/api"
 WORKSPACE = "accounts/11111111-2222-3333-4444-555555555555/workspaces/aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 
-Answer = httpx.Response | Exception
+Handler = Callable[[httpx.Request], httpx.Response]
+Answer = httpx.Response | Exception | Handler
 Step = Callable[[PrefectApi], Awaitable[Any]]
 
 
 class FakeServer:
-    """Answers from a list, the last one for ever; keeps requests and the waits between them."""
+    """Answers from a list, the last one for ever; keeps requests and the waits between them.
+
+    An answer is a response, an exception to raise, or a function from the request to its response.
+    """
 
     def __init__(self, *answers: Answer, target: Target | None = None, **settings: Any) -> None:
         self.answers = list(answers)
@@ -41,7 +45,7 @@ class FakeServer:
             self.now += self.target.timeout_seconds
         if isinstance(answer, Exception):
             raise answer
-        return answer
+        return answer if isinstance(answer, httpx.Response) else answer(request)
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)

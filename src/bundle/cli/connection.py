@@ -64,10 +64,10 @@ def refuse_same(source: Target, destination: Target) -> None:
 async def connect(target: Target) -> AsyncIterator[PrefectApi]:
     """A client for a server, through the proxy that the environment names for it.
 
-    An embedded server runs for as long as the context.
+    An ephemeral server runs for as long as the context.
 
     Raises:
-        Unreachable: an embedded server cannot be started.
+        Unreachable: an ephemeral server cannot be started.
         ProfileError: a setting in the profile or the proxy cannot be used.
     """
     async with running(target) as reached, PrefectApi(reached, proxy=_proxy(reached)) as api:
@@ -83,7 +83,7 @@ def announce(console: Console, verb: str, target: Target) -> None:
     """Say at once which server is about to be used."""
     proxy = proxy_host(target)
     through = f" through the proxy {proxy}" if proxy else ""
-    through = through if target.embedded is None else " with a Prefect server that runs as long as this command"
+    through = through if target.ephemeral is None else " with a Prefect server that runs as long as this command"
     console.say(
         f"{verb} {target.name} ({target.url}){through}" if target.name != target.url else f"{verb} {target.url}"
     )
@@ -97,7 +97,7 @@ def proxy_host(target: Target) -> str | None:
 
 def is_local(target: Target) -> bool:
     """Whether a server runs on this machine."""
-    return target.embedded is not None or is_this_machine(target.url)
+    return target.ephemeral is not None or is_this_machine(target.url)
 
 
 def _proxy(target: Target) -> SecretText | None:

@@ -22,7 +22,7 @@ async def running(target: Target) -> AsyncIterator[Target]:
     Raises:
         Unreachable: there is no Prefect to start, or it does not come up.
     """
-    if target.embedded is None:
+    if target.ephemeral is None:
         yield target
         return
     prefect = processes.find_own_prefect()
@@ -31,14 +31,14 @@ async def running(target: Target) -> AsyncIterator[Target]:
             f"{target.name} has no PREFECT_API_URL, and there is no prefect command to start a server for it with",
             hint="activate the environment of the Prefect that it belongs to, or install one: pip install prefect",
         )
-    variables = {name: value.reveal() for name, value in target.embedded.variables}
+    variables = {name: value.reveal() for name, value in target.ephemeral.variables}
     with (
         tempfile.TemporaryDirectory(prefix="xfer-server-") as directory,
         processes.launch_own(Path(directory), variables, prefect) as server,
     ):
         try:
             # In a thread, so that an interrupt is heard.
-            await asyncio.to_thread(server.wait, target.embedded.timeout_seconds)
+            await asyncio.to_thread(server.wait, target.ephemeral.timeout_seconds)
         except BundleError as error:
             raise _failed(target, prefect, ephemeral.hide(error.message, variables)) from None
         yield msgspec.structs.replace(target, started_at=server.url)

@@ -23,7 +23,7 @@ def usable(target: Target, *, defined_in: str, is_active: bool, proxy: str | Non
         is_active=is_active,
         defined_in=defined_in,
         url=target.url,
-        server="started" if target.embedded else "cloud" if target.is_cloud else "self-hosted",
+        server="started" if target.ephemeral else "cloud" if target.is_cloud else "self-hosted",
         auth=target.auth,
         tls=tls_of(target),
         ca_file=target.ca_file if tls_of(target) == "verified" else None,

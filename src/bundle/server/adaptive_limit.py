@@ -1,24 +1,24 @@
-"""How many writes are in flight: as many as this server carries, found while writing.
+"""The adaptive limit: as many writes in flight as this server can take, found while writing.
 
 A Prefect server on SQLite is fastest with one write in flight; with more it
-takes longer for all, answers 503, and may stand still for a minute
+is slower for all, returns 503, and may hang for a minute
 (docs/decisions/0012). On PostgreSQL about four are best. The limit therefore
 starts at 1 and moves by what is seen:
 
-* a window of answers: one more, on trial;
+* a window of responses: one more, on trial;
 * a trial that brought less than an eighth of what one more could bring: one back,
   and no new try for a few windows, twice as many as the last time;
 * a trial after which less was done than before: the same, for many windows;
 * a 429, a 503 or a timeout: half, and no new try for many windows.
 
-What an answer takes depends more on what was written than on how many writes
-are in flight, so only equal work is compared: answers of the same route. A
-trial in which nothing can be compared goes back, to be repeated.
+The time of a response depends more on what was written than on how many writes
+are in flight, so only equal work is compared: responses of the same route. A
+trial in which nothing can be compared is taken back, and repeated later.
 
-Only requests that filled the limit count: a trickle says nothing about how
-much more the server would carry.
+Only requests sent while the limit was full count: fewer say nothing about how
+much more the server would take.
 
-``AdaptiveLimit`` is the rule and knows no clock; ``Throttle`` applies it to tasks.
+``AdaptiveLimit`` is the algorithm and knows no clock; ``Limiter`` applies it to tasks.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _PATIENCE_AFTER_HARM = 16
 
 
 class _Seen:
-    """How long the latest answers took, by work."""
+    """How long the latest responses took, by work."""
 
     def __init__(self) -> None:
-        self.answers = 0
+        self.responses = 0
         self._seconds: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
 
     def add(self, work: str, seconds: float) -> None:
-        self.answers += 1
+        self.responses += 1
         self._seconds[work].append(seconds)
 
     def merge(self, other: _Seen) -> None:
@@ -57,7 +57,7 @@ class _Seen:
     def growth_since(self, before: _Seen) -> float | None:
         """How many times as long as before the same work takes; None where there is none to compare.
 
-        Medians: the first answer of a kind, and any while something else is busy, can take many times as long.
+        Medians: the first response of a kind, and any while something else is busy, can take many times as long.
         """
         shared = [(each, before._seconds[work]) for work, each in self._seconds.items() if work in before._seconds]
         if not shared:
@@ -67,7 +67,7 @@ class _Seen:
 
 
 class AdaptiveLimit:
-    """A limit that rises while the server keeps up and falls when it does not."""
+    """A limit that rises while the server keeps up and falls when it does not; the algorithm alone."""
 
     def __init__(self, *, first: int = LEAST, least: int = LEAST, most: int = MOST) -> None:
         self.current = first
@@ -75,21 +75,21 @@ class AdaptiveLimit:
         self._least = least
         self._most = most
         self._patience = 1  # windows to wait after a step back, doubled by each
-        self._wait = 1  # the first answers of a server that has just begun are no measure
+        self._wait = 1  # the first responses of a server that has just started are not typical
         self._is_trial = False
         self._known: dict[int, _Seen] = defaultdict(_Seen)  # by limit
         self._window = _Seen()
 
     def succeeded(self, seconds: float, *, generation: int, work: str = "") -> None:
-        """Take in one answer, how long it took, and for what work; the end of a window may move the limit."""
+        """Count one response, how long it took, and for what work; the end of a window may move the limit."""
         if generation != self.generation:
             return
         self._window.add(work, seconds)
-        if self._window.answers >= max(_WINDOW, 2 * self.current):
+        if self._window.responses >= max(_WINDOW, 2 * self.current):
             self._end_window()
 
     def overloaded(self, *, generation: int) -> None:
-        """Halve the limit; answers to requests sent before the last change are old news."""
+        """Halve the limit; responses to requests sent before the last change are ignored."""
         if generation == self.generation:
             self._retreat(self.current // 2, least_patience=_PATIENCE_AFTER_HARM)
 
@@ -104,7 +104,7 @@ class AdaptiveLimit:
         below = self.current - 1
         growth = self._window.growth_since(self._known[below])
         if growth is None:
-            if self._window.answers >= _LONGEST_TRIAL:
+            if self._window.responses >= _LONGEST_TRIAL:
                 self._wait = 1
                 self._move(below)
         elif growth > self.current / (below + _LEAST_GAIN):
@@ -151,7 +151,7 @@ class Slot:
         self.is_overloaded = True
 
 
-class Throttle:
+class Limiter:
     """An asyncio limiter whose limit is an ``AdaptiveLimit``; one for each server, used in one event loop."""
 
     def __init__(self, limit: AdaptiveLimit | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:

@@ -14,26 +14,22 @@ Rules that hold for every request:
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
 from typing import Literal, Self
-
-import httpx
-import msgspec
 
 from bundle.errors import RequestRejected
 from bundle.model import Body, Json
-from bundle.server.adaptive_limit import Slot, Throttle
-from bundle.server.connection import abandon, content_of, headers_of, lost, open_connection, silence_transport_loggers
+from bundle.server.adaptive_limit import Limiter, Slot
+from bundle.server.connection import Connection, Transport
 from bundle.server.csrf import Csrf, is_csrf_refusal
 from bundle.server.openapi import Accepted, parse_openapi
-from bundle.server.redirects import moved_within
 from bundle.server.refusals import decoded, failure
-from bundle.server.responses import Call, Response, Sent, executed_by
+from bundle.server.responses import Call, Response, Sent
 from bundle.server.retry import Effort, RetryPolicy, may_be_too_early, may_come_late, may_repeat
 from bundle.server.target import SecretText, Target
 from bundle.server.urls import url_hint
@@ -42,7 +38,6 @@ _log = logging.getLogger("bundle.server.client")
 _NOT_PREFECT = "this does not look like a Prefect API; check the URL and any proxy"
 _READS_IN_FLIGHT = 4
 _SAME_PAGES = 10
-_MOST_REDIRECTS = 4
 _TOO_BUSY = frozenset({429, 503})
 
 
@@ -63,38 +58,33 @@ class PrefectApi:
         target: Target,
         *,
         policy: RetryPolicy | None = None,
-        throttle: Throttle | None = None,
+        limiter: Limiter | None = None,
         proxy: SecretText | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._target = target
         self._policy = RetryPolicy.of(target) if policy is None else policy
-        self._throttle = Throttle(clock=clock) if throttle is None else throttle
+        self._limiter = Limiter(clock=clock) if limiter is None else limiter
         self._reads = asyncio.Semaphore(_READS_IN_FLIGHT)
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
         self._csrf = Csrf(is_on=target.csrf and not target.is_cloud)
-        self._sent = Sent()
         self._unanswered = 0
         self._has_answered = False
-        self._connect = functools.partial(open_connection, target, transport, proxy)
-        self._http: httpx.AsyncClient | None = None
+        self._connection = Connection(target, transport=transport, proxy=proxy)
 
     async def __aenter__(self) -> Self:
-        silence_transport_loggers()
-        self._http = self._connect()
+        await self._connection.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
+        await self._connection.__aexit__(*error)
 
     @property
     def url(self) -> str:
-        """The API URL without credentials, for people; of an embedded server, where its data is."""
+        """The API URL without credentials, for people; of an ephemeral server, where its data is."""
         return self._target.url
 
     @property
@@ -105,30 +95,30 @@ class PrefectApi:
     @property
     def sent(self) -> Sent:
         """The requests sent up to now."""
-        return self._sent
+        return self._connection.sent
 
     @property
     def unanswered(self) -> int:
-        """Writes that the server may have got and did not answer itself; each may take effect late."""
+        """Writes that the server may have received and did not answer itself; each may take effect late."""
         return self._unanswered
 
     @property
-    def throttle(self) -> Throttle:
-        """The limiter of this server's writes."""
-        return self._throttle
+    def limiter(self) -> Limiter:
+        """What bounds how many writes are in flight."""
+        return self._limiter
 
     async def get(self, path: str) -> Json:
-        """The decoded answer of ``GET path``.
+        """The decoded body of the response to ``GET path``.
 
         Raises:
             RequestRejected: the server refused, with status 404 where there is nothing.
             AccessDenied: 401 or 403.
-            Unreachable: no answer within the retry budget.
+            Unreachable: no response within the retry budget.
         """
         return await self._json(Call("GET", path))
 
     async def read(self, path: str, body: Body) -> Json:
-        """The answer of a ``POST`` that only reads (``/filter``, ``/count``); raises as ``get``."""
+        """The same for a ``POST`` that only reads (``/filter``, ``/count``); raises as ``get``."""
         return await self._json(Call("POST", path, body))
 
     async def pages(self, path: str, body: Body | None = None) -> AsyncIterator[list[Json]]:
@@ -142,7 +132,7 @@ class PrefectApi:
         for _ in range(self._policy.pages):
             page = await self.read(path, {**fixed, "offset": offset})
             if not isinstance(page, list):
-                raise self._odd(path, "did not answer with a list", hint=url_hint(self.url) or _NOT_PREFECT)
+                raise self._odd(path, "did not return a list", hint=url_hint(self.url) or _NOT_PREFECT)
             if not page:
                 return
             # A row that is new at the front pushes the same rows onto the next page, once or twice.
@@ -167,12 +157,12 @@ class PrefectApi:
         Raises:
             RequestRejected: the server refused it.
             AccessDenied: 401 or 403.
-            Unreachable: no answer; ``maybe_done`` is true where the server may have carried it out.
+            Unreachable: no response; ``maybe_done`` is true where the server may have carried it out.
         """
         call = Call(method, path, body, is_write=True, repeatable=repeatable)
         effort = Effort(started=self._clock())
         response = await self._exchange(call, effort)
-        if response.status == httpx.codes.OK and not effort.is_doubtful:
+        if response.status == HTTPStatus.OK and not effort.is_doubtful:
             on_existing()
         return decoded(self._target, call, response)
 
@@ -186,7 +176,7 @@ class PrefectApi:
         try:
             return parse_openapi(await self.get("/openapi.json"))
         except RequestRejected as error:
-            if error.status == httpx.codes.NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
 
@@ -196,12 +186,12 @@ class PrefectApi:
         return decoded(self._target, call, await self._exchange(call, Effort(started=self._clock())))
 
     async def _exchange(self, call: Call, effort: Effort) -> Response:
-        """Send until there is an answer below 300, or no reason to go on; ``effort`` counts."""
+        """Send until a response is below 300 or another attempt is of no use; ``effort`` counts the attempts."""
         renewed = False
         while True:
             token = await self._csrf.token_for(call, self.get)
             response = await self._attempt(call, token, effort)
-            if response.is_response and response.status < httpx.codes.MULTIPLE_CHOICES:
+            if response.has_arrived and response.status < HTTPStatus.MULTIPLE_CHOICES:
                 return response
             if token is not None and not renewed and is_csrf_refusal(response):
                 renewed = True
@@ -221,15 +211,15 @@ class PrefectApi:
         return self._policy.delay(response, effort, elapsed, jitter=self._jitter(), is_known=self._has_answered)
 
     async def _attempt(self, call: Call, token: str | None, effort: Effort) -> Response:
-        # Made before its turn: while one request is on its way, the next is got ready.
-        request = self._request(call, self._target.base + call.path, token)
+        # Built before its turn: while one request is in flight, the next is prepared.
+        request = self._connection.request(call, self._csrf.headers(token))
         async with self._turn(call) as slot:
             started = self._clock()
-            response = await self._transmit(call, request, token)
+            response = await self._connection.send(call, request, deadline_seconds=self._policy.deadline_seconds)
             seconds = self._clock() - started
-            if response.status in _TOO_BUSY or (not response.is_response and response.executed == "maybe"):
+            if response.status in _TOO_BUSY or (not response.has_arrived and response.executed == "maybe"):
                 slot.overloaded()
-            elif response.is_response:
+            elif response.has_arrived:
                 slot.answered()
         effort.add(call, response, seconds)
         self._unanswered += may_come_late(call, response)
@@ -239,57 +229,12 @@ class PrefectApi:
         return response
 
     def _turn(self, call: Call) -> AbstractAsyncContextManager[Slot]:
-        return self._throttle.slot(call.work) if call.is_write else self._read_turn()
+        return self._limiter.slot(call.work) if call.is_write else self._read_turn()
 
     @asynccontextmanager
     async def _read_turn(self) -> AsyncIterator[Slot]:
         async with self._reads:
             yield Slot()
-
-    def _count(self, call: Call) -> None:
-        before = self._sent
-        self._sent = Sent(before.reads + (not call.is_write), before.writes + call.is_write)
-
-    # -- One attempt --------------------------------------------------------------------------------------------------
-
-    async def _transmit(self, call: Call, request: httpx.Request, token: str | None) -> Response:
-        try:
-            async with asyncio.timeout(self._policy.deadline_seconds):
-                for _ in range(_MOST_REDIRECTS):
-                    response = await self._stream(call, request)
-                    onward = moved_within(str(request.url), response)
-                    if onward is None:
-                        break
-                    request = self._request(call, onward, token)
-                return response
-        except (httpx.HTTPError, TimeoutError, OSError, asyncio.CancelledError) as error:
-            return lost(error)
-
-    @property
-    def _client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            raise RuntimeError("PrefectApi is used inside 'async with'")
-        return self._http
-
-    def _request(self, call: Call, url: str, token: str | None) -> httpx.Request:
-        headers = headers_of(self._target, call, self._csrf.headers(token))
-        return self._client.build_request(call.method, url, content=call.content, headers=headers)
-
-    async def _stream(self, call: Call, request: httpx.Request) -> Response:
-        self._count(call)
-        received = await self._client.send(request, stream=True)
-        try:
-            content = await content_of(received)
-            if received.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
-                await abandon(received)
-        finally:
-            await received.aclose()
-        headers = {name.lower(): value for name, value in received.headers.items()}
-        if content is None:
-            reason = "a response that is too large"
-            return Response(received.status_code, headers, reason=reason, executed="maybe", is_final=True)
-        response = Response(received.status_code, headers, content)
-        return msgspec.structs.replace(response, executed=executed_by(response))
 
     def _odd(self, path: str, what: str, *, hint: str) -> RequestRejected:
         return RequestRejected(f"POST {path} on {self._target.host} {what}", status=200, hint=hint)

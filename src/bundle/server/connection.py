@@ -1,6 +1,6 @@
-"""One connection to a server: TLS, proxy, headers, and what one attempt to send a request came to.
+"""The connection to one server: what goes out with a request, and what one attempt to send it came to.
 
-Beside ``client`` the only module that knows httpx.
+The only module that knows httpx.
 """
 
 from __future__ import annotations
@@ -10,50 +10,113 @@ import base64
 import logging
 import ssl
 from collections.abc import Iterator, Mapping
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Self
 
 import httpx
+import msgspec
 
 from bundle._version import __version__
 from bundle.errors import ProfileError
-from bundle.server.responses import (
-    BROKEN_OFF,
-    EXPIRED,
-    NO_RESPONSE,
-    NO_TLS,
-    OTHER_HOST,
-    PROXY_REFUSED,
-    UNTRUSTED,
-    Call,
-    Response,
-)
+from bundle.server.redirects import moved_within
+from bundle.server.responses import BROKEN_OFF, NO_RESPONSE, PROXY_REFUSED, Call, Response, Sent, executed_by
 from bundle.server.target import SecretText, Target
+from bundle.server.tls import tls_context, tls_reason
+
+Request = httpx.Request
+Transport = httpx.AsyncBaseTransport
 
 RESPONSE_BYTES = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 3.0  # less than the 5 s after which uvicorn closes: a write must not meet a closing connection
 _CONNECTIONS = 16
+_MOST_REDIRECTS = 4
 # Headers that custom headers cannot set: the first two as in Prefect, the rest frame the message.
 _RESERVED = frozenset({
     "user-agent", "prefect-csrf-token", "prefect-csrf-client", "content-type", "content-length",
     "transfer-encoding", "connection", "accept-encoding",
 })  # fmt: skip
-# OpenSSL's codes: X509_V_ERR_CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH.
-_DISTRUST = {10: EXPIRED, 62: OTHER_HOST, 64: OTHER_HOST}
 
 
-def open_connection(
-    target: Target, transport: httpx.AsyncBaseTransport | None, proxy: SecretText | None
-) -> httpx.AsyncClient:
+class Connection:
+    """The connections to one server, open inside ``async with``; it counts the requests in ``sent``.
+
+    ``proxy`` is the only way to a proxy. ``transport`` takes the place of the network.
+
+    Raises:
+        ProfileError: on entering, when the CA file of the target cannot be read or the proxy cannot be used.
+    """
+
+    def __init__(self, target: Target, *, transport: Transport | None, proxy: SecretText | None) -> None:
+        self.sent = Sent()
+        self._target = target
+        self._transport = transport
+        self._proxy = proxy
+        self._http: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        _silence_libraries()
+        self._http = _client(self._target, self._transport, self._proxy)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    def request(self, call: Call, csrf: Mapping[str, str]) -> Request:
+        """A call made ready to be sent; ``csrf`` are further headers."""
+        return self._built(call, self._target.base + call.path, _headers(self._target, call, csrf))
+
+    async def send(self, call: Call, request: Request, *, deadline_seconds: float) -> Response:
+        """What one attempt came to, redirects on the same server included."""
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                for _ in range(_MOST_REDIRECTS):
+                    response = await self._send_once(call, request)
+                    onward = moved_within(str(request.url), response)
+                    if onward is None:
+                        break
+                    request = self._built(call, onward, request.headers)
+                return response
+        except (httpx.HTTPError, TimeoutError, OSError, asyncio.CancelledError) as error:
+            return _lost(error)
+
+    @property
+    def _open(self) -> httpx.AsyncClient:
+        if self._http is None:
+            raise RuntimeError("PrefectApi is used inside 'async with'")
+        return self._http
+
+    def _built(self, call: Call, url: str, headers: Mapping[str, str]) -> Request:
+        return self._open.build_request(call.method, url, content=call.content, headers=headers)
+
+    async def _send_once(self, call: Call, request: Request) -> Response:
+        self.sent = Sent(self.sent.reads + (not call.is_write), self.sent.writes + call.is_write)
+        received = await self._open.send(request, stream=True)
+        try:
+            content = await _content(received)
+            if received.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                await _abandon(received)
+        finally:
+            await received.aclose()
+        headers = {name.lower(): value for name, value in received.headers.items()}
+        if content is None:
+            reason = "a response that is too large"
+            return Response(received.status_code, headers, reason=reason, executed="maybe", is_final=True)
+        response = Response(received.status_code, headers, content)
+        return msgspec.structs.replace(response, executed=executed_by(response))
+
+
+def _client(target: Target, transport: Transport | None, proxy: SecretText | None) -> httpx.AsyncClient:
+    seconds = target.timeout_seconds
     try:
         return httpx.AsyncClient(
             transport=transport,
             proxy=None if proxy is None else proxy.reveal(),
-            verify=_tls(target),
+            verify=tls_context(target),
             http2=target.http2,
-            timeout=httpx.Timeout(
-                target.timeout_seconds, connect=min(_CONNECT_SECONDS, target.timeout_seconds), pool=None
-            ),
+            timeout=httpx.Timeout(seconds, connect=min(_CONNECT_SECONDS, seconds), pool=None),
             limits=httpx.Limits(max_connections=_CONNECTIONS, keepalive_expiry=_KEEPALIVE_SECONDS),
             follow_redirects=False,
             trust_env=False,
@@ -71,38 +134,13 @@ def open_connection(
         ) from None
 
 
-def _tls(target: Target) -> ssl.SSLContext:
-    """Whom to trust: the CA file alone where there is one, else the system's authorities and certifi's."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if not target.verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    elif target.base.startswith("https:"):  # loading takes 20 ms; without it nothing is trusted
-        try:
-            context.load_verify_locations(target.ca_file or _certifi())
-        except OSError:
-            raise ProfileError(
-                f'profile "{target.name}": the CA file {target.ca_file} cannot be read',
-                hint="correct PREFECT_API_SSL_CERT_FILE in the profile, or SSL_CERT_FILE in the environment",
-            ) from None
-        if target.ca_file is None:
-            context.load_default_certs()
-    return context
-
-
-def _certifi() -> str:
-    import certifi  # noqa: PLC0415 - only https needs it
-
-    return certifi.where()
-
-
-def silence_transport_loggers() -> None:
+def _silence_libraries() -> None:
     """Keep the libraries below from logging: they write URLs, and hpack writes headers."""
     for name in ("httpx", "httpcore", "hpack", "h2"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def headers_of(target: Target, call: Call, csrf: Mapping[str, str]) -> dict[str, str]:
+def _headers(target: Target, call: Call, csrf: Mapping[str, str]) -> dict[str, str]:
     headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **_authorization(target)}
     for name, value in target.headers:
         if name.lower() not in _RESERVED:
@@ -122,11 +160,11 @@ def _authorization(target: Target) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
 
-async def content_of(received: httpx.Response) -> bytes | None:
+async def _content(received: httpx.Response) -> bytes | None:
     """The decoded body, None when it is larger than it may be.
 
     Raises:
-        httpx.RemoteProtocolError: its end looks like a broken connection, or its coding was not asked for.
+        httpx.RemoteProtocolError: its end looks like a broken connection, or its coding was not requested.
     """
     coding = received.headers.get("content-encoding", "identity").strip().lower()
     if coding not in {"identity", "gzip"}:
@@ -148,7 +186,7 @@ def _has_an_end(response: httpx.Response) -> bool:
     return "content-length" in headers or "transfer-encoding" in headers or response.http_version == "HTTP/2"
 
 
-async def abandon(response: httpx.Response) -> None:
+async def _abandon(response: httpx.Response) -> None:
     """Close the connection after a 5xx: uvicorn drops it after a 500, and the next request would meet its end.
 
     An HTTP/2 connection is shared by other requests and stays.
@@ -158,12 +196,12 @@ async def abandon(response: httpx.Response) -> None:
         await stream.aclose()
 
 
-def lost(error: BaseException) -> Response:
-    """The response of an attempt without an answer; foreign texts are dropped, since they may quote the request.
+def _lost(error: BaseException) -> Response:
+    """What an attempt without a response came to; foreign texts are dropped, since they may quote the request.
 
     Raises:
-        CancelledError: the task was told to end. A time limit that runs out inside the HTTP library may leave a
-            cancellation that nobody asked for; that is no more than an answer that did not come in time.
+        CancelledError: the task was cancelled. A time limit that runs out inside the HTTP library may leave a
+            cancellation that nobody asked for; that is no more than a response that did not come in time.
     """
     task = asyncio.current_task()
     if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
@@ -183,10 +221,8 @@ def lost(error: BaseException) -> Response:
 def _connect_reason(error: BaseException) -> tuple[str, bool]:
     """Why there is no connection, and whether that will stay so."""
     for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return _DISTRUST.get(cause.verify_code, UNTRUSTED), True
         if isinstance(cause, ssl.SSLError):
-            return NO_TLS, True
+            return tls_reason(cause), True
         if isinstance(cause, ConnectionRefusedError):
             return "connection refused", False
     return "no connection", False

@@ -17,20 +17,25 @@ _PRINTABLE = re.compile(r"[\x20-\x7e]+")
 
 
 def retries_of(settings: Settings, origin: str) -> Retries:
+    """How often to try again.
+
+    Raises:
+        ProfileError: a setting is not of its type; as below, the message names ``origin`` and quotes no value.
+    """
     most = number_of(settings, "PREFECT_CLIENT_MAX_RETRIES")
     if most is not None and not (0 <= most < math.inf and most == int(most)):
         raise ProfileError(
-            f"{origin}: PREFECT_CLIENT_MAX_RETRIES must be a whole number, 0 or greater", hint="set it to such as 5"
+            f"{origin}: PREFECT_CLIENT_MAX_RETRIES must be a whole number, 0 or greater", hint="for example 5"
         )
     jitter = number_of(settings, "PREFECT_CLIENT_RETRY_JITTER_FACTOR")
     if jitter is not None and not 0 <= jitter < math.inf:
         raise ProfileError(
-            f"{origin}: PREFECT_CLIENT_RETRY_JITTER_FACTOR must be a number, 0 or greater", hint="set it to such as 0.2"
+            f"{origin}: PREFECT_CLIENT_RETRY_JITTER_FACTOR must be a number, 0 or greater", hint="for example 0.2"
         )
     codes = re.findall(r"[^\s,\[\]\"']+", text_of(settings, "PREFECT_CLIENT_RETRY_EXTRA_CODES"))
     if not all(re.fullmatch(r"[1-5][0-9][0-9]", code) for code in codes):
         raise ProfileError(
-            f"{origin}: PREFECT_CLIENT_RETRY_EXTRA_CODES must be HTTP status codes", hint="set it to such as 404,429"
+            f"{origin}: PREFECT_CLIENT_RETRY_EXTRA_CODES must be HTTP status codes", hint="for example 404,429"
         )
     return Retries(None if most is None else int(most), jitter, frozenset(map(int, codes)))
 
@@ -52,12 +57,13 @@ def _checked(text: str, pattern: re.Pattern[str], what: str, origin: str) -> Sec
     if pattern.fullmatch(text) is None:
         raise ProfileError(
             f"{origin}: {what} has characters that an HTTP header cannot have",
-            hint="copy it again: a line break or a space inside it is the usual cause",
+            hint="copy it again; the usual cause is a line break or a space",
         )
     return SecretText(text)
 
 
 def headers_in(settings: Settings, origin: str) -> tuple[tuple[str, SecretText], ...]:
+    """The custom headers of every request; raises ``ProfileError`` where they are malformed."""
     name = "PREFECT_CLIENT_CUSTOM_HEADERS"
     try:
         table = json.loads(text_of(settings, name) or "{}")
@@ -65,7 +71,7 @@ def headers_in(settings: Settings, origin: str) -> tuple[tuple[str, SecretText],
         table = None
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise ProfileError(
-            f"{origin}: {name} must be a JSON object or table of texts", hint='set it as {"X-Name": "value"}'
+            f"{origin}: {name} must be a JSON object or a table of strings", hint='for example {"X-Name": "value"}'
         ) from None
     return tuple(_header(key, value, f"{name} in {origin}") for key, value in table.items())
 
@@ -73,6 +79,6 @@ def headers_in(settings: Settings, origin: str) -> tuple[tuple[str, SecretText],
 def _header(name: str, value: str, origin: str) -> tuple[str, SecretText]:
     if _HEADER_NAME.fullmatch(name) is None:
         raise ProfileError(
-            f"{origin}: a header name holds characters that are not allowed", hint="use letters, digits and dashes"
+            f"{origin}: a header name has characters that are not allowed", hint="use letters, digits and dashes"
         )
     return name, _checked(value.removesuffix("\n"), _PRINTABLE, f'the value of "{name}"', origin)

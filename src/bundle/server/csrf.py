@@ -14,7 +14,7 @@ from bundle.server.responses import Call, Response
 
 
 class Csrf:
-    """The token of one client; ``is_on`` until the server says that it wants none."""
+    """The token of one client; ``is_on`` until the server says that it needs none."""
 
     def __init__(self, *, is_on: bool) -> None:
         self.is_on = is_on

@@ -20,7 +20,7 @@ _NAMES = frozenset({"name", "tag", "slug"})
 def safe_detail(target: Target, call: Call, response: Response) -> str:
     """The server's text, unless it may repeat what was sent: any 422, and where it holds a value of ours.
 
-    What the body calls its object is no secret and may be repeated.
+    What the body calls its object is not a secret and may be repeated.
     """
     if response.status == HTTPStatus.UNPROCESSABLE_ENTITY:
         return ""

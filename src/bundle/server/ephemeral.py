@@ -1,7 +1,6 @@
-"""Prefect without a server: where such a profile keeps its data, and what to start a server for it with. Pure.
+"""Ephemeral servers: where a profile without an API URL keeps its data, and how to start a server for it. Pure.
 
-A profile without an API URL and with ephemeral mode on means a server that
-Prefect starts for each command. Prefect is not imported here; its own ``prefect
+With ephemeral mode on, Prefect starts a server for each command. Prefect is not imported here; its own ``prefect
 server start`` is run, with the settings of this profile and of no other.
 """
 
@@ -19,7 +18,7 @@ TIMEOUT = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 _HOME = "PREFECT_HOME"
 _URL = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
 _PARTS = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_")
-# What says how to reach a server, and where the server would be if it were not ours.
+# How to reach another server, and where this one would listen if we did not choose that.
 _NOT_THE_SERVERS = re.compile(
     r"PREFECT_(API_(URL|KEY|AUTH_STRING|TLS_.*|SSL_.*|ENABLE_HTTP2|REQUEST_TIMEOUT|SERVICES_.*)|CLIENT_.*|PROFILE|PROFILES_PATH"
     r"|SERVER_API_(HOST|PORT|BASE_PATH)|SERVER_(EPHEMERAL|SERVICES)_.*|SERVER_ALLOW_EPHEMERAL_MODE)"
@@ -30,15 +29,15 @@ def variables(settings: Mapping[str, str], origin: str, prefect_home: Path, cwd:
     """The ``PREFECT_*`` variables of a server with the data of these settings; paths in them are absolute.
 
     Raises:
-        ProfileError: the database is in memory, so that there is nothing to read, and what is written is lost.
+        ProfileError: the database is in memory: there is nothing to read, and what is written is lost.
     """
     kept = {name: text for name, text in settings.items() if name.startswith("PREFECT_") and text}
     kept = {name: text for name, text in kept.items() if not _NOT_THE_SERVERS.fullmatch(name)}
     url = next((kept.pop(name) for name in _URL if name in kept), None)
     if url is not None and ("mode=memory" in url or re.search(r":memory:|:///?(\?|$)", url)):
         raise ProfileError(
-            f"{origin}: its database is in memory, empty at first and gone after the command",
-            hint=f"set {_URL[0]} to a database that stays, or PREFECT_API_URL to a running server",
+            f"{origin}: its database is in memory, and is lost when the command ends",
+            hint=f"set {_URL[0]} to a database on disk, or PREFECT_API_URL to a running server",
         )
     if url is not None:
         # Under both names: before 3.1 only the second was known.

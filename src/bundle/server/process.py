@@ -56,11 +56,11 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process is alive; it may not answer yet."""
+        """Whether the process is alive; it may not be ready yet."""
         return self._process.poll() is None
 
     def is_healthy(self) -> bool:
-        """Whether the server answers its health check within a second."""
+        """Whether the health check of the server succeeds within a second."""
         # Not urllib: it would send this through a proxy that the caller's environment names.
         with closing(http.client.HTTPConnection(HOST, self.port, timeout=1)) as connection:
             try:
@@ -70,10 +70,10 @@ class Server:
                 return False
 
     def wait(self, timeout_seconds: float = BOOT_TIMEOUT_SECONDS) -> None:
-        """Return when the server answers.
+        """Return when the server is healthy.
 
         Raises:
-            BundleError: it ended, or the time is over; the message holds the last lines of the log.
+            BundleError: it ended or took too long; the message has the last lines of the log.
         """
         deadline = time.monotonic() + timeout_seconds
         while not self.is_healthy():
@@ -83,8 +83,9 @@ class Server:
                     hint="the lines above say why; pip install 'xfer[demo]' installs a Prefect that is known to start",
                 )
             if time.monotonic() > deadline:
-                slow = f"the Prefect server did not answer in {timeout_seconds:g} s"
-                raise BundleError(f"{slow}\n{self.last_lines()}", hint="run it again when the machine has less to do")
+                slow = f"the Prefect server was not ready within {timeout_seconds:g} s"
+                hint = "run the same command again when the machine is less busy"
+                raise BundleError(f"{slow}\n{self.last_lines()}", hint=hint)
             time.sleep(POLL_SECONDS)
 
     def last_lines(self) -> str:

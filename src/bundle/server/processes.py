@@ -2,9 +2,9 @@
 
 The only module that starts processes. A server listens on loopback, inherits no
 ``PREFECT_*`` variable and no ``.env`` of the caller, and does not outlive its
-caller, however that ends: each runs under a warden, a small process that ends
-the whole process group when the server ends or when the pipe from the caller
-closes. A throwaway server lives in one directory on embedded SQLite, home included.
+caller, however that ends: each runs under a warden, a small process that kills
+the whole process group when the server ends or the pipe from the caller closes.
+A throwaway server keeps everything in one directory: its home and a SQLite database.
 
     caller ──pipe──> warden (leader of the group) ──> prefect server start
 """
@@ -38,7 +38,7 @@ threading.Thread(target=wait_for_caller, daemon=True).start()
 server.wait()
 os.killpg(0, signal.SIGKILL)
 """
-# Nothing here changes an answer about configuration. Without them an idle server needs no processor time,
+# These services change nothing about configuration. Without them an idle server needs no processor time,
 # and no automation fires and no schedule runs unless the settings ask for it.
 _SERVICES = (
     "CANCELLATION_CLEANUP",
@@ -91,10 +91,10 @@ def find_own_prefect() -> Path | None:
 
 
 def launch_own(directory: Path, variables: Mapping[str, str], prefect: Path) -> Server:
-    """Start the user's own Prefect with the ``PREFECT_*`` variables of a profile; does not wait until it answers.
+    """Start the user's own Prefect with the ``PREFECT_*`` variables of a profile; does not wait until it is ready.
 
-    Of the caller's environment everything else is handed on. ``directory``
-    takes the log. Nothing fires by itself: no schedule, no automation.
+    It gets the rest of the caller's environment too. ``directory`` takes the
+    log. No schedule runs and no automation fires.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     ours = {**_QUIET, "PREFECT_PROFILES_PATH": str(directory / "no-profiles.toml")}
@@ -109,10 +109,10 @@ def start(
     prefect: Path | None = None,
     database: Path | None = None,
 ) -> Server:
-    """Start one server in ``directory`` and wait until it answers.
+    """Start one server in ``directory`` and wait until it is ready.
 
     ``settings`` are ``PREFECT_*`` variables and win over the defaults chosen here. With ``database`` (a file that
-    ``snapshot`` made on the same version) the server begins with its content and answers in a third of the time.
+    ``snapshot`` made on the same version) the server begins with its content and is ready in a third of the time.
 
     Raises:
         BundleError: there is no prefect, or the server does not come up.
@@ -128,7 +128,7 @@ def start_many(
     prefect: Path | None = None,
     database: Path | None = None,
 ) -> list[Server]:
-    """Start a server in each directory, all booting at the same time; all answer, or none is left running."""
+    """Start a server in each directory, all at the same time; all are ready, or none is left running."""
     places = list(directories)
     command = prefect or find_prefect()
     with ExitStack() as stack:

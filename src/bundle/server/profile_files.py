@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import tomllib
 from collections.abc import Mapping
@@ -39,21 +40,27 @@ def prefect_home(named: str | None, home: Path, cwd: Path) -> Path:
 
 
 def absolute(text: str, home: Path, cwd: Path) -> Path:
-    """A path of a setting, from the home where it begins with a tilde, else from where the user is."""
+    """The path in a setting: below the home where it begins with a tilde, else below the working directory."""
     if text == "~" or text.startswith("~/"):
         return home / text[2:]
     return cwd / text
 
 
 def _dotenv_profiles_path(path: Path) -> str | None:
-    """What a ``.env`` file says, read as pydantic-settings, hence Prefect, reads it."""
-    text = _read_text(path)
-    if "PROFILES_PATH" not in text.upper():
-        return None
-    from dotenv import dotenv_values  # noqa: PLC0415 - few have such a file
+    """What a ``.env`` file says, read as pydantic-settings, hence Prefect, reads it.
 
+    The name may be in any case, and the last one wins; ``${NAME}`` is replaced
+    by an earlier line, else by the environment of the process.
+    """
+    text = _read_text(path)
+    if "PREFECT_PROFILES_PATH" not in text.upper():  # most files; importing the library takes 50 ms
+        return None
+    from dotenv import dotenv_values  # noqa: PLC0415
+
+    # Of lines that it cannot read it would warn on stderr, without naming the file.
+    logging.getLogger("dotenv.main").setLevel(logging.ERROR)
     values = dotenv_values(stream=io.StringIO(text))
-    return next((value for name, value in values.items() if name.upper() == "PREFECT_PROFILES_PATH" and value), None)
+    return {name.upper(): value for name, value in values.items()}.get("PREFECT_PROFILES_PATH")
 
 
 def _toml_profiles_path(path: Path, keys: tuple[str, ...]) -> str | None:
@@ -72,7 +79,7 @@ def _read_text(path: Path) -> str:
         return ""
     except OSError as error:
         raise ProfileError(
-            f"{path} cannot be read: {error.strerror}", hint="give yourself the right to read it"
+            f"{path} cannot be read: {error.strerror}", hint="give your user permission to read it"
         ) from None
     except UnicodeDecodeError:
         # Without its cause: the exception carries the bytes of the file.

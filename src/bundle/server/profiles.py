@@ -6,7 +6,7 @@ profile inherit what it lacks from the active one; with two profiles in one
 run, that sends the key of one server to the other. So nothing comes from the
 active profile, and nothing from the environment, unless the profile is named
 ``env``. The one exception is ``SSL_CERT_FILE``, which says whom this machine
-trusts and is no credential.
+trusts and is not a credential.
 
 Values that may be secret are held in ``SecretText`` and never quoted in a message.
 """
@@ -25,7 +25,7 @@ from bundle.server import ephemeral, urls
 from bundle.server.credentials import credentials_of, headers_in, retries_of
 from bundle.server.profile_files import absolute, prefect_home, profiles_path, read_toml
 from bundle.server.settings import Settings, flag_of, seconds_of, text_of
-from bundle.server.target import Embedded, SecretText, Target
+from bundle.server.target import Ephemeral, SecretText, Target
 from bundle.server.urls import api_url, identity
 
 ENVIRONMENT = "env"
@@ -59,9 +59,9 @@ _BOOT_SECONDS = 120.0
 class Profiles(msgspec.Struct, frozen=True):
     """The profiles of one file, merged with the ones Prefect ships.
 
-    ``own`` are the names that the file itself has. ``home`` and ``cwd`` are
-    what paths in them begin with, ``prefect_home`` is where a profile keeps its
-    data that does not say so.
+    ``own`` are the names that the file itself has. Paths in them are relative to
+    ``home`` and ``cwd``; ``prefect_home`` is where a profile keeps its data
+    unless it says otherwise.
     """
 
     path: Path
@@ -77,7 +77,7 @@ class Profiles(msgspec.Struct, frozen=True):
 
 
 def load_profiles(environ: Mapping[str, str], home: Path, cwd: Path) -> Profiles:
-    """Read Prefect's profiles file; where there is none, only the profiles that Prefect ships are known.
+    """Read Prefect's profiles file; without one, only the profiles that Prefect ships are known.
 
     Raises:
         ProfileError: the file cannot be read or is not the TOML that Prefect writes.
@@ -103,10 +103,10 @@ def load_profiles(environ: Mapping[str, str], home: Path, cwd: Path) -> Profiles
 
 
 def resolve(profiles: Profiles, name: str, environ: Mapping[str, str]) -> Target:
-    """Find the server that ``name`` stands for: a profile, an http(s) URL, or ``env``.
+    """Find the server that ``name`` means: a profile, an http(s) URL, or ``env``.
 
     ``env`` means the ``PREFECT_*`` variables of the environment, unless a
-    profile has that name. A URL stands for itself, without credentials but its own.
+    profile has that name. A URL has no credentials but those in it.
 
     Raises:
         ProfileError: the profile is unknown, has no API URL, or a setting in it is wrong.
@@ -128,12 +128,12 @@ def resolve(profiles: Profiles, name: str, environ: Mapping[str, str]) -> Target
         timeout_seconds=seconds_of(settings, "PREFECT_API_REQUEST_TIMEOUT", origin, default=60.0),
         retries=retries_of(settings, origin),
         csrf=flag_of(settings, "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED", origin, default=True),
-        embedded=_embedded(server, settings, origin),
+        ephemeral=_ephemeral(server, settings, origin),
     )
 
 
 def active_name(profiles: Profiles, environ: Mapping[str, str]) -> str:
-    """The profile that Prefect itself would use; never used here unless it is named."""
+    """The profile that Prefect itself would use; not used here unless it is named."""
     return environ.get("PREFECT_PROFILE") or profiles.active or "ephemeral"
 
 
@@ -177,11 +177,11 @@ def _server_to_start(profiles: Profiles, settings: Settings, origin: str) -> dic
     return ephemeral.variables(texts, origin, prefect_home, profiles.cwd)
 
 
-def _embedded(server: Mapping[str, str], settings: Settings, origin: str) -> Embedded | None:
+def _ephemeral(server: Mapping[str, str], settings: Settings, origin: str) -> Ephemeral | None:
     if not server:
         return None
     hidden = tuple((name, SecretText(text)) for name, text in server.items())
-    return Embedded(hidden, seconds_of(settings, ephemeral.TIMEOUT, origin, default=_BOOT_SECONDS))
+    return Ephemeral(hidden, seconds_of(settings, ephemeral.TIMEOUT, origin, default=_BOOT_SECONDS))
 
 
 def _unknown_profile(profiles: Profiles, name: str) -> ProfileError:

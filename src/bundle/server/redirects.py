@@ -18,7 +18,7 @@ def moved_within(url: str, response: Response) -> str | None:
 
 
 def location(url: str, response: Response) -> str | None:
-    """The absolute URL of a ``Location``; None where there is none that could be asked."""
+    """The absolute URL of a ``Location``; None where there is none that could be requested."""
     text = response.headers.get("location", "")
     try:
         there = urljoin(url, text)
@@ -29,5 +29,6 @@ def location(url: str, response: Response) -> str | None:
 
 
 def origin(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port: what makes two URLs one server."""
     parts = urlsplit(url)
     return parts.scheme, (parts.hostname or "").lower(), parts.port or (443 if parts.scheme == "https" else 80)

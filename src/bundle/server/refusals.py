@@ -17,7 +17,7 @@ from bundle.server.retry import RETRIED, Effort
 from bundle.server.target import Target
 from bundle.server.urls import url_hint
 
-_BETWEEN = "something else may answer in the server's place, for example a login page: open the URL in a browser"
+_BETWEEN = "something else may be answering, for example a login page: open the URL in a browser"
 _FULL = "the workspace holds as many of these as its plan allows"
 _PLAN_LIMITS = {"maximum number": _FULL, "plan does not support": "the workspace's plan does not support it"}
 _NO_MEMBER = (
@@ -31,11 +31,11 @@ _PROXY_HINT = (
 
 
 def failure(target: Target, call: Call, response: Response, effort: Effort, *, is_known: bool) -> ServerError:
-    """Turn an response into the error that the caller sees: the one place where that is decided.
+    """Turn a response into the error that the caller sees: the one place where that is decided.
 
-    ``is_known``: the server answered before.
+    ``is_known``: the server has answered before.
     """
-    if response.status in RETRIED - {500} or not response.is_response or (effort.is_doubtful and not call.repeatable):
+    if response.status in RETRIED - {500} or not response.has_arrived or (effort.is_doubtful and not call.repeatable):
         return _unreachable(target, call, response, effort, is_known=is_known)
     if response.status < HTTPStatus.BAD_REQUEST:
         return _redirected(target, call, response)
@@ -64,17 +64,17 @@ def _advice(target: Target, response: Response) -> str:
     if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         return _PROXY_HINT
     if response.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        return "make the resource smaller, or let the server, or the proxy before it, take larger requests"
-    return "the server's own log says why; run the same command again when that is mended"
+        return "make the resource smaller, or raise the limit for requests on the server or its proxy"
+    return "see the server's log, fix the cause and run the same command again"
 
 
 def _unreachable(target: Target, call: Call, response: Response, effort: Effort, *, is_known: bool) -> Unreachable:
     reason = response.reason or f"status {response.status}"
     times = "" if effort.attempts == 1 else f" after {effort.attempts} attempts"
-    doubt = "the server may have carried it out; run the same command again, which looks first"
+    doubt = "the server may have carried it out; run the same command again: it checks first"
     hints = {
-        UNTRUSTED: f'name the authority that signed it in PREFECT_API_SSL_CERT_FILE of profile "{target.name}"',
-        EXPIRED: "renew the server's certificate, or look at the clock of this machine",
+        UNTRUSTED: f'set PREFECT_API_SSL_CERT_FILE of profile "{target.name}" to the authority that signed it',
+        EXPIRED: "renew the server's certificate, or check the clock of this machine",
         OTHER_HOST: f'set PREFECT_API_URL of profile "{target.name}" to the name that the certificate is for',
         PROXY_REFUSED: _PROXY_HINT,
     }
@@ -87,7 +87,7 @@ def _unreachable(target: Target, call: Call, response: Response, effort: Effort,
 
 
 def _check_url(target: Target, response: Response, *, is_known: bool) -> str:
-    """What to look at where nobody answers; with the other scheme, where that may be the mistake."""
+    """What to check where there is no response; with the other scheme, where that may be the mistake."""
     question = f'is the server running, and is PREFECT_API_URL of profile "{target.name}" right?'
     scheme, _, rest = target.url.partition("://")
     if scheme == "https" and response.reason == NO_TLS:
@@ -103,7 +103,7 @@ def _redirected(target: Target, call: Call, response: Response) -> RequestReject
     right = there.removesuffix(call.path.partition("?")[0])
     is_same_host = there != right and origin(there)[1] == origin(target.base)[1]
     return RequestRejected(
-        f"{call.place} on {target.host}: redirected (status {response.status}), and not to the same server",
+        f"{call.place} on {target.host}: redirected (status {response.status}), which is not followed",
         status=response.status,
         hint=f"set PREFECT_API_URL to {right}"
         if is_same_host
@@ -112,10 +112,10 @@ def _redirected(target: Target, call: Call, response: Response) -> RequestReject
 
 
 def _plan_limit(response: Response) -> str | None:
-    """What the plan of a Cloud workspace does not allow, in our words; None for any other answer.
+    """What the plan of a Cloud workspace does not allow, in our words; None for any other response.
 
     Only these two texts are known, from Prefect's own client (docs/cloud.md);
-    they are looked for in the whole answer, since its form is not documented.
+    they are looked for in the whole response, since its form is not documented.
     """
     text = response.content.decode(errors="replace").lower() if response.status == HTTPStatus.FORBIDDEN else ""
     return next((meaning for words, meaning in _PLAN_LIMITS.items() if words in text), None)
@@ -145,7 +145,7 @@ def _denied(target: Target, call: Call, response: Response) -> AccessDenied:
 
 
 def decoded(target: Target, call: Call, response: Response) -> Json:
-    """What an answer holds; None where it has no body.
+    """The decoded body of a response; None where it has none.
 
     Raises:
         RequestRejected: it is not JSON.
@@ -160,7 +160,7 @@ def decoded(target: Target, call: Call, response: Response) -> Json:
 
 def not_json(target: Target, call: Call, response: Response) -> ServerError:
     """The error for a success without JSON: most often a web page, because the URL is not the API's."""
-    message = f"{call.place} on {target.host}: the answer (status {response.status}) is not JSON"
+    message = f"{call.place} on {target.host}: the response (status {response.status}) is not JSON"
     hint = url_hint(target.url) or _BETWEEN
     if call.is_write and not call.repeatable:
         return Unreachable(message, hint=hint, maybe_done=True)

@@ -12,7 +12,7 @@ import msgspec
 from bundle.model import Json
 
 DETAIL_CHARACTERS = 500
-"""What is kept of a server's own text."""
+"""How much of a server's own text is kept."""
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 UNTRUSTED = "its TLS certificate is not trusted"
 EXPIRED = f"{UNTRUSTED}: it has expired"
@@ -48,7 +48,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """What one attempt came to: an answer, or (status 0) the reason why there is none.
+    """What one attempt came to: a whole response, or the ``reason`` why there is none (status 0 without any).
 
     ``executed`` says whether the server may have acted on it. ``is_final``: another attempt ends the same way.
     """
@@ -61,7 +61,8 @@ class Response(msgspec.Struct, frozen=True):
     is_final: bool = False
 
     @property
-    def is_response(self) -> bool:
+    def has_arrived(self) -> bool:
+        """Whether a response came back, whole."""
         return not self.reason
 
     @property
@@ -85,11 +86,12 @@ class Response(msgspec.Struct, frozen=True):
 
 
 def executed_by(response: Response) -> Literal["no", "maybe", "yes"]:
-    """Whether the server may have acted on a request that it answered.
+    """Whether the server may have acted on a request that got a response.
 
     404: there was nothing to act on. 408: the request did not arrive whole.
-    429: refused at the door. Prefect's own 503 (a locked database) follows a rollback; another 503 may come from a
-    gateway, and then, as for other 5xx, nobody knows.
+    429: refused before anything was done. Prefect's own 503 (a locked database)
+    follows a rollback; with another 503, which may come from a gateway, and with
+    other 5xx, it is unknown.
     """
     if response.status in {HTTPStatus.NOT_FOUND, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}:
         return "no"

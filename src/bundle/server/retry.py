@@ -1,4 +1,4 @@
-"""Whether a request is sent again, and when. Pure.
+"""The retry policy: whether a request is sent again, and when. Pure.
 
 Waiting is our own few lines (docs/decisions/0013): libraries for backoff decide by exception, and here
 it depends on the request, the status, the body and two headers whether and how long to wait.
@@ -19,20 +19,18 @@ from bundle.server.target import Target
 
 _LONGEST_BUDGET_SECONDS = 1800.0
 _EARLY_ATTEMPTS = 8  # about six seconds; the Terraform provider waits five
-# Prefect on SQLite can stand still for a minute, as long as a request may take (docs/decisions/0012): without an
-# excuse nobody would ask again.
+# Prefect on SQLite can stand still for a minute, as long as a request may take (docs/decisions/0012): without this
+# allowance there would be no second attempt.
 _STALLS_EXCUSED = 2
-
-
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How long to insist.
+    """How long to keep trying.
 
     ``budget_seconds``: after this long no retry of a request begins; waits
-    that a 429 asked for are not charged, since they show a server alive, nor
-    are the first two attempts that nothing answers in time.
+    that a 429 asked for are not charged, since they show that the server is alive, nor
+    are the first two attempts without a response in time.
     ``deadline_seconds`` bounds one attempt by our own clock. ``attempts``
     bounds the attempts that a server answered or cut off; 503 (SQLite was
     locked, for as long as others write), refused connections once a server has
@@ -47,7 +45,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     first_attempts: int = 3
     base_seconds: float = 0.1
     longest_seconds: float = 10.0
-    longest_told_seconds: float = 120.0
+    longest_retry_after_seconds: float = 120.0
     spread: float = 1.0
     codes: frozenset[int] = frozenset()
     pages: int = 1_000_000
@@ -57,7 +55,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         """What the settings of a profile ask for.
 
         Prefect waits 2, 4, 8 … seconds before its retries. As many retries as
-        are set mean as long as Prefect would insist, in attempts of our own; 0 means none.
+        are set mean as long as Prefect would keep trying, in attempts of our own; 0 means none.
         """
         usual, wish = cls(), target.retries
         policy = cls(
@@ -89,10 +87,10 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self._is_spent(response, effort, is_known=is_known):
             return None
-        delay, told = self._backoff(effort, jitter), told_seconds(response.headers)
-        if told is not None:
-            delay += min(told, self.longest_told_seconds)
-        if told is not None and response.status == HTTPStatus.TOO_MANY_REQUESTS:
+        delay, asked = self._backoff(effort, jitter), retry_after_seconds(response.headers)
+        if asked is not None:
+            delay += min(asked, self.longest_retry_after_seconds)
+        if asked is not None and response.status == HTTPStatus.TOO_MANY_REQUESTS:
             effort.excused_seconds += delay
         return delay if elapsed + delay - effort.excused_seconds <= self.budget_seconds else None
 
@@ -103,7 +101,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         return share * min(self.longest_seconds, self.base_seconds * growth)
 
     def _is_spent(self, response: Response, effort: Effort, *, is_known: bool) -> bool:
-        """Whether the attempts are used up: few before the first response, lest a wrong URL is tried for a minute."""
+        """Whether the attempts are used up: few before the first response, since the URL may be wrong."""
         if response.is_unconnected and not is_known:
             return effort.attempts >= self.first_attempts
         return effort.counted >= self.attempts or self.budget_seconds <= 0
@@ -158,10 +156,10 @@ def may_be_too_early(call: Call, response: Response, effort: Effort) -> bool:
     return is_new and effort.attempts < _EARLY_ATTEMPTS
 
 
-def told_seconds(headers: Mapping[str, str]) -> float | None:
-    """The wait that ``Retry-After`` asks for, in either of its forms; None where it is missing or senseless.
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """The wait that ``Retry-After`` asks for, in either of its forms; None where it is missing or has no meaning.
 
-    A date is compared with the answer's own ``Date``: two machines' clocks are never compared.
+    A date is compared with the response's own ``Date``: two machines' clocks are never compared.
     """
     text = headers.get("retry-after", "")
     try:

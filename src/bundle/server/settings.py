@@ -1,4 +1,4 @@
-"""Single settings of a profile, which may be texts or TOML scalars. Pure; no message quotes a value."""
+"""Single settings of a profile, which may be strings or TOML scalars. Pure; no message quotes a value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FALSE = frozenset({"0", "false", "f", "no", "n", "off"})
 
 
 def text_of(settings: Settings, name: str) -> str:
-    """A setting as text, without the newline that files end in; empty where it is not set."""
+    """A setting as a string, without the newline that files end in; empty where it is not set."""
     value = settings.get(name)
     if value is None:
         return ""
@@ -30,12 +30,12 @@ def flag_of(settings: Settings, name: str, origin: str, *, default: bool) -> boo
     if text in _TRUE | _FALSE:
         return text in _TRUE
     if text:
-        raise ProfileError(f"{origin}: {name} is neither true nor false", hint="set it to true or false")
+        raise ProfileError(f"{origin}: {name} must be true or false", hint="set it to true or false")
     return default
 
 
 def number_of(settings: Settings, name: str) -> float | None:
-    """A setting as a number, ``nan`` where it is none; None where it is not set."""
+    """A setting as a number, ``nan`` where it is not one; None where it is not set."""
     text = text_of(settings, name).strip()
     try:
         return float(text) if text else None
@@ -47,7 +47,5 @@ def seconds_of(settings: Settings, name: str, origin: str, *, default: float) ->
     """A setting that is a time; raises ``ProfileError`` for anything else."""
     value = number_of(settings, name)
     if value is not None and not 0 < value < math.inf:
-        raise ProfileError(
-            f"{origin}: {name} must be a number of seconds greater than 0", hint="set it to a number such as 60"
-        )
+        raise ProfileError(f"{origin}: {name} must be a number of seconds greater than 0", hint="for example 60")
     return default if value is None else value

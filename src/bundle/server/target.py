@@ -11,7 +11,7 @@ from bundle.server.urls import names_workspace
 
 
 class SecretText:
-    """A text that shows itself only to ``reveal``: not in repr, str, a format or JSON."""
+    """A string that only ``reveal`` shows: not repr, str, a format or JSON."""
 
     __slots__ = ("_text",)
 
@@ -19,7 +19,7 @@ class SecretText:
         self._text = text
 
     def reveal(self) -> str:
-        """The text itself, for the place that sends it."""
+        """The string itself, for the place that sends it."""
         return self._text
 
     def __repr__(self) -> str:
@@ -36,15 +36,15 @@ class SecretText:
 
 
 class Retries(msgspec.Struct, frozen=True):
-    """How often to try again, as far as a profile says so: how many times, how much the waits vary, on what else."""
+    """The retries that a profile asks for: how many, how much the waits vary, on which further statuses."""
 
     most: int | None = None
     jitter: float | None = None
     codes: frozenset[int] = frozenset()
 
 
-class Embedded(msgspec.Struct, frozen=True):
-    """A server that has to be started for each command: the variables to start it with, and how long it may take."""
+class Ephemeral(msgspec.Struct, frozen=True):
+    """A server that is started for each command: the variables to start it with, and how long that may take."""
 
     variables: tuple[tuple[str, SecretText], ...]
     timeout_seconds: float
@@ -54,7 +54,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One Prefect server and how to reach it.
 
     ``url`` is the API URL without user information and without a trailing
-    slash; of an ``embedded`` server, which has one only while it runs
+    slash; of an ``ephemeral`` server, which has one only while it runs
     (``started_at``), where its data is. ``credentials`` is the API key for
     ``bearer``, and ``user:password`` for ``basic``. ``ca_file`` None means the
     usual certificate authorities.
@@ -71,7 +71,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     timeout_seconds: float = 60.0
     retries: Retries = Retries()
     csrf: bool = True
-    embedded: Embedded | None = None
+    ephemeral: Ephemeral | None = None
     started_at: str = ""
 
     @property

@@ -1,4 +1,4 @@
-"""API URLs: what a person wrote becomes a URL that can be used, or advice. Pure.
+"""API URLs: what a person wrote becomes a usable URL, or advice; and path segments. Pure.
 
 No message quotes what may be a password: a malformed URL may carry one anywhere.
 """
@@ -34,7 +34,7 @@ def names_workspace(url: str) -> bool:
 
 
 def url_hint(url: str) -> str | None:
-    """What is probably wrong with an API URL that does not answer like one; None when it looks right."""
+    """What is probably wrong with an API URL that does not work as one; None when it looks right."""
     parts = urlsplit(url)
     if not parts.scheme.startswith("http") or parts.path.rstrip("/").endswith("/api"):
         return None

@@ -1,4 +1,4 @@
-"""bundle.throttle: the number of writes in flight follows what the server carries."""
+"""bundle.server.adaptive_limit: the number of writes in flight follows what the server carries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bundle.server.adaptive_limit import AdaptiveLimit, Throttle
+from bundle.server.adaptive_limit import AdaptiveLimit, Limiter
 
 
 def _drive(limit: AdaptiveLimit, latency: Callable[[int], float], requests: int) -> None:
@@ -147,31 +147,31 @@ def test_never_more_in_flight_than_the_limit() -> None:
     """However many tasks want to, only as many as the limit are inside."""
 
     async def run() -> int:
-        throttle = Throttle(AdaptiveLimit(first=3, most=3))
+        limiter = Limiter(AdaptiveLimit(first=3, most=3))
         most = 0
 
         async def write() -> None:
             nonlocal most
-            async with throttle.slot() as slot:
-                most = max(most, throttle.in_flight)
+            async with limiter.slot() as slot:
+                most = max(most, limiter.in_flight)
                 await asyncio.sleep(0)
                 slot.answered()
 
         await asyncio.gather(*(write() for _ in range(50)))
-        assert throttle.in_flight == 0
+        assert limiter.in_flight == 0
         return most
 
     assert asyncio.run(run()) == 3
 
 
 def test_slots_report_overload() -> None:
-    """A slot that met an overload lowers the limit of its throttle."""
+    """A slot that met an overload lowers the limit of its limiter."""
 
     async def run() -> int:
-        throttle = Throttle(AdaptiveLimit(first=4))
-        async with throttle.slot() as slot:
+        limiter = Limiter(AdaptiveLimit(first=4))
+        async with limiter.slot() as slot:
             slot.overloaded()
-        return throttle.limit
+        return limiter.limit
 
     assert asyncio.run(run()) == 2
 
@@ -181,16 +181,16 @@ def test_a_trickle_says_nothing(tasks: int, expected: int) -> None:
     """Only requests that fill the limit make it rise."""
 
     async def run() -> int:
-        throttle = Throttle(AdaptiveLimit(most=3), clock=lambda: 0.0)
+        limiter = Limiter(AdaptiveLimit(most=3), clock=lambda: 0.0)
 
         async def write() -> None:
             for _ in range(30):
-                async with throttle.slot() as slot:
+                async with limiter.slot() as slot:
                     await asyncio.sleep(0)
                     slot.answered()
 
         await asyncio.gather(*(write() for _ in range(tasks)))
-        return throttle.limit
+        return limiter.limit
 
     assert asyncio.run(run()) == expected
 
@@ -199,12 +199,12 @@ def test_a_failed_request_frees_its_slot_and_teaches_nothing() -> None:
     """An exception inside a slot frees it and does not count as an answer."""
 
     async def run() -> None:
-        throttle = Throttle(AdaptiveLimit(first=1))
+        limiter = Limiter(AdaptiveLimit(first=1))
         for _ in range(30):
             with pytest.raises(ValueError, match="broken"):
-                async with throttle.slot():
+                async with limiter.slot():
                     raise ValueError("broken")
-        assert (throttle.in_flight, throttle.limit) == (0, 1)
+        assert (limiter.in_flight, limiter.limit) == (0, 1)
 
     asyncio.run(run())
 
@@ -213,14 +213,14 @@ def test_a_cancelled_wait_passes_its_turn_on() -> None:
     """A task cancelled just when it was given a turn does not keep the others waiting."""
 
     async def run() -> list[str]:
-        throttle = Throttle(AdaptiveLimit(first=1, most=1))
+        limiter = Limiter(AdaptiveLimit(first=1, most=1))
         done: list[str] = []
 
         async def write(name: str) -> None:
-            async with throttle.slot():
+            async with limiter.slot():
                 done.append(name)
 
-        async with throttle.slot():
+        async with limiter.slot():
             first = asyncio.create_task(write("first"))
             second = asyncio.create_task(write("second"))
             await asyncio.sleep(0)

@@ -1,15 +1,17 @@
-"""bundle.server.client: what is sent, and how the answers come back."""
+"""bundle.server.client: what is sent, and what comes back."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 import pytest
 
-from bundle.errors import AccessDenied
+from bundle.errors import AccessDenied, Unreachable
 from bundle.model import Api
+from bundle.server.adaptive_limit import AdaptiveLimit, Limiter
 from bundle.server.client import PrefectApi
 from bundle.server.responses import Sent
 from bundle.server.retry import RetryPolicy
@@ -19,6 +21,7 @@ from support.fake_server import (
     URL,
     WORKSPACE,
     FakeServer,
+    create,
     everything,
     get,
     ok,
@@ -93,15 +96,11 @@ def test_counts_what_was_sent() -> None:
 
 
 def _paged(objects: int, cap: int) -> FakeServer:
-    server = FakeServer(ok())
-
-    def handle(request: httpx.Request) -> httpx.Response:
-        server.requests.append(request)
+    def page(request: httpx.Request) -> httpx.Response:
         offset = json.loads(request.content)["offset"]
         return ok([{"id": number} for number in range(objects)][offset : offset + cap])
 
-    server.handle = handle  # type: ignore[method-assign]
-    return server
+    return FakeServer(page)
 
 
 @pytest.mark.parametrize(("objects", "cap", "pages"), [(450, 200, 3), (400, 200, 2), (7, 3, 3), (0, 200, 0)])
@@ -138,3 +137,45 @@ def test_accepted_fields() -> None:
     assert cloud.run(step) is None
     assert cloud.requests == []
     assert isinstance(FakeServer(status(401)).fail(step), AccessDenied)
+
+
+def test_an_attempt_ends_at_its_deadline() -> None:
+    """A server that never finishes is given up by our own clock, and the write is in doubt."""
+
+    async def stall(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(60)
+        return httpx.Response(200, request=request)
+
+    async def run() -> None:
+        policy = RetryPolicy(deadline_seconds=0.01)
+        target = Target(name="dev", url=URL, csrf=False)
+        async with PrefectApi(target, policy=policy, transport=httpx.MockTransport(stall)) as api:
+            with pytest.raises(Unreachable, match="no response in time") as caught:
+                await create(api)
+            assert caught.value.maybe_done
+            assert api.limiter.limit == 1
+
+    asyncio.run(run())
+
+
+def test_reads_and_writes_are_bounded() -> None:
+    """At most four reads, and as many writes as the limiter allows, are in flight."""
+    most = {"GET": 0, "PUT": 0}
+    now = {"GET": 0, "PUT": 0}
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        now[request.method] += 1
+        most[request.method] = max(most[request.method], now[request.method])
+        await asyncio.sleep(0)
+        now[request.method] -= 1
+        return ok()
+
+    async def run() -> None:
+        target = Target(name="dev", url=URL, csrf=False)
+        async with PrefectApi(
+            target, transport=httpx.MockTransport(handle), limiter=Limiter(AdaptiveLimit(first=2))
+        ) as api:
+            await asyncio.gather(*(get(api) for _ in range(20)), *(put(api) for _ in range(8)))
+
+    asyncio.run(run())
+    assert most == {"GET": 4, "PUT": 2}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 
 from bundle.errors import BundleError, ProfileError, Unreachable
 from bundle.server.client import PrefectApi
@@ -22,7 +26,7 @@ from support.fake_server import (
 
 
 @asynccontextmanager
-async def _listening(*answers: bytes) -> AsyncIterator[tuple[str, list[int]]]:
+async def _listening(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[tuple[str, list[int]]]:
     """A server on loopback that gives each request the next answer; yields its URL and the requests per connection."""
     left, connections = list(answers), list[int]()
 
@@ -34,10 +38,10 @@ async def _listening(*answers: bytes) -> AsyncIterator[tuple[str, list[int]]]:
             writer.write(left.pop(0))
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        yield f"http://127.0.0.1:{port}/api", connections
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/api", connections
 
 
 @pytest.mark.parametrize(("first", "expected"), [(b"200 OK", [2]), (b"404 No", [2]), (b"500 No", [1, 1])])
@@ -103,6 +107,30 @@ def test_a_tls_failure_is_final() -> None:
             assert caught.value.hint.endswith(f"If it has no TLS, set it to {url}")
 
     asyncio.run(run())
+
+
+def test_whom_a_connection_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's authorities are trusted, unless the profile names its own: then that one alone is."""
+    system, other = trustme.CA(), trustme.CA()
+    files = [str(tmp_path / "system.pem"), str(tmp_path / "other.pem")]
+    for authority, file in zip((system, other), files, strict=True):
+        authority.cert_pem.write_to_path(file)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    system.issue_cert("127.0.0.1").configure_cert(tls)
+
+    async def ask(ca_file: str | None) -> Any:
+        async with (
+            _listening(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ntrue", tls=tls) as (url, _),
+            PrefectApi(Target(name="dev", url=url, ca_file=ca_file)) as api,
+        ):
+            return await get(api)
+
+    with pytest.raises(Unreachable, match="its TLS certificate is not trusted"):
+        asyncio.run(ask(None))
+    monkeypatch.setenv("SSL_CERT_FILE", files[0])  # where OpenSSL looks for the system's authorities
+    assert asyncio.run(ask(None)) is True
+    with pytest.raises(Unreachable, match="its TLS certificate is not trusted"):
+        asyncio.run(ask(files[1]))
 
 
 def test_a_server_that_hangs_up_may_want_tls() -> None:

@@ -25,12 +25,10 @@ from support.fake_server import (
 
 
 def _csrf_server(*, refusals: int = 0, token_status: int = 200, token: Any = "t") -> FakeServer:
-    server = FakeServer(ok(), csrf=True)
     left = refusals
 
     def handle(request: httpx.Request) -> httpx.Response:
         nonlocal left
-        server.requests.append(request)
         if request.url.path.endswith("/csrf-token"):
             return status(token_status, {"token": token, "detail": "CSRF protection is disabled."})
         if request.method != "GET" and left > 0:
@@ -38,8 +36,7 @@ def _csrf_server(*, refusals: int = 0, token_status: int = 200, token: Any = "t"
             return status(403, {"detail": "Invalid CSRF token or client identifier."})
         return ok([])
 
-    server.handle = handle  # type: ignore[method-assign]
-    return server
+    return FakeServer(handle, csrf=True)
 
 
 def test_csrf_token_is_fetched_once_and_late() -> None:

@@ -1,4 +1,4 @@
-"""bundle.openapi: which properties a server's request bodies may have."""
+"""bundle.server.openapi: which properties a server's request bodies may have."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -15,6 +17,7 @@ from support.fake_server import (
     REFUSED,
     STALL,
     URL,
+    WORKSPACE,
     Answer,
     FakeServer,
     Step,
@@ -243,3 +246,30 @@ def test_further_codes_of_a_profile() -> None:
 def test_the_timeout_of_a_profile_is_not_cut_short() -> None:
     """A profile may wait for an answer longer than we would."""
     assert RetryPolicy.of(Target(name="dev", url=URL, timeout_seconds=600.0)).deadline_seconds == 1200.0
+
+
+CLOUD = Target(name="c", url=f"https://api.prefect.cloud/api/{WORKSPACE}")
+
+
+async def delete(api: PrefectApi) -> Any:
+    return await api.write("DELETE", "/flows/1", repeatable=True)
+
+
+@pytest.mark.parametrize(
+    ("target", "step", "attempts"),
+    [(CLOUD, create, 8), (CLOUD, put, 8), (CLOUD, delete, 1), (CLOUD, get, 1), (CLOUD, read, 1), (None, create, 1)],
+)
+def test_cloud_may_not_find_yet_what_was_just_made(target: Target | None, step: Step, attempts: int) -> None:
+    """A write to Cloud that finds nothing is tried again for some seconds, a deletion, a read and a server are not."""
+    server = FakeServer(status(404), target=target)
+    error = server.fail(step)
+    assert isinstance(error, RequestRejected)
+    assert (error.status, len(server.requests)) == (404, attempts)
+    assert server.now < 10
+
+
+def test_what_cloud_finds_late_is_done_once() -> None:
+    """A creation that must not be repeated is repeated after a 404, since nothing was done."""
+    server = FakeServer(status(404), status(404), ok({"id": "1"}), target=CLOUD)
+    assert server.run(create) == {"id": "1"}
+    assert len(server.requests) == 3

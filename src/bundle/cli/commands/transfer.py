@@ -86,7 +86,7 @@ def command(
 async def _check_both(*targets: Target) -> None:
     """Before anything is read: both servers can be used. One that runs with this command alone is started later."""
     for target in targets:
-        if target.embedded is None:
+        if target.ephemeral is None:
             async with connection.connect(target) as api:
                 await check(api)
 
