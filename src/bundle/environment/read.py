@@ -124,14 +124,17 @@ async def rows_of(kind: Kind, reader: ApiReader) -> list[Raw]:
 
 
 async def _pages(api: Api, path: str, body: Body | None) -> AsyncIterator[list[Json]]:
-    """Pages of a route; none where it is one that not every server has."""
+    """Pages of a route; none where the server does not have it, and need not."""
+    is_there = False
     try:
         async for page in api.pages(path, body):
+            is_there = True
             yield page
     except RequestRejected as error:
         kind = _kind_at(path)
         # That a list is missing which every server has means a wrong URL, or somebody else's workspace.
-        if error.status not in _NO_SUCH_ROUTE or kind is None or kind.route_is_required:
+        # One that breaks off is not missing: its rows would be lost without a word.
+        if is_there or error.status not in _NO_SUCH_ROUTE or kind is None or kind.route_is_required:
             raise
 
 
