@@ -8,7 +8,7 @@ server; an *id* names it on one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -266,10 +266,17 @@ class Api(Protocol):
         ...
 
     async def write(
-        self, method: Literal["POST", "PUT", "PATCH", "DELETE"], path: str, body: Json = None, *, repeatable: bool
+        self,
+        method: Literal["POST", "PUT", "PATCH", "DELETE"],
+        path: str,
+        body: Json = None,
+        *,
+        repeatable: bool,
+        on_existing: Callable[[], None] = lambda: None,
     ) -> Json:
         """Send one write; ``repeatable`` says that sending it twice does no harm.
 
-        Returns the decoded answer, None when it has no body.
+        ``on_existing`` is called where the status is 200, not 201, so that what is in the answer was there before;
+        not where that may be the work of an earlier attempt. Returns the decoded answer, None when it has no body.
         """
         ...

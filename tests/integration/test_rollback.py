@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from bundle.apply.control import Control
-from bundle.model import Bundle
+from bundle.model import Bundle, Record
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.receipt import Journal, read
 from bundle.operations.rollback import roll_back
@@ -104,3 +104,38 @@ def test_a_receipt_of_a_killed_import_is_enough(destination_server: Server, smal
     undone = _roll_back(destination_server.url, tmp_path / "cut")
 
     assert {each.state for each in undone.values()} == {"succeeded"}
+
+
+def test_what_users_made_renamed_and_ran_since_is_kept(
+    destination_server: Server, small: Bundle, tmp_path: Path
+) -> None:
+    """A queue in an imported pool, a run of an imported deployment, and a variable of another name are somebody's."""
+    _import(destination_server.url, small, tmp_path / "receipt")
+    made = read(tmp_path / "receipt").made
+    keys = {kind: next(key for key in made if key.startswith(f"{kind}:")) for kind in ("variable", "deployment")}
+    pool = next(key for key in made if key.startswith("work-pool:"))
+    flow = next(each.target for each in _record(small, keys["deployment"]).references if each.pointer == "/flow_id")
+    with httpx.Client(base_url=destination_server.url) as http:
+        answers = [
+            http.post(f"work_pools/{pool.partition(':')[2]}/queues", json={"name": "mine"}),
+            http.post(f"deployments/{made[keys['deployment']]}/create_flow_run", json={}),
+            http.patch(f"variables/{made[keys['variable']]}", json={"name": "renamed"}),
+        ]
+        assert [each.status_code for each in answers] == [201, 201, 204]
+
+        undone = _roll_back(destination_server.url, tmp_path / "receipt")
+
+        kept = {key: (undone[key].reason, undone[key].detail) for key in (pool, *keys.values(), flow)}
+        assert kept == {
+            pool: ("still-needed", ""),
+            keys["variable"]: ("edited", "now variable:renamed"),
+            keys["deployment"]: ("still-needed", "flow runs: 1"),
+            flow: ("still-needed", "flow runs: 1"),
+        }
+        assert http.get(f"work_pools/{pool.partition(':')[2]}/queues/mine").status_code == 200
+        assert http.post("flow_runs/count", json={}).json() >= 1
+        assert http.get("variables/name/renamed").status_code == 200
+
+
+def _record(bundle: Bundle, key: str) -> Record:
+    return next(placed.record for placed in bundle.records if placed.record.key == key)

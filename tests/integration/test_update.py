@@ -80,10 +80,10 @@ class Recorder:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._api, name)
 
-    async def write(self, method: Any, path: str, body: Any = None, *, repeatable: bool) -> Any:
+    async def write(self, method: Any, path: str, body: Any = None, **more: Any) -> Any:
         names = sorted(body) if isinstance(body, dict) else ()
         self.writes.append(" ".join((method, _ID.sub("{id}", path), *names)))
-        return await self._api.write(method, path, body, repeatable=repeatable)
+        return await self._api.write(method, path, body, **more)
 
 
 def _update(url: str, bundle: Bundle, wrap: Callable[[PrefectApi], Any] = lambda api: api) -> Imported:
@@ -205,8 +205,8 @@ def test_a_rollback_of_an_update_gives_back_the_earlier_state(
 class Silent(Recorder):
     """A server that carries out a list of schedules, but whose answer is lost."""
 
-    async def write(self, method: Any, path: str, body: Any = None, *, repeatable: bool) -> Any:
-        answer = await super().write(method, path, body, repeatable=repeatable)
+    async def write(self, method: Any, path: str, body: Any = None, **more: Any) -> Any:
+        answer = await super().write(method, path, body, **more)
         if path.endswith("/schedules"):
             raise Unreachable("lost", hint="none", maybe_done=True)
         return answer

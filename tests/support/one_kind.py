@@ -47,8 +47,10 @@ class Sent:
         self._rows = {row["id"]: row for row in rows}
         self._new = new
 
-    async def post(self, template: str, body: Any, *, repeatable: bool = True, **segments: str) -> Raw:
-        note = [] if repeatable else ["not repeatable"]
+    async def post(
+        self, template: str, body: Any, *, repeatable: bool = True, tells_new: bool = True, **segments: str
+    ) -> Raw:
+        note = ([] if repeatable else ["not repeatable"]) + ([] if tells_new else ["tells nothing new"])
         self.requests.append(["POST", template.format(**segments), body, *note])
         return {"id": ID, **(body if isinstance(body, dict) else {})}
 
@@ -56,8 +58,9 @@ class Sent:
         self.requests.append(["GET", template.format(**segments), None])
         return []
 
-    async def put(self, template: str, body: Any, **segments: str) -> Raw:
-        self.requests.append(["PUT", template.format(**segments), body])
+    async def put(self, template: str, body: Any, *, tells_new: bool = False, **segments: str) -> Raw:
+        note = ["tells what is new"] if tells_new else []
+        self.requests.append(["PUT", template.format(**segments), body, *note])
         return {"id": ID, **body}
 
     async def patch(self, template: str, body: Any, **segments: str) -> None:

@@ -25,7 +25,7 @@ class Tampering(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, fake: FakePrefect, before: Before | None = None, after: After | None = None) -> None:
-        self._fake = fake
+        self.fake = fake
         self._before = before
         self._after = after
 
@@ -34,7 +34,7 @@ class Tampering(httpx.AsyncBaseTransport):
         instead = self._before(request) if self._before else None
         if instead is not None:
             return instead
-        response = self._fake.handle(request)
+        response = self.fake.handle(request)
         return self._after(request, response) if self._after else response
 
 

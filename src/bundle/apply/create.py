@@ -132,8 +132,20 @@ class Creation:
                 if is_last:
                     raise
             else:
-                return self._begin(record, made, first, dropped=to.dropped)
+                begin = self._share if to.is_existing else self._begin
+                return begin(record, made, first, dropped=to.dropped)
         raise AssertionError("the last try returns or raises")
+
+    def _share(self, record: Intended, made: Made, first: Body, *, dropped: tuple[str, ...] = ()) -> Outcome | None:
+        """Somebody else made it since the plan: it is used, and finished where it is not, but is not ours to delete."""
+        state = self._state
+        state.control.witness.made(record.key, None)
+        state.found(record.key, made)
+        if first != state.final(record) or state.has_deferred(record):
+            state.unfinished[record.key] = Unfinished(record, made, first)
+            return None
+        is_equal = all(made.raw.get(name) == value for name, value in first.items())
+        return state.succeeded(record, dropped=dropped) if is_equal else state.left_alone(record)
 
     def _begin(self, record: Intended, made: Made, first: Body, *, dropped: tuple[str, ...] = ()) -> Outcome | None:
         """Note what exists at the destination; it is done unless it is still to be finished."""

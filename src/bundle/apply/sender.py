@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from bundle.errors import RequestRejected
@@ -26,6 +26,8 @@ class Sender:
         self._new = new
         self.mark = mark
         self._dropped: set[Pointer] = set()
+        self.is_existing = False
+        """Whether a creation was answered with what had been there before."""
 
     @property
     def dropped(self) -> tuple[Pointer, ...]:
@@ -38,11 +40,15 @@ class Sender:
     async def get(self, template: str, **segments: str) -> Json:
         return await self._api.get(_path(template, segments))
 
-    async def post(self, template: str, body: Json, *, repeatable: bool = True, **segments: str) -> Raw:
-        return await self._send("POST", template, body, segments, repeatable=repeatable)
+    async def post(
+        self, template: str, body: Json, *, repeatable: bool = True, tells_new: bool = True, **segments: str
+    ) -> Raw:
+        on_existing = self._is_existing if tells_new else lambda: None
+        return await self._send("POST", template, body, segments, repeatable=repeatable, on_existing=on_existing)
 
-    async def put(self, template: str, body: Body, **segments: str) -> Raw:
-        return await self._send("PUT", template, body, segments, repeatable=True)
+    async def put(self, template: str, body: Body, *, tells_new: bool = False, **segments: str) -> Raw:
+        on_existing = self._is_existing if tells_new else lambda: None
+        return await self._send("PUT", template, body, segments, repeatable=True, on_existing=on_existing)
 
     async def patch(self, template: str, body: Body, **segments: str) -> None:
         await self._send("PATCH", template, body, segments, repeatable=True)
@@ -62,9 +68,14 @@ class Sender:
         segments: Mapping[str, str],
         *,
         repeatable: bool,
+        on_existing: Callable[[], None] = lambda: None,
     ) -> Raw:
         kept = self._taken(method, template, body)
-        return await self._api.write(method, _path(template, segments), kept, repeatable=repeatable) or {}
+        path = _path(template, segments)
+        return await self._api.write(method, path, kept, repeatable=repeatable, on_existing=on_existing) or {}
+
+    def _is_existing(self) -> None:
+        self.is_existing = True
 
     def _taken(self, method: str, template: str, body: Json) -> Json:
         """The body without what the route has no place for; what holds nothing is no loss, and not named."""

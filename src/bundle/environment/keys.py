@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import msgspec
 
 from bundle.environment.lookup import Lookup
+from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
 from bundle.kinds.protocols import Raw
-from bundle.model import JsonType, Key, Pointer
+from bundle.model import JsonType, Key, Pointer, kind_of
 from bundle.record.canonical import encode, sha256_hex
 from bundle.record.references import Cut
 
@@ -74,13 +75,14 @@ def _content_hash(draft: Draft, look: Lookup) -> str:
     return sha256_hex(encode([body, references, sorted(draft.secrets)]))[:_HASH_DIGITS]
 
 
-def natural_key(key: Key, kind: Kind) -> Key:
-    """The key without the suffix that tells equal names apart."""
-    match = None if kind.unique_names else _SUFFIX.match(key)
+def natural_key(key: Key) -> Key:
+    """The key without the suffix that tells equal names apart; one of an unknown kind as it is."""
+    kind = KINDS.get(kind_of(key))
+    match = None if kind is None or kind.unique_names else _SUFFIX.match(key)
     return match[1] if match else key
 
 
-def identity(key: Key, kind: Kind) -> Key:
+def identity(key: Key) -> Key:
     """What is the same at every server: the natural key, and where there is no name, the suffix too."""
-    natural = natural_key(key, kind)
+    natural = natural_key(key)
     return key if natural.endswith("/(anonymous)") else natural

@@ -79,7 +79,7 @@ def matches(pattern: str, key: Key) -> bool:
     kind, glob = kind_of(pattern), pattern.partition(":")[2]
     if not key.startswith(f"{kind.name}:"):
         return False
-    names = {each.partition(":")[2] for each in (key, identity(key, kind))}
+    names = {each.partition(":")[2] for each in (key, identity(key))}
     return not glob or glob in names or any(fnmatchcase(name, glob) for name in names)
 
 

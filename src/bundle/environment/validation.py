@@ -15,7 +15,7 @@ from bundle.errors import Corrupt, UnsupportedFormat
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
 from bundle.kinds.naming import UNSAID
-from bundle.model import Body, Key, Placed, Pointer, Record, Reference, kind_of, name_of
+from bundle.model import Body, Placed, Pointer, Record, Reference, kind_of, name_of
 from bundle.record.pointers import join
 from bundle.record.references import put_back
 from bundle.record.secrets import slot_id
@@ -51,7 +51,7 @@ def _check_body(record: Record) -> None:
 
 def _check_key(record: Record) -> None:
     kind = KINDS[record.kind]
-    found, claimed = _bound_name(record, kind), name_of(_natural(record.key))
+    found, claimed = _bound_name(record, kind), name_of(natural_key(record.key))
     if not re.fullmatch(".+".join(map(re.escape, found.split(UNSAID))), claimed, re.DOTALL):
         said = found.replace(UNSAID, "…")
         raise Corrupt(f"{record.key!a} has the body of another {record.kind}: {said!a}", hint=_AGAIN)
@@ -64,17 +64,12 @@ def _bound_name(record: Record, kind: Kind) -> str:
     parents = [each.target for each in record.references if each.pointer == join(kind.parent_field or "")]
     if any(kind_of(target) != kind.parent_kind for target in parents if kind.parent_kind):
         raise Corrupt(f"{record.key!r}: at {kind.parent_field} there is no {kind.parent_kind}", hint=_AGAIN)
-    return kind.bound_name(body, name_of(_natural(parents[0])) if parents else UNSAID)
+    return kind.bound_name(body, name_of(natural_key(parents[0])) if parents else UNSAID)
 
 
 def _name_of_target(reference: Reference, own: Pointer | None) -> str:
     # Two names that contain each other's ids have no last spelling, so what stands in a name may be any text.
-    return UNSAID if reference.pointer == own else name_of(_natural(reference.target))
-
-
-def _natural(key: Key) -> Key:
-    kind = KINDS.get(kind_of(key))
-    return natural_key(key, kind) if kind else key
+    return UNSAID if reference.pointer == own else name_of(natural_key(reference.target))
 
 
 def _check_slots(record: Record) -> None:

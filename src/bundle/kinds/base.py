@@ -51,9 +51,8 @@ class Kind(Table):
     """Whether every server has its list, so that a missing one means a wrong URL; else it is an older server."""
     sort: ClassVar[str | None] = None
     is_sorted_by_update: ClassVar[bool] = False
-    """Whether ``/filter`` offers the order ``UPDATED_DESC``."""
     counted: ClassVar[bool] = False
-    """Whether there is a ``/count``."""
+    """Whether ``/filter`` offers the order ``UPDATED_DESC``, and whether there is a ``/count``."""
     is_few: ClassVar[bool] = False
     """Whether an overview lists it whole, where it would otherwise count."""
     cloud_only: ClassVar[bool] = False
@@ -72,6 +71,8 @@ class Kind(Table):
     """Whether what runs reads its value by name, so that a resource of the destination may be read in its place."""
     owns_value: ClassVar[bool] = False
     """Whether equal content makes one of the destination as good as the bundle's: it hides nothing."""
+    run_filter: ClassVar[str | None] = None
+    """The word of ``POST /flow_runs/filter`` for runs of such resources; None where nothing runs as one."""
 
     # Reading
 

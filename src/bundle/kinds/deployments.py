@@ -106,6 +106,7 @@ class Deployment(Kind):
     sort = "CREATED_DESC"
     is_sorted_by_update = True
     counted = True
+    run_filter = "deployments"
     rank = 60
     writes_each = 2
 

@@ -24,6 +24,7 @@ class Flow(Kind):
     is_sorted_by_update = True
     counted = True
     rank = 10
+    run_filter = "flows"
 
     def portable(self, raw: Raw, look: Look) -> Body:
         return self.trim(without_system_labels(super().portable(raw, look)))

@@ -22,7 +22,7 @@ class SavedSearch(Kind):
 
     async def create(self, to: Destination, body: Body) -> Made:
         """``PUT /saved_searches/`` makes or replaces by name."""
-        raw = await to.put("/saved_searches/", body)
+        raw = await to.put("/saved_searches/", body, tells_new=True)
         return Made(str(raw["id"]), raw)
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:

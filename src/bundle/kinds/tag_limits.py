@@ -59,7 +59,8 @@ class TagLimit(Kind):
         if _is_global(to):
             raw = await to.post(f"{GLOBAL_LIMITS}/", _as_global(body))
         else:
-            raw = await to.post(f"{_OLD}/", {"tag": body["tag"], "concurrency_limit": body["limit"]})
+            old = {"tag": body["tag"], "concurrency_limit": body["limit"]}
+            raw = await to.post(f"{_OLD}/", old, tells_new=False)
         return Made(str(raw["id"]), raw)
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:

@@ -3,8 +3,9 @@
 Rules:
 
 1. Only what the receipt says this import made is deleted, in reverse order.
-2. What was edited since is kept, unless forced; so is what something else at
-   the destination refers to, since deleting it would take that along or break it.
+2. What was edited since is kept, unless forced; a new name is an edit, too. So is
+   what something else at the destination refers to, or what has flow runs, since
+   deleting it would take that along or break it.
 3. What is kept keeps what it needs.
 4. What was updated gets back what it had, at the places that were written;
    before anything is deleted, since it may refer to what the import made.
@@ -18,13 +19,17 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 
+import msgspec
+
 from bundle.apply.sender import Sender
 from bundle.environment.describe import Environment
+from bundle.environment.keys import natural_key
 from bundle.environment.read import OnEvent, ignore
 from bundle.environment.snapshot import read_destination
 from bundle.errors import UsageError
 from bundle.kinds import KINDS
-from bundle.model import Api, Event, Key, Placed
+from bundle.model import Api, Event, Key, Placed, kind_of
+from bundle.operations.flow_runs import flow_runs_of
 from bundle.operations.receipt import Receipt, referrers
 from bundle.operations.restore import restore
 from bundle.operations.undo import Undone, Writer
@@ -69,7 +74,7 @@ async def roll_back(
     writer = Writer(sender, stop or asyncio.Event(), dry_run=dry_run)
     restored, destination = await restore(receipt, api, destination, writer, force=force)
     found = _found(receipt, destination)
-    results = _kept(receipt, destination, found, force=force)
+    results = _kept(receipt, destination, found, await flow_runs_of(found, api), force=force)
     refused: dict[Key, set[Key]] = defaultdict(set)  # by what they need: those that could not be deleted
     for record in reversed(receipt.to_make):
         if record.key not in results:
@@ -95,17 +100,25 @@ def _found(receipt: Receipt, destination: Environment) -> dict[Key, str]:
     """The ids of what was made and is still there; what a killed run made last is found by its content."""
     pairs = match(receipt.to_make, destination)
     there = {key: destination.ids[found] for key, found in pairs.items()}
-    known = {key: identifier for key, identifier in receipt.made.items() if identifier in destination.rows}
+    keys = destination.keys
+    known = {
+        key: identifier
+        for key, identifier in receipt.made.items()
+        if identifier in keys and kind_of(keys[identifier]) == kind_of(key)
+    }
     return {key: identifier for key, identifier in there.items() if key not in receipt.made} | known
 
 
-def _kept(receipt: Receipt, destination: Environment, found: Mapping[Key, str], *, force: bool) -> dict[Key, Undone]:
+def _kept(
+    receipt: Receipt, destination: Environment, found: Mapping[Key, str], runs: Mapping[Key, int], *, force: bool
+) -> dict[Key, Undone]:
     """What is not deleted, and why."""
     kept: dict[Key, Undone] = {}
     # What was changed is compared along, since what was created may refer to it by a name that others share.
     changed = intend(Placed(0, each.became) for each in receipt.changes if each.became is not None)
     records = (*receipt.to_make, *changed)
-    pairs = match(records, destination)
+    keys = destination.keys
+    pairs = match(records, destination) | {key: keys[identifier] for key, identifier in found.items()}
     external = {each.target for record in records for each in record.references} - {record.key for record in records}
     plan = compare(
         # What was only switched on or off since was not edited.
@@ -118,10 +131,16 @@ def _kept(receipt: Receipt, destination: Environment, found: Mapping[Key, str], 
     offered = Offered(ANY_FIELDS, destination.rows)
     differs = {action.key for action in plan.actions if _was_edited(action, offered)}
     for record in receipt.to_make:
+        undone = Undone(record.key, record.kind, "failed", "edited")
         if record.key not in found:
-            kept[record.key] = Undone(record.key, record.kind, "skipped", "gone")
-        elif record.key in differs and not force:
-            kept[record.key] = Undone(record.key, record.kind, "failed", "edited")
+            kept[record.key] = msgspec.structs.replace(undone, state="skipped", reason="gone")
+            continue
+        is_renamed = natural_key(pairs[record.key]) != natural_key(record.key)
+        if not force and (is_renamed or record.key in differs):
+            kept[record.key] = msgspec.structs.replace(undone, detail=f"now {pairs[record.key]}" if is_renamed else "")
+        elif record.key in runs:
+            detail = f"flow runs: {runs[record.key]}"
+            kept[record.key] = msgspec.structs.replace(undone, reason="still-needed", detail=detail)
     return kept | _still_needed(receipt, destination, found, kept)
 
 

@@ -48,7 +48,7 @@ def differences_of(
 
 def by_name(record: Intended | Record) -> bytes:
     """What a record describes, as far as its references can be compared by name: equal bytes mean the same."""
-    return encode(_comparable(record, lambda key: identity(key, KINDS[key.partition(":")[0]]), ()))
+    return encode(_comparable(record, identity, ()))
 
 
 def _comparable(

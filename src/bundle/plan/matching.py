@@ -35,11 +35,11 @@ def match(records: Sequence[Intended], destination: Environment) -> dict[Key, Ke
         if not KINDS[record.kind].unique_names:
             matched.pop(record.key, None)
             if record.key not in by_made_up_name:
-                ours[identity(record.key, KINDS[record.kind])].append(record)
+                ours[identity(record.key)].append(record)
     taken = set(by_made_up_name.values())
     for found in destination.records.values():
         if not KINDS[found.kind].unique_names and found.key not in taken:
-            theirs[identity(found.key, KINDS[found.kind])].append(found)
+            theirs[identity(found.key)].append(found)
     for name, group in ours.items():
         matched |= _pair(group, theirs.get(name, []), destination)
     return matched | by_made_up_name
@@ -127,12 +127,11 @@ def continued(
 def match_outside(external: Iterable[Key], destination: Environment) -> dict[Key, Key]:
     """The destination's keys of what the bundle does not hold: the same one, or the only one of that name."""
     by_identity: dict[Key, list[Key]] = defaultdict(list)
-    for key, record in destination.records.items():
-        by_identity[identity(key, KINDS[record.kind])].append(key)
+    for key in destination.records:
+        by_identity[identity(key)].append(key)
     found: dict[Key, Key] = {}
     for key in external:
-        kind = KINDS.get(key.partition(":")[0])
-        alike = by_identity.get(identity(key, kind), []) if kind else []
+        alike = by_identity.get(identity(key), [])
         if key in destination.records or len(alike) == 1:
             found[key] = key if key in destination.records else alike[0]
     return found

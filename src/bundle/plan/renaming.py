@@ -35,7 +35,7 @@ def new_keys(records: Sequence[Placed], external: Iterable[Key], names: Mapping[
 
 def _check_map(key: Key, name: str, known: Iterable[Key]) -> None:
     kind = kind_of(key)
-    if not any(key in {each, _plain(each)} for each in known):
+    if not any(key in {each, identity(each)} for each in known):
         raise UsageError(f"nothing in the bundle is or names {key!r}, which is to be mapped", hint=LISTED)
     if kind.name_field is None:
         raise UsageError(
@@ -55,15 +55,10 @@ def _check_map(key: Key, name: str, known: Iterable[Key]) -> None:
         )
 
 
-def _plain(key: Key) -> Key:
-    kind = KINDS.get(key.partition(":")[0])
-    return identity(key, kind) if kind else key
-
-
 def _parts(key: Key) -> tuple[str, str, str]:
     """The parent's name (empty where the kind has none), the own name, and the suffix that tells twins apart."""
-    kind, _, name = _plain(key).partition(":")
-    suffix = key[len(_plain(key)) :]
+    kind, _, name = identity(key).partition(":")
+    suffix = key[len(identity(key)) :]
     if KINDS[kind].parent_kind is None:
         return "", name, suffix
     parent, _, own = name.partition("/")
@@ -75,7 +70,7 @@ def _new_key(key: Key, names: Mapping[Key, str]) -> Key:
     if kind is None:
         return key
     parent, own, suffix = _parts(key)
-    wanted = names.get(key, names.get(_plain(key)))
+    wanted = names.get(key, names.get(identity(key)))
     if wanted is not None:
         own = _own_name(kind, wanted)
     parent = names.get(f"{kind.parent_kind}:{parent}", parent)

@@ -32,7 +32,7 @@ from bundle.server.connection import abandon, content_of, headers_of, lost, open
 from bundle.server.csrf import Csrf, is_csrf_refusal
 from bundle.server.openapi import Accepted, parse_openapi
 from bundle.server.redirects import moved_within
-from bundle.server.refusals import failure, not_json
+from bundle.server.refusals import decoded, failure
 from bundle.server.responses import Call, Response, Sent, executed_by
 from bundle.server.retry import Effort, RetryPolicy, may_be_too_early, may_come_late, may_repeat
 from bundle.server.target import SecretText, Target
@@ -154,18 +154,27 @@ class PrefectApi:
         raise self._odd(path, f"did not end after {self._policy.pages} pages", hint=_NOT_PREFECT)
 
     async def write(
-        self, method: Literal["POST", "PUT", "PATCH", "DELETE"], path: str, body: Json = None, *, repeatable: bool
+        self,
+        method: Literal["POST", "PUT", "PATCH", "DELETE"],
+        path: str,
+        body: Json = None,
+        *,
+        repeatable: bool,
+        on_existing: Callable[[], None] = lambda: None,
     ) -> Json:
-        """Send one write; ``repeatable`` says that sending it twice does no harm.
-
-        Returns the decoded answer, None when it has no body.
+        """As ``Api.write``.
 
         Raises:
             RequestRejected: the server refused it.
             AccessDenied: 401 or 403.
             Unreachable: no answer; ``maybe_done`` is true where the server may have carried it out.
         """
-        return await self._json(Call(method, path, body, is_write=True, repeatable=repeatable))
+        call = Call(method, path, body, is_write=True, repeatable=repeatable)
+        effort = Effort(started=self._clock())
+        response = await self._exchange(call, effort)
+        if response.status == httpx.codes.OK and not effort.is_doubtful:
+            on_existing()
+        return decoded(self._target, call, response)
 
     async def accepted_fields(self) -> Accepted | None:
         """What the request bodies of this server may hold (``GET /openapi.json``); None where it does not say.
@@ -184,17 +193,10 @@ class PrefectApi:
     # -- One request with its retries ---------------------------------------------------------------------------------
 
     async def _json(self, call: Call) -> Json:
-        response = await self._exchange(call)
-        if not response.content:
-            return None
-        value = response.json
-        if value is None and response.content.strip() != b"null":
-            raise not_json(self._target, call, response)
-        return value
+        return decoded(self._target, call, await self._exchange(call, Effort(started=self._clock())))
 
-    async def _exchange(self, call: Call) -> Response:
-        """Send until there is an answer below 300, or no reason to go on."""
-        effort = Effort(started=self._clock())
+    async def _exchange(self, call: Call, effort: Effort) -> Response:
+        """Send until there is an answer below 300, or no reason to go on; ``effort`` counts."""
         renewed = False
         while True:
             token = await self._csrf.token_for(call, self.get)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from bundle.errors import AccessDenied, PlanLimit, RequestRejected, ServerError, Unreachable
+from bundle.model import Json
 from bundle.server.echoes import fields, safe_detail
 from bundle.server.redirects import location, origin
 from bundle.server.responses import BROKEN_OFF, EXPIRED, NO_TLS, OTHER_HOST, PROXY_REFUSED, UNTRUSTED, Call, Response
@@ -141,6 +142,20 @@ def _denied(target: Target, call: Call, response: Response) -> AccessDenied:
         detail=safe_detail(target, call, response),
         hint=hint,
     )
+
+
+def decoded(target: Target, call: Call, response: Response) -> Json:
+    """What an answer holds; None where it has no body.
+
+    Raises:
+        RequestRejected: it is not JSON.
+    """
+    if not response.content:
+        return None
+    value = response.json
+    if value is None and response.content.strip() != b"null":
+        raise not_json(target, call, response)
+    return value
 
 
 def not_json(target: Target, call: Call, response: Response) -> ServerError:

@@ -1,7 +1,7 @@
 """A Prefect 3.8.8 server in memory: the routes that xfer uses, with the behaviour that matters to it.
 
 What a real server would answer was measured on one; ``tests/integration/fake_agrees``
-asks both the same. Left out on purpose: runs and their history, permissions,
+asks both the same. Left out on purpose: runs (but for their number), permissions,
 and checks of job variables and parameters against their schemas.
 
 ``bodies`` says what each request body may hold, ``store`` how rows are kept; what is

@@ -18,6 +18,7 @@ from support.fake_prefect import (
     block_documents,
     block_schemas,
     deployments,
+    flow_runs,
     limits,
     lists,
     plain_kinds,
@@ -61,7 +62,7 @@ _INSTEAD: Mapping[How, Answer] = {  # not carried out
 }
 _LOST: Mapping[How, type[httpx.TransportError]] = {"lost": httpx.ReadError, "timeout": httpx.ReadTimeout}
 
-_OTHERS = (automations, block_documents, block_schemas, deployments, limits, plain_kinds, pools, schedules)
+_OTHERS = (automations, block_documents, block_schemas, deployments, flow_runs, limits, plain_kinds, pools, schedules)
 # What every kind has comes last: a route of a kind's own is asked first.
 _ROUTES: tuple[Route, ...] = tuple(each for module in (*_OTHERS, lists) for each in module.ROUTES)
 
@@ -115,6 +116,14 @@ class FakePrefect(Store):
         self._routes = (*_ROUTES, *another.routes) if another else _ROUTES
         self._fields = {**FIELDS, **(another.fields if another else {})}
         block_schemas.add_built_in(self)
+
+    def run_flow(self, name: str, *, is_scheduled: bool) -> None:
+        """Add a run of each deployment of a flow: one that somebody ran, or one that the scheduler added."""
+        state, tags = ("SCHEDULED", ["auto-scheduled"]) if is_scheduled else ("COMPLETED", [])
+        for flow in self.rows("flows", name=name):
+            for each in self.rows("deployments", flow_id=flow["id"]):
+                owners = {"flow_id": flow["id"], "deployment_id": each["id"]}
+                self.flow_runs.append({**owners, "state": state, "tags": tags})
 
     @property
     def writes(self) -> list[Seen]:

@@ -80,6 +80,7 @@ class Store:
         self.seed, self.drift, self.version, self.default_limit = seed, drift, version, default_limit
         self.kinds = kinds
         self.tables: dict[str, dict[str, Row]] = {name: {} for name in kinds}
+        self.flow_runs: list[Row] = []
         self.result_storage: str | None = None
         self.owners: dict[str, str] = {}
         self._ticks = 0

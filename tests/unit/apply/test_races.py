@@ -71,22 +71,71 @@ def test_a_queue_that_somebody_makes_meanwhile_is_left_alone(queues: Bundle) -> 
     assert [row["description"] for row in fake.rows("work_queues", name="high")] == ["theirs"]
 
 
-def test_a_rollback_leaves_what_somebody_made_meanwhile(tmp_path: Path) -> None:
-    """What another importer made at the same time is not in the receipt, however equal it is."""
-    source, fake = FakePrefect(), FakePrefect(seed=1)
-    for name in ("a", "b"):
-        post(source, "/variables/", name=name, value=1)
-    bundle, path = bundle_of(source), tmp_path / "receipt"
-    way = meddled(fake, once("POST", "/variables/", lambda fake: post(fake, "/variables/", name="a", value=1)))
+def _there_and_back(bundle: Bundle, way: Tampering, path: Path) -> dict[str, str]:
+    """An import and its rollback: the reason for each resource that the rollback had to do with."""
 
     async def there_and_back() -> tuple[Undone, ...]:
-        async with api_of(fake, way) as api:
+        async with api_of(way.fake, way) as api:
             prepared = await prepare(bundle, api)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
                 await carry_out(prepared, api, Control(witness=journal))
             return await roll_back(read(path), api)
 
-    undone = run(there_and_back())
+    return {each.key: each.reason for each in run(there_and_back())}
 
-    assert {each.key: each.reason for each in undone} == {"variable:b": "deleted"}
+
+def test_a_rollback_leaves_what_somebody_made_meanwhile(tmp_path: Path) -> None:
+    """What another importer made at the same time is not in the receipt, however equal it is."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    for name in ("a", "b"):
+        post(source, "/variables/", name=name, value=1)
+    way = meddled(fake, once("POST", "/variables/", lambda fake: post(fake, "/variables/", name="a", value=1)))
+
+    assert _there_and_back(bundle_of(source), way, tmp_path / "receipt") == {"variable:b": "deleted"}
     assert [row["name"] for row in fake.rows("variables")] == ["a"]
+
+
+def _flow(fake: FakePrefect) -> str:
+    return str(post(fake, "/flows/", name="etl")["id"])
+
+
+def _deployment(fake: FakePrefect) -> str:
+    return str(post(fake, "/deployments/", name="nightly", flow_id=_flow(fake))["id"])
+
+
+def _search(fake: FakePrefect) -> str:
+    answer = fake.handle(httpx.Request("PUT", f"{fake.url}/saved_searches/", json={"name": "mine", "filters": []}))
+    return str(answer.json()["id"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "table", "make"),
+    [
+        ("POST", "/flows/", "flows", _flow),
+        ("POST", "/deployments/", "deployments", _deployment),
+        ("PUT", "/saved_searches/", "saved_searches", _search),
+    ],
+)
+def test_a_rollback_leaves_what_an_upsert_met(
+    tmp_path: Path, method: str, path: str, table: str, make: Callable[[FakePrefect], str]
+) -> None:
+    """What somebody made after the plan, and was answered to our own request, is theirs: rollback keeps it."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    make(source)
+    theirs: list[str] = []
+    way = meddled(fake, once(method, path, lambda fake: theirs.append(make(fake))))
+
+    _there_and_back(bundle_of(source), way, tmp_path / "receipt")
+
+    assert [row["id"] for row in fake.rows(table)] == theirs
+
+
+def test_a_lost_answer_to_an_upsert_is_still_ours(tmp_path: Path) -> None:
+    """A flow that our own first attempt made, and the second one only met, is ours, and rollback deletes it."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    _flow(source)
+    bundle = bundle_of(source)
+    fake.fail(0, "lost")
+
+    assert _there_and_back(bundle, Tampering(fake, lambda _: None), tmp_path / "receipt") == {"flow:etl": "deleted"}
+    assert fake.rows("flows") == []

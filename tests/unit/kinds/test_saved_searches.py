@@ -13,7 +13,9 @@ def test_what_travels() -> None:
 
 def test_put_creates_and_replaces_the_whole() -> None:
     """There is one way to write one, by name; filters that are gone are sent as empty."""
-    assert created("saved-search", {"name": "late"}) == [["PUT", "/saved_searches/", {"name": "late"}]]
+    assert created("saved-search", {"name": "late"}) == [
+        ["PUT", "/saved_searches/", {"name": "late"}, "tells what is new"]
+    ]
     assert updated("saved-search", {"name": "late"}, {"filters"}) == [
-        ["PUT", "/saved_searches/", {"filters": [], "name": "late"}]
+        ["PUT", "/saved_searches/", {"filters": [], "name": "late"}, "tells what is new"]
     ]

@@ -18,7 +18,8 @@ def test_it_is_a_global_limit_where_the_server_keeps_it_so() -> None:
 def test_before_that_it_has_a_route_of_its_own() -> None:
     """An older server takes tag and number, and nothing else."""
     body = {"tag": "heavy/x", "concurrency_limit": 2}
-    assert created("tag-limit", BODY, Sent(version=OLD)) == [["POST", "/concurrency_limits/", body]]
+    sent = ["POST", "/concurrency_limits/", body, "tells nothing new"]
+    assert created("tag-limit", BODY, Sent(version=OLD)) == [sent]
     can = [
         kind("tag-limit").can_change(place, is_removal=False, raw={}, at=Sent(version=OLD))
         for place in ("/limit", "/active", "/tag")

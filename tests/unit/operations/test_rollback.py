@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import pytest
 
 from bundle.apply.control import Control
 from bundle.model import Bundle, Key
@@ -18,6 +19,7 @@ from bundle.operations.undo import Undone
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED, bundle_of
 from support.offline import api_of, run, speaking_to
+from support.seeded import seeded
 from support.tampering import Tampering
 
 NAMES = [f"v{number}" for number in range(12)]
@@ -170,3 +172,79 @@ def test_what_was_never_tried_is_somebody_elses(tmp_path: Path) -> None:
 
     assert reasons == {"deleted": len(made)}
     assert sorted(row["name"] for row in fake.rows("variables")) == left
+
+
+# What is not, or not only, what the import made
+
+
+@pytest.mark.parametrize(
+    ("table", "kind"), [("variables", "variable"), ("automations", "automation"), ("work_queues", "work-queue")]
+)
+def test_what_has_a_new_name_is_kept(tmp_path: Path, table: str, kind: str) -> None:
+    """What somebody renamed since the import is another's by now: it is told as edited, with its name of today."""
+    fake = FakePrefect(seed=1)
+    _import(fake, seeded(), tmp_path / "receipt")
+    for row in fake.rows(table):
+        row["name"] = f"renamed-{row['name']}"
+    there = {row["id"] for row in fake.rows(table)}
+
+    undone = _undone(fake, tmp_path / "receipt", fake.transport)
+
+    mine = [each for each in undone.values() if each.kind == kind and each.action == "delete"]
+    assert mine
+    assert {each.reason for each in mine} <= {"edited", "still-needed"}
+    assert any("now " in each.detail and "renamed-" in each.detail for each in mine)
+    assert {row["id"] for row in fake.rows(table)} == there
+
+
+def test_an_id_of_something_else_deletes_nothing(tmp_path: Path) -> None:
+    """A receipt whose ids were exchanged for those of other resources, of any kind, is no leave to delete these."""
+    fake, path = FakePrefect(seed=1), tmp_path / "receipt"
+    with speaking_to(fake) as api:
+        flow = api.post("/flows/", name="ours")
+        variable = api.post("/variables/", name="ours", value=1)
+    _imported(fake, path)
+    made = read(path).made
+    text = path.read_text().replace(made["variable:v0"], variable["id"]).replace(made["variable:v1"], flow["id"])
+    path.write_text(text)
+
+    undone = _undone(fake, path, fake.transport)
+
+    assert (undone["variable:v0"].reason, undone["variable:v1"].reason) == ("edited", "gone")
+    assert {row["name"] for row in fake.rows("variables")} == {"ours", "v0", "v1"}
+    assert [row["name"] for row in fake.rows("flows")] == ["ours"]
+
+
+@pytest.mark.parametrize(("is_scheduled", "is_kept"), [(True, False), (False, True)])
+def test_what_has_flow_runs_is_kept(tmp_path: Path, *, is_scheduled: bool, is_kept: bool) -> None:
+    """A flow that somebody ran stays, and with it the runs; those that the scheduler adds by itself do not count."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    with speaking_to(source) as api:
+        flow = api.post("/flows/", name="etl")
+        api.post("/deployments/", name="nightly", flow_id=flow["id"])
+    _import(fake, bundle_of(source), tmp_path / "receipt")
+    fake.run_flow("etl", is_scheduled=is_scheduled)
+
+    undone = _undone(fake, tmp_path / "receipt", fake.transport)
+
+    assert undone["flow:etl"].reason == ("still-needed" if is_kept else "deleted")
+    assert undone["flow:etl"].detail == ("flow runs: 1" if is_kept else "")
+    assert len(fake.rows("flows")) == is_kept
+
+
+def test_a_queue_of_others_keeps_its_pool(tmp_path: Path) -> None:
+    """A pool in which somebody made a queue of their own stays, and so does the queue."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    with speaking_to(source) as api:
+        api.post("/work_pools/", name="k8s", type="kubernetes")
+    _import(fake, bundle_of(source), tmp_path / "receipt")
+    with speaking_to(fake) as api:
+        api.post("/work_pools/k8s/queues", name="mine")
+
+    undone = _undone(fake, tmp_path / "receipt", fake.transport)
+
+    assert (undone["work-pool:k8s"].reason, undone["work-pool:k8s"].needed_by) == (
+        "still-needed",
+        ("work-queue:k8s/mine",),
+    )
+    assert {row["name"] for row in fake.rows("work_queues")} == {"default", "mine"}
