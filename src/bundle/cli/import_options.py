@@ -124,7 +124,7 @@ def conflicts(function: Command[T]) -> Command[T]:
         metavar="[KIND=]POLICY",
         multiple=True,
         help="When DESTINATION has a resource with other content: skip it (the default), update it, or fail "
-        "before the first write. Can be repeated, and given for one kind: --on-conflict variable=update.",
+        "before the first write. Repeatable; KIND=POLICY applies to one kind.",
     )
     @functools.wraps(function)
     def gathered(*args: Any, policies: tuple[str, ...], **rest: Any) -> T:

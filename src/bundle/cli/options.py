@@ -38,7 +38,7 @@ def output(function: F) -> F:
         is_flag=True,
         expose_value=False,
         callback=_set_verbose,
-        help="Show lists in full, and log every request.",
+        help="Show complete lists, and log every request.",
     )(function)
     return click.option("--quiet", is_flag=True, expose_value=False, callback=_set_quiet, help="Do not show progress.")(
         function
@@ -59,4 +59,4 @@ bundle = click.argument("bundle", metavar="FILE", required=True)
 source = click.option("--from", "source", metavar="SOURCE", required=True, help="Profile, URL, or env.")
 destination = click.option("--to", "destination", metavar="DESTINATION", required=True, help="Profile, URL, or env.")
 force = click.option("--force", is_flag=True, help="Replace the file if it exists.")
-redact = click.option("--redact", is_flag=True, help="Also leave out values that only look like secrets.")
+redact = click.option("--redact", is_flag=True, help="Also remove values that only look like secrets.")

@@ -56,7 +56,9 @@ def selection(function: Callable[..., T]) -> Callable[..., T]:
         help="Include only what has this tag. Repeat it to require several tags.",
     )
     @click.option(
-        "--no-dependencies", is_flag=True, help="Do not include what they need; it must be at the destination already."
+        "--no-dependencies",
+        is_flag=True,
+        help="Do not include what the selected resources need; it must be at the destination already.",
     )
     @functools.wraps(function)
     def gathered(
