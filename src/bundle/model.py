@@ -220,8 +220,8 @@ class Bundle(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """Progress as a value: ``done`` of ``total`` objects of ``kind`` in ``phase``.
 
-    ``total`` is None while it is not known. ``phase`` is ``read``, ``write``,
-    ``check``, ``import`` or ``activate``.
+    ``total`` is None while it is not known. ``phase`` is ``read``,
+    ``import``, ``switch`` or ``rollback``.
     """
 
     phase: str

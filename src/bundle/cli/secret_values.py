@@ -1,7 +1,7 @@
 """The secrets that a user supplies: a TOML or JSON file and ``XFER_SECRET_…`` variables.
 
-Rules: an empty text in the file is a slot that was not filled in. Where a slot is not a text, a
-text is read as JSON, so that every type can come from a variable too. No value is ever quoted.
+Rules: an empty string in the file is a slot that was not filled in. Where a slot is not a string, a
+string is read as JSON, so that every type can come from a variable too. No message has a value.
 """
 
 from __future__ import annotations

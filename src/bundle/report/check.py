@@ -61,7 +61,8 @@ def layout(report: Report, _limit: Limit) -> Iterator[Lines]:
     yield _table(report)
     yield map(_estimate_line, report.estimates)
     counts = report.summary
-    yield [f"{counts['ok']} ok, {counts['warning']} warnings, {counts['failed']} failed"]
+    warnings = "warning" if counts["warning"] == 1 else "warnings"
+    yield [f"{counts['ok']} ok, {counts['warning']} {warnings}, {counts['failed']} failed"]
 
 
 def _lines(checks: Iterable[Check]) -> Lines:

@@ -60,7 +60,7 @@ def command(
 
 def _check(console: Console, file: str | None, *, force: bool) -> None:
     if file is None or file == bundles.STANDARD:
-        raise UsageError("the state must be saved before it is switched off", hint="name a file to keep: -o FILE")
+        raise UsageError("the state must be saved before anything is switched off", hint="name a file to keep: -o FILE")
     bundles.check_output(console, file, force=force)
 
 
