@@ -176,7 +176,7 @@ def test_tier_limits_are_skipped_with_a_clear_message(world: World) -> None:
     ended = transfer()
 
     assert ended.code == 3
-    assert "choose a higher plan, or make room" in ended.out
+    assert "choose a higher plan, or make room" in " ".join(ended.out.split())
     assert "work-pool:hybrid: Your plan does not support hybrid work pools." in ended.out
     assert "      deployment:etl/hybrid" in ended.out
     assert "maximum number of deployments" in ended.out
@@ -277,5 +277,7 @@ def test_debug_logging_shows_every_request(world: World, monkeypatch: pytest.Mon
 
     ended = transfer("--json")
 
-    assert len(re.findall(r"debug bundle\.client: (?:GET|POST) ", ended.err)) == len(dev.requests) + len(prod.requests)
+    assert len(re.findall(r"debug bundle\.server\.client: (?:GET|POST) ", ended.err)) == len(dev.requests) + len(
+        prod.requests
+    )
     assert ended.document["ok"] is True

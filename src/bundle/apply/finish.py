@@ -109,8 +109,10 @@ class Finish:
         async with self._state.slots:
             if self._updates.is_waiting(record.key):
                 await self._state.settle(record, self._updates.update_late(record))
-            else:
+            elif record.key in self._state.unfinished:
                 await self._state.settle(record, self._finish(self._state.unfinished[record.key]))
+            else:
+                self._state.note(outcome_of(self._state.actions[record.key], "failed", reason="unreachable"))
 
     async def _finish(self, unfinished: Unfinished) -> Outcome | None:
         state, record = self._state, unfinished.record

@@ -86,7 +86,9 @@ class BlockSchema(Kind):
         return {} if body["fields"].get("block_type_slug") in BUILT_IN else body
 
     def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
-        """Defaults and examples of what the schema calls secret."""
+        """Defaults and examples of what the schema calls secret; those of built-in types are in every server."""
+        if look.name(raw["block_type_id"]) in BUILT_IN:
+            return {}
         return {f"/fields{place}": kind for place, kind in secret_values(body["fields"]).items()}
 
     def is_own(self, raw: Raw) -> bool:

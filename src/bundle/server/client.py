@@ -234,13 +234,8 @@ class PrefectApi:
         effort.add(call, response, seconds)
         self._unanswered += may_come_late(call, response)
         self._has_answered |= response.status > 0
-        _log.debug(
-            "%s: %s, %.0f ms, attempt %d",
-            call.place,
-            response.reason or response.status,
-            1000 * seconds,
-            effort.attempts,
-        )
+        end = response.reason or response.status
+        _log.debug("%s: %s, %.0f ms, attempt %d", call.place, end, 1000 * seconds, effort.attempts)
         return response
 
     def _turn(self, call: Call) -> AbstractAsyncContextManager[Slot]:
@@ -267,7 +262,7 @@ class PrefectApi:
                         break
                     request = self._request(call, onward, token)
                 return response
-        except (httpx.HTTPError, TimeoutError, OSError) as error:
+        except (httpx.HTTPError, TimeoutError, OSError, asyncio.CancelledError) as error:
             return lost(error)
 
     @property

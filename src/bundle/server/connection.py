@@ -5,6 +5,7 @@ Beside ``client`` the only module that knows httpx.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import ssl
@@ -157,8 +158,16 @@ async def abandon(response: httpx.Response) -> None:
         await stream.aclose()
 
 
-def lost(error: Exception) -> Response:
-    """The response of an attempt without an answer; foreign texts are dropped, since they may quote the request."""
+def lost(error: BaseException) -> Response:
+    """The response of an attempt without an answer; foreign texts are dropped, since they may quote the request.
+
+    Raises:
+        CancelledError: the task was told to end. A time limit that runs out inside the HTTP library may leave a
+            cancellation that nobody asked for; that is no more than an answer that did not come in time.
+    """
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+        raise error
     if isinstance(error, httpx.ConnectTimeout):
         return Response(reason="no connection in time", executed="no")
     if isinstance(error, httpx.ConnectError):
@@ -166,7 +175,7 @@ def lost(error: Exception) -> Response:
         return Response(reason=reason, executed="no", is_final=is_final)
     if isinstance(error, httpx.ProxyError):
         return Response(reason=PROXY_REFUSED, executed="no", is_final=True)
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
+    if isinstance(error, httpx.TimeoutException | TimeoutError | asyncio.CancelledError):
         return Response(reason=NO_RESPONSE, executed="maybe")
     return Response(reason=BROKEN_OFF, executed="maybe")
 

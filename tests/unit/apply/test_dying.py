@@ -41,3 +41,23 @@ def test_an_import_insists_no_longer_than_one_look_takes() -> None:
     assert reasons["unreachable"] > 1
     assert sum(reasons.values()) == len(bundle.records)
     assert seconds < MOST_SECONDS
+
+
+def test_a_stray_cancellation_is_a_lost_answer() -> None:
+    """Where the HTTP library cancels a request that nobody told it to, its record fails, and the account is whole."""
+    bundle, fake = seeded(), FakePrefect(seed=1)
+
+    def before(request: httpx.Request) -> None:
+        if request.url.path.endswith("/variables/"):
+            raise asyncio.CancelledError
+
+    async def replay() -> Result:
+        async with api_of(fake, Tampering(fake, before)) as api:
+            return await carry_out(await prepare(bundle, api), api)
+
+    reasons = {outcome.key: outcome.reason for outcome in run(replay()).outcomes}
+
+    variables = {key for key in reasons if key.startswith("variable:")}
+    assert {reasons[key] for key in variables} == {"unreachable"}
+    assert len(reasons) == len(bundle.records)
+    assert "created" in reasons.values()
