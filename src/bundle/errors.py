@@ -1,10 +1,10 @@
-"""Every error a user can meet, each with its exit code and its advice.
+"""Every error a user can meet, each with its exit code and a hint.
 
     BundleError                    1
     ├── UsageError                64   the command contradicts itself
     ├── ProfileError              64   a profile is unknown or incomplete
     ├── OutputError                1   a file cannot be written
-    ├── Conflict                   1   the destination differs, and that was not to be
+    ├── Conflict                   1   the destination differs, and the policy is to fail
     ├── BundleRejected             4
     │   ├── Corrupt                4   bytes are missing, changed, added or reordered
     │   └── UnsupportedFormat      4   a newer xfer is needed
@@ -12,7 +12,7 @@
     │   ├── Unreachable            5   no answer within the budget
     │   ├── AccessDenied           5   401 or 403
     │   └── RequestRejected        5   any other refusal (4xx, 5xx) of one request
-    │       └── PlanLimit          5   Prefect Cloud: the plan of the workspace does not allow it
+    │       └── PlanLimit          5   not allowed by the workspace's Prefect Cloud plan
     └── SecretMissing              6   a secret was required and not supplied
 
 Messages are lower case without a final period and never hold a secret, a
@@ -64,11 +64,11 @@ class ProfileError(BundleError):
 
 
 class OutputError(BundleError):
-    """A file cannot be written; what stood there before is untouched."""
+    """A file cannot be written; what was there before is untouched."""
 
 
 class Conflict(BundleError):
-    """The destination has resources of the bundle with other content, and the user asked to stop then."""
+    """The destination has resources of the bundle with other content, and the policy is to fail."""
 
 
 class BundleRejected(BundleError):

@@ -2,7 +2,7 @@
 
 Rules: a file is written without a name in the directory of its final place, mode 0600, synced and
 then named; so nothing is left of it when the process is killed. Where the system has no nameless files it
-has a temporary name meanwhile. What stood there is untouched until that last step. A symlink is
+has a temporary name meanwhile. What was there is untouched until that last step. A symlink is
 never written through. Every failure is an ``OutputError``.
 """
 
@@ -83,7 +83,7 @@ def output_errors(place: Path | str) -> Iterator[None]:
 def _advice(error: OSError) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
         return "free some space, or write to another file system"
-    return "choose a place that you may write to"
+    return "choose a directory that you can write to"
 
 
 def _exists(path: Path) -> OutputError:
@@ -92,9 +92,9 @@ def _exists(path: Path) -> OutputError:
 
 def _check_directory(path: Path) -> None:
     if not path.parent.is_dir():
-        raise OutputError(f"{path}: its directory does not exist", hint=f"make the directory {path.parent} first")
+        raise OutputError(f"{path}: its directory does not exist", hint=f"create {path.parent} first")
     if not os.access(path.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: its directory is not writable", hint="choose a place that you may write to")
+        raise OutputError(f"{path}: its directory is not writable", hint="choose a directory that you can write to")
 
 
 def _draft(directory: Path) -> tuple[int, Path | None]:

@@ -40,7 +40,7 @@ class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
     cut out of the string at ``pointer``; it goes back in at ``offset`` (in
     code points of the string as stored). ``hex``: the same, written without
     dashes. ``member``: the id was part of the member name that
-    ``pointer`` ends with; there the target's key stands for it at ``offset``.
+    ``pointer`` ends with; there the target's key is in its place at ``offset``.
     """
 
     pointer: Pointer
@@ -100,16 +100,16 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 FINDING_CODES: Mapping[str, str] = {
-    "dangling-reference": "the id names an object that no longer exists at the source; kept as it is",
-    "unexplained-uuid": "an id that nothing exported explains; kept as it is",
+    "dangling-reference": "the id names an object that no longer exists at the source; kept unchanged",
+    "unexplained-uuid": "an id of nothing in the bundle; kept unchanged",
     "unresolved-name": "a template names a block or variable that the source does not have",
     "secret-suspected": "a value looks like a secret in a place that Prefect does not mask",
-    "unknown-field": "the server sent a field that this xfer does not know; carried as it is",
+    "unknown-field": "a field that this version of xfer does not know; exported unchanged",
     "ambiguous-owner": "the API does not show whether a deployment owns this automation; imported unowned",
-    "leftover-queue": "the queue it names went with its deleted pool; left out, since sending it would make a pool",
-    "not-portable": "it names what no bundle holds (a run, a schedule, an account); it means nothing elsewhere",
-    "new-address": "it gets another URL wherever it is made; whoever calls it must learn of it",
-    "no-runtime": "agents and infrastructure blocks ended with Prefect 2; carried, but no worker of Prefect 3 uses it",
+    "leftover-queue": "names a queue of a deleted work pool; left out, since sending it would create a pool",
+    "not-portable": "names a run, schedule, account or the like by its id, which means nothing on another server",
+    "new-address": "gets another URL wherever it is created; its callers must be updated",
+    "no-runtime": "agents and infrastructure blocks ended with Prefect 2; exported, but no Prefect 3 worker uses it",
 }
 
 
@@ -123,12 +123,12 @@ class LeftOut(msgspec.Struct, frozen=True):
 
 
 LEFT_OUT_REASONS: Mapping[str, str] = {
-    "built-in": "every Prefect server makes it by itself, and nothing exported needs it",
-    "became-automation": "it travels as the automation that Prefect's own upgrade to 3.4 makes of it",
-    "carried-by-owner": "it belongs to a deployment and travels as its own concurrency limit",
-    "orphan": "it belonged to a deployment that no longer exists",
+    "built-in": "every Prefect server creates it by itself, and nothing exported needs it",
+    "became-automation": "exported as the automation that Prefect's own upgrade to 3.4 makes of it",
+    "carried-by-owner": "exported as the concurrency limit of the deployment that it belongs to",
+    "orphan": "belonged to a deployment that no longer exists",
     "unreferenced-anonymous": "an anonymous block that nothing refers to",
-    "not-set": "the server has the place for it, but nothing is set",
+    "not-set": "supported by the server, but not set",
     "excluded": "the selection leaves it out",
 }
 
@@ -211,7 +211,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """A whole bundle, read and verified."""
+    """A bundle, read and verified."""
 
     manifest: Manifest
     records: tuple[Placed, ...]
@@ -220,8 +220,8 @@ class Bundle(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """Progress as a value: ``done`` of ``total`` objects of ``kind`` in ``phase``.
 
-    ``total`` is None while it is not known. ``phase`` is ``read``, ``write``,
-    ``check``, ``import`` or ``activate``.
+    ``total`` is None while it is not known. ``phase`` is ``read``,
+    ``import``, ``switch`` or ``rollback``.
     """
 
     phase: str

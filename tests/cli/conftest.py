@@ -10,13 +10,12 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import CliRunner
 
-from bundle import cli
 from bundle.cli import connection
 from bundle.server.client import PrefectApi
 from bundle.server.retry import RetryPolicy
 from bundle.server.target import Target
+from support.commands import Ended, xfer
 
 PROFILES = """
 [profiles.a]
@@ -70,21 +69,6 @@ class Server:
         return httpx.Response(200, json=plain[path]) if path in plain else httpx.Response(404)
 
 
-class Ended:
-    """How a run of ``xfer`` ended: exit code, and what it printed."""
-
-    def __init__(self, code: int, out: bytes, err: bytes) -> None:
-        self.code = code
-        self.raw = out
-        self.out = out.decode(errors="replace")
-        self.err = err.decode()
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
-
-
 class Shell:
     """Runs ``xfer`` in process, in a directory and home of its own; ``a`` and ``b`` are servers by profile."""
 
@@ -94,9 +78,7 @@ class Shell:
         self.b = Server()
 
     def __call__(self, *arguments: str, stdin: bytes = b"") -> Ended:
-        with CliRunner().isolation(input=stdin) as (out, err, _):
-            code = cli.run(arguments)
-            return Ended(code, out.getvalue(), err.getvalue())
+        return xfer(*arguments, stdin=stdin)
 
     def connect(self, target: Target) -> PrefectApi:
         server = {"a.test": self.a, "b.test": self.b}[target.host]

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from bundle.cli import connection
-from bundle.server.target import Target
 from support.fake_prefect import FakePrefect
 from support.moving import import_into
 from support.offline import api_of
@@ -28,13 +27,9 @@ def _filled() -> FakePrefect:
 def sides(shell: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, FakePrefect]:
     """Server a with the whole environment, and server b with nothing."""
     fakes = {"a.test": copy.deepcopy(_filled()), "b.test": FakePrefect(seed=2)}
-    monkeypatch.setattr(connection, "connect", lambda target: api_of(fakes[connect_host(target)]))
+    monkeypatch.setattr(connection, "connect", lambda target: api_of(fakes[target.host]))
     assert shell.directory.exists()
     return fakes
-
-
-def connect_host(target: Target) -> str:
-    return target.host
 
 
 def is_anything_on(fake: FakePrefect) -> bool:
@@ -46,10 +41,10 @@ def is_anything_on(fake: FakePrefect) -> bool:
 
 
 def test_a_transfer_warns_of_schedules_on_both_sides(shell: Any, sides: dict[str, FakePrefect]) -> None:
-    """Schedules that would fire at both servers are told with the two ways out, unless what arrives is switched off."""
-    told = shell("transfer", "--from", "a", "--to", "b", "--dry-run")
-    assert "schedules start runs at a, and would at b too: transfer with --inert" in told.err
-    assert "warning: " in told.out
+    """Schedules that would fire at both servers cause a warning with two remedies, unless all arrives switched off."""
+    warned = shell("transfer", "--from", "a", "--to", "b", "--dry-run")
+    assert "schedules start runs at a and would also do so at b: transfer with --inert" in warned.err
+    assert "warning: " in warned.out
     quiet = shell("transfer", "--from", "a", "--to", "b", "--inert", "--dry-run", "--json")
     assert (quiet.document["warnings"], quiet.document["inert"]) == ([], True)
     assert "start runs at a" not in quiet.err
@@ -63,13 +58,13 @@ def test_a_cutover(shell: Any, sides: dict[str, FakePrefect]) -> None:
     assert not is_anything_on(sides["b.test"])
 
     tried = shell("activate", "env.pxb", "--to", "b", "--dry-run")
-    assert "Would switch on in b (http://b.test/api) what env.pxb has on" in tried.out
+    assert "Would switch on in b (http://b.test/api) what is on in env.pxb" in tried.out
     assert "next runs, by schedule (" in tried.out
     assert "  deployment:scheduled/with slugs  cron " in tried.out
     assert not is_anything_on(sides["b.test"])
 
     stopped = shell("deactivate", "--from", "a", "-o", "state.pxb")
-    assert "Switched off in a (http://a.test/api); to switch it on again: xfer activate state.pxb --to a" in stopped.out
+    assert "Switched off in a (http://a.test/api); to undo: xfer activate state.pxb --to a" in stopped.out
     assert not is_anything_on(sides["a.test"])
 
     done = shell("activate", "env.pxb", "--to", "b")

@@ -61,3 +61,10 @@ def test_examples_are_real(shell: Any, path: tuple[str, ...]) -> None:
         for part in line.split(" | "):
             assert len(line) <= 78
             parse(shlex.split(re.sub(r"^(ssh \S+ )?xfer ", "", part)))
+
+
+def test_every_listed_command_has_help(shell: Any) -> None:
+    """Every command that the help lists can be asked for help."""
+    for name in COMMANDS:
+        ended = shell(name, "--help")
+        assert (ended.code, ended.out.startswith(f"Usage: xfer {name}")) == (0, True), ended.err

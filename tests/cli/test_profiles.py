@@ -42,7 +42,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_profile_is_listed_with_its_server(file: Path) -> None:
-    """Each profile stands with its URL, its credentials masked, its TLS and its proxy, the active one marked."""
+    """Each profile has its URL, its credentials masked, its TLS and its proxy, the active one marked."""
     ended = xfer("profiles")
     assert (ended.code, ended.err) == (0, "")
     blocks = ended.out.split("\n\n")
@@ -63,7 +63,7 @@ def test_every_profile_is_listed_with_its_server(file: Path) -> None:
     ]
     assert blocks[1].splitlines()[0] == "Prefect:"
     assert "      a Prefect server that is started for each command, no credentials" in blocks[1].splitlines()
-    assert "* the active profile" in blocks[2]
+    assert "* Prefect's active profile" in blocks[2]
 
 
 def test_the_same_as_one_document(file: Path) -> None:

@@ -70,7 +70,7 @@ def test_two_good_servers(source_server: Server, hardened_server: Server, profil
     assert "  ✓ version: Prefect 3.8.8\n" in text
     assert "user and password ********" in text
     assert PASSWORD not in text
-    assert text.endswith("13 ok, 0 to look at, 0 failed\n")
+    assert text.endswith("13 ok, 0 warnings, 0 failed\n")
 
 
 def test_the_estimates_are_near_what_happens(source_server: Server, server_factory: Any) -> None:

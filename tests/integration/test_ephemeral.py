@@ -53,7 +53,7 @@ def test_a_transfer_between_profiles_without_servers(own_homes: Path, server_poo
 
     assert code == 0, err
     assert f"sqlite:///{own_homes}/empty/prefect.db" in out
-    assert "with a Prefect server that runs as long as this command" in err
+    assert "with a Prefect server started for this command" in err
     plain = [server_pool.take(), server_pool.take()]
     for server, name in zip(plain, ("full", "empty"), strict=True):
         server_pool.load(server, own_homes / name / "prefect.db")

@@ -332,7 +332,7 @@ def test_unverified_tls_is_warned_of(authority: Authority, source_server: Server
     with Door(to(source_server.port), tls=authority.shows("elsewhere.test")) as front:
         use({"PREFECT_API_URL": front.url(), "PREFECT_API_TLS_INSECURE_SKIP_VERIFY": True})
         ended = xfer("export", "--from", "p", "-o", "env.pxb", "--quiet")
-    expected = "xfer: warning: p: its certificate is not verified (PREFECT_API_TLS_INSECURE_SKIP_VERIFY)\n"
+    expected = "xfer: warning: p: TLS certificate not verified (PREFECT_API_TLS_INSECURE_SKIP_VERIFY)\n"
     assert (ended.code, ended.err) == (0, expected)
 
 

@@ -12,13 +12,20 @@ from click.testing import CliRunner
 
 from bundle import cli
 
+GOLDEN = str(Path(__file__).parents[2] / "fixtures" / "golden" / "format-1.0.pxb")
+
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """How a command ended, and what it printed."""
 
     code: int
     out: str
     err: str
+
+    @property
+    def raw(self) -> bytes:
+        """Standard output as it was, which may be a bundle."""
+        return self.out.encode(errors="surrogateescape")
 
     @property
     def last_line(self) -> str:
@@ -31,11 +38,11 @@ class Ended(NamedTuple):
         return json.loads(self.out)
 
 
-def xfer(*arguments: str) -> Ended:
+def xfer(*arguments: str, stdin: bytes = b"") -> Ended:
     """Run ``xfer``."""
-    with CliRunner().isolation() as (out, err, _):
+    with CliRunner().isolation(input=stdin) as (out, err, _):
         code = cli.run(arguments)
-        return Ended(code, out.getvalue().decode(), err.getvalue().decode())
+        return Ended(code, out.getvalue().decode(errors="surrogateescape"), err.getvalue().decode())
 
 
 def xfer_json(*arguments: str) -> tuple[int, Any]:

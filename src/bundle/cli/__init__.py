@@ -6,7 +6,7 @@ Rules:
    document on every path; commands return their report, and only ``run`` prints it.
 2. ``xfer --version`` and ``--help`` import nothing but click: a command's module is imported when
    it is used.
-3. Whatever is not a ``BundleError`` is a bug of ours: its traceback goes to a file, without values.
+3. Whatever is not a ``BundleError`` is a bug: its traceback goes to a file, without values.
 4. Only this package builds a client, prints, and reads the clock and the environment.
 """
 
@@ -26,18 +26,18 @@ from bundle.cli.failures import handle
 from bundle.cli.lazy import LazyGroup
 
 COMMANDS = {
-    "export": ("bundle.cli.commands.export", "Read a whole environment into one bundle."),
-    "import": ("bundle.cli.commands.import_", "Replay a bundle into an environment, as often as you like."),
+    "export": ("bundle.cli.commands.export", "Export an environment into a bundle."),
+    "import": ("bundle.cli.commands.import_", "Import a bundle into an environment; safe to repeat."),
     "transfer": ("bundle.cli.commands.transfer", "Export and import in one command."),
     "plan": ("bundle.cli.commands.plan", "Show what an import would do, field by field."),
     "inspect": ("bundle.cli.commands.inspect", "Show what is inside a bundle."),
-    "verify": ("bundle.cli.commands.verify", "Check that a bundle is whole, and that a server holds it."),
+    "verify": ("bundle.cli.commands.verify", "Check that a bundle is intact, and that a server holds it."),
     "diff": ("bundle.cli.commands.diff", "Show what changed between two bundles or servers."),
-    "activate": ("bundle.cli.commands.activate", "Switch on what a bundle has on, with the next runs."),
-    "deactivate": ("bundle.cli.commands.deactivate", "Switch off what starts by itself, reversibly."),
-    "rollback": ("bundle.cli.commands.rollback", "Take an import back by its receipt."),
+    "activate": ("bundle.cli.commands.activate", "Switch on what is on in a bundle, and show the next runs."),
+    "deactivate": ("bundle.cli.commands.deactivate", "Switch off what starts by itself; can be undone."),
+    "rollback": ("bundle.cli.commands.rollback", "Undo an import by its receipt."),
     "check": ("bundle.cli.commands.check", "Check before a transfer that both servers can be used."),
-    "profiles": ("bundle.cli.commands.profiles", "List the profiles, and what each would connect to."),
+    "profiles": ("bundle.cli.commands.profiles", "List the profiles and what each would connect to."),
     "secrets": ("bundle.cli.commands.secrets", "Prepare the secrets that a bundle does not hold."),
     "demo": ("bundle.cli.commands.demo", "Try everything with two throwaway servers."),
 }
@@ -57,7 +57,7 @@ COMMANDS = {
 def xfer() -> None:
     """Move and archive whole Prefect 3 environments.
 
-    Nothing is lost, and nothing is left out of the account.
+    Nothing is lost, and every resource is accounted for.
 
     SOURCE and DESTINATION are names of Prefect profiles, API URLs, or "env" for
     the PREFECT_* variables. Exit codes: 0 done, 1 failed, 2 differences (plan

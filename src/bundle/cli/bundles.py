@@ -22,7 +22,7 @@ STANDARD = "-"
 
 
 def check_output(console: Console, name: str, *, force: bool) -> None:
-    """Refuse a place that cannot be written to, before any request is sent.
+    """Refuse a file that cannot be written, before any request is sent.
 
     Raises:
         UsageError: standard output is a terminal, or is needed for something else.
@@ -33,10 +33,11 @@ def check_output(console: Console, name: str, *, force: bool) -> None:
         return
     if console.is_json:
         raise UsageError(
-            "the bundle and the JSON document cannot both go to standard output", hint="name a file: -o FILE"
+            "the bundle and the JSON document cannot both go to standard output",
+            hint="write the bundle to a file: -o FILE",
         )
     if sys.stdout.isatty():
-        raise UsageError("a bundle is not text for a terminal", hint="name a file, or send the output to one: -o FILE")
+        raise UsageError("a bundle is binary and not written to a terminal", hint="write it to a file: -o FILE")
     console.result_to_stderr = True
 
 
@@ -44,7 +45,7 @@ def write(exported: Exported, name: str, *, force: bool) -> Manifest:
     """Write what was exported.
 
     Raises:
-        OutputError: it cannot be written; what stood there before is untouched.
+        OutputError: it cannot be written; what was there before is untouched.
     """
     if name == STANDARD:
         return write_bundle(exported.header, exported.records, sys.stdout.buffer)
@@ -52,10 +53,10 @@ def write(exported: Exported, name: str, *, force: bool) -> Manifest:
 
 
 def read(console: Console, name: str) -> Bundle:
-    """The whole bundle, verified to its last byte.
+    """The bundle, verified to its last byte.
 
     Raises:
-        BundleRejected: it cannot be read, or not be trusted.
+        BundleRejected: it cannot be read, or is damaged.
     """
     with _opened(name) as reader:
         _warn(console, reader)
@@ -70,7 +71,7 @@ def verify(name: str) -> tuple[Manifest, tuple[str, ...]]:
         return reader.manifest, tuple(reader.warnings)
 
 
-def survey(name: str, on_key: Callable[[Key], None] = lambda _: None) -> tuple[Manifest, tuple[str, ...], Surfaces]:
+def inspect(name: str, on_key: Callable[[Key], None] = lambda _: None) -> tuple[Manifest, tuple[str, ...], Surfaces]:
     """The same, and what the bundle would run; ``on_key`` is called with each key. Raises as ``read``."""
 
     def records() -> Iterator[Record]:
@@ -98,7 +99,7 @@ def _stream(name: str) -> Iterator[BinaryIO]:
         stream = Path(name).open("rb")  # noqa: SIM115 - closed below
     except OSError as error:
         reason = (error.strerror or "input error").lower()
-        raise BundleRejected(f"{name}: cannot be read: {reason}", hint="check the name of the bundle") from error
+        raise BundleRejected(f"{name}: cannot be read: {reason}", hint="check the file name") from error
     with stream:
         yield stream
 

@@ -1,4 +1,4 @@
-"""From a name on the command line to a server; the only place that builds a client."""
+"""From a name on the command line to a server; only this module builds clients."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def find_targets(console: Console, *names: str) -> list[Target]:
     warn_of_ignored(console, *names)
     for target in targets:
         if target.url.startswith("https:") and not target.verify:
-            console.warn(f"{target.name}: its certificate is not verified (PREFECT_API_TLS_INSECURE_SKIP_VERIFY)")
+            console.warn(f"{target.name}: TLS certificate not verified (PREFECT_API_TLS_INSECURE_SKIP_VERIFY)")
     return targets
 
 
 def warn_of_ignored(console: Console, *names: str) -> None:
-    """Say which variables have no effect, since servers were named."""
+    """Warn of variables that have no effect because servers were named."""
     ignored = profiles.ignored_environment(os.environ)
     if ignored and profiles.ENVIRONMENT not in names:
-        console.warn(f"{', '.join(ignored)} in the environment: not used, since a profile was named")
+        console.warn(f"{', '.join(ignored)} ignored: a profile was named, so the environment is not used")
 
 
 def refuse_same(source: Target, destination: Target) -> None:
@@ -64,7 +64,7 @@ def refuse_same(source: Target, destination: Target) -> None:
 async def connect(target: Target) -> AsyncIterator[PrefectApi]:
     """A client for a server, through the proxy that the environment names for it.
 
-    An ephemeral server runs for as long as the context.
+    An ephemeral server runs as long as the context.
 
     Raises:
         Unreachable: an ephemeral server cannot be started.
@@ -83,7 +83,7 @@ def announce(console: Console, verb: str, target: Target) -> None:
     """Say at once which server is about to be used."""
     proxy = proxy_host(target)
     through = f" through the proxy {proxy}" if proxy else ""
-    through = through if target.ephemeral is None else " with a Prefect server that runs as long as this command"
+    through = through if target.ephemeral is None else " with a Prefect server started for this command"
     console.say(
         f"{verb} {target.name} ({target.url}){through}" if target.name != target.url else f"{verb} {target.url}"
     )

@@ -1,4 +1,4 @@
-"""Where a command speaks: results to stdout, all else to stderr, everything escaped."""
+"""What a command prints: results to stdout, all else to stderr, everything escaped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Console:
-    """How much is said and in which form; one for each run.
+    """How much is printed and in which form; one for each run.
 
     ``--json`` is looked for in the arguments themselves, since an error in them must be reported as
     JSON too.
@@ -44,7 +44,7 @@ class Console:
         return sys.stderr.isatty() and self._hide_log is None
 
     def say(self, text: str) -> None:
-        """One line on what is going on."""
+        """One line about what is happening."""
         if not self.is_quiet:
             click.echo(escaping.escape(text), err=True)
 
@@ -59,7 +59,7 @@ class Console:
         click.echo(f"hint: {escaping.escape_lines(hint)}", err=True)
 
     def result(self, text: str) -> None:
-        """The text that was asked for; the caller has escaped what is foreign in it."""
+        """The text that was asked for, which is safe to print already: a rendered report."""
         # Not at the top: --help prints nothing through here.
         from bundle.files import output_errors  # noqa: PLC0415
 
@@ -75,7 +75,7 @@ class Console:
             return
         from bundle.report import text  # noqa: PLC0415 - as above
 
-        self.result(text.render(report, is_whole=self.is_verbose))
+        self.result(text.render(report, in_full=self.is_verbose))
         if report.error is not None:
             self.error(report.error.message, report.error.hint)
 

@@ -12,7 +12,7 @@ from bundle.model import Json
 
 
 def parsed(path: Path, *, what: str, form: str) -> dict[str, Json]:
-    """The document in a file; ``what`` and ``form`` name it and its form in messages, which quote nothing of it.
+    """The document in a file; ``what`` and ``form`` name it and its form in messages, which never quote it.
 
     Raises:
         UsageError: it cannot be read, or is neither TOML nor a JSON object.
@@ -26,7 +26,7 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except OSError as error:
         reason = (error.strerror or "input error").lower()
-        raise UsageError(f"{path}: cannot be read: {reason}", hint="check the name of the file") from error
+        raise UsageError(f"{path}: cannot be read: {reason}", hint="check the file name") from error
     except UnicodeDecodeError:
         # Without the cause, which holds the bytes of the file.
         raise UsageError(f"{path}: not UTF-8 text", hint="save it as UTF-8") from None
@@ -50,5 +50,5 @@ def _toml(text: str, path: Path, what: str, form: str) -> dict[str, Json]:
         return msgspec.json.decode(msgspec.json.encode(document), type=dict[str, Json])
     except (ValueError, RecursionError):
         raise UsageError(
-            f"{path}: it holds a value that JSON does not have", hint="write dates and times as texts, in quotes"
+            f"{path}: has a value that JSON does not have", hint="write dates and times as strings, in quotes"
         ) from None

@@ -1,4 +1,4 @@
-"""The server of a profile that has none: the user's own Prefect, started for the length of a command."""
+"""The server of a profile without a URL: the user's own Prefect, started for one command."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ async def running(target: Target) -> AsyncIterator[Target]:
     prefect = processes.find_own_prefect()
     if prefect is None:
         raise Unreachable(
-            f"{target.name} has no PREFECT_API_URL, and there is no prefect command to start a server for it with",
-            hint="activate the environment of the Prefect that it belongs to, or install one: pip install prefect",
+            f"{target.name} has no PREFECT_API_URL, and no prefect command was found to start a server with",
+            hint="activate the virtual environment that Prefect is in, or install it: pip install prefect",
         )
     variables = {name: value.reveal() for name, value in target.ephemeral.variables}
     with (
@@ -47,5 +47,5 @@ async def running(target: Target) -> AsyncIterator[Target]:
 def _failed(target: Target, prefect: Path, why: str) -> Unreachable:
     return Unreachable(
         f"{target.name}, started with {prefect}: {why}",
-        hint=f"its data is in {target.url}; a Prefect older than that database cannot open it: activate the newer one",
+        hint=f"its data is in {target.url}; if a newer Prefect created it, activate the environment of that Prefect",
     )

@@ -24,7 +24,7 @@ def handle(error: BaseException, console: Console) -> int:
     if isinstance(error, click.ClickException):
         return _misused(error, console)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        hint = "run the same command again: an import goes on where this one ended"
+        hint = "run the same command again; an import continues where it stopped"
         return _tell(console, ExitCode.INTERRUPTED, "Interrupted", "interrupted", hint)
     return _bug(error, console)
 
@@ -60,9 +60,9 @@ def _misused(error: click.ClickException, console: Console) -> int:
     message = _USER_INFORMATION.sub("//***@", error.format_message())
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is not None and not message.strip():
-        message = "a command is missing"
+        message = "missing command"
     path = context.command_path if context is not None else "xfer"
-    hint = f"`{path} --help` shows how it is used"
+    hint = f"see `{path} --help`"
     return _tell(console, ExitCode.USAGE, "UsageError", message[:1].lower() + message[1:].removesuffix("."), hint)
 
 
@@ -71,8 +71,8 @@ def _bug(error: BaseException, console: Console) -> int:
     from bundle.cli import bugs  # noqa: PLC0415
 
     try:
-        place = f"the place is in {bugs.keep(error)}, which holds no values"
+        place = f"the traceback is in {bugs.keep(error)} (no values, no secrets)"
     except OSError:
-        place = "the traceback could not be kept: the directory for temporary files is not writable"
+        place = "no traceback was saved: the directory for temporary files is not writable"
     message = f"xfer has a bug: an unexpected {type(error).__name__}"
     return _tell(console, ExitCode.BUG, "Bug", message, f"please report it; {place}")

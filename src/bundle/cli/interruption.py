@@ -1,4 +1,4 @@
-"""The first Ctrl-C, or SIGTERM, asks a run to end well; the second one ends it."""
+"""The first Ctrl-C or SIGTERM ends a run gracefully, the second one at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stopping(stop: asyncio.Event, console: Console) -> Iterator[None]:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         # Last: who reads this may send the next one.
-        console.say("stopping: requests in flight are awaited; press Ctrl-C again to end at once")
+        console.say("stopping after the requests in flight; press Ctrl-C again to stop at once")
 
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:

@@ -38,7 +38,7 @@ def output(function: F) -> F:
         is_flag=True,
         expose_value=False,
         callback=_set_verbose,
-        help="Show lists in full, and log every request.",
+        help="Show complete lists, and log every request.",
     )(function)
     return click.option("--quiet", is_flag=True, expose_value=False, callback=_set_quiet, help="Do not show progress.")(
         function
@@ -59,34 +59,4 @@ bundle = click.argument("bundle", metavar="FILE", required=True)
 source = click.option("--from", "source", metavar="SOURCE", required=True, help="Profile, URL, or env.")
 destination = click.option("--to", "destination", metavar="DESTINATION", required=True, help="Profile, URL, or env.")
 force = click.option("--force", is_flag=True, help="Replace the file if it exists.")
-redact = click.option("--redact", is_flag=True, help="Also leave out values that only look like secrets.")
-inert = click.option("--inert", is_flag=True, help="Create everything paused; `xfer activate` switches it on.")
-dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, like `xfer plan`, and do nothing.")
-
-
-def secrets(function: F) -> F:
-    """Where the values come from that a bundle does not hold."""
-    function = click.option(
-        "--missing-secrets",
-        type=click.Choice(["placeholder", "skip", "fail"]),
-        default="placeholder",
-        show_default=True,
-        help="What to do with a resource whose secret is not supplied.",
-    )(function)
-    return click.option(
-        "--secrets",
-        "secrets_file",
-        metavar="FILE",
-        help="TOML or JSON file with the values, as `xfer secrets template` writes it.",
-    )(function)
-
-
-def receipt(function: F) -> F:
-    """Where the receipt of an import goes, by which it can be rolled back."""
-    function = click.option(
-        "--receipt",
-        "receipt_file",
-        metavar="FILE",
-        help="File for the receipt that `xfer rollback` needs. Default: beside the bundle.",
-    )(function)
-    return click.option("--no-receipt", is_flag=True, help="Do not write a receipt.")(function)
+redact = click.option("--redact", is_flag=True, help="Also remove values that only look like secrets.")

@@ -14,7 +14,7 @@ from bundle.operations.saved_plan import SavedPlan
 
 
 def check_output(console: Console, name: str | None, *, force: bool) -> None:
-    """Refuse a place that cannot be written to, before any request is sent.
+    """Refuse a file that cannot be written, before any request is sent.
 
     Raises:
         UsageError: standard output is needed for something else.
@@ -22,7 +22,7 @@ def check_output(console: Console, name: str | None, *, force: bool) -> None:
     """
     if name == STANDARD and console.is_json:
         raise UsageError(
-            "the plan and the JSON document cannot both go to standard output", hint="name a file: -o PLAN"
+            "the plan and the JSON document cannot both go to standard output", hint="write the plan to a file: -o PLAN"
         )
     if name == STANDARD:
         console.result_to_stderr = True
@@ -31,7 +31,7 @@ def check_output(console: Console, name: str | None, *, force: bool) -> None:
 
 
 def write(plan: SavedPlan, name: str | None, *, force: bool) -> None:
-    """Write a plan to where it was asked for, if anywhere.
+    """Write a plan, if one was asked for.
 
     Raises:
         OutputError: it cannot be written.
@@ -47,7 +47,7 @@ def read(name: str | None, bundle: str) -> SavedPlan | None:
     """The plan that was asked for, if any; ``bundle`` is where the bundle comes from.
 
     Raises:
-        UsageError: both are to come from standard input.
+        UsageError: both would come from standard input.
         BundleError: it cannot be read, or is not a plan.
     """
     if name is None:
@@ -55,5 +55,7 @@ def read(name: str | None, bundle: str) -> SavedPlan | None:
     if name != STANDARD:
         return saved_plan.read(Path(name))
     if bundle == STANDARD:
-        raise UsageError("the bundle and the plan cannot both come from standard input", hint="name a file for one")
+        raise UsageError(
+            "the bundle and the plan cannot both come from standard input", hint="read one of them from a file"
+        )
     return saved_plan.parse(sys.stdin.buffer.read(), "standard input")

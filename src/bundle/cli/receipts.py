@@ -12,12 +12,13 @@ from pathlib import Path
 from bundle.apply.control import Witness
 from bundle.cli.bundles import STANDARD
 from bundle.cli.console import Console
+from bundle.cli.import_options import Execution
 from bundle.errors import UsageError
 from bundle.operations.import_ import Prepared
 from bundle.operations.journal import Journal, is_needed
 
 
-def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | None:
+def place(bundle: str | None, execution: Execution) -> Path | None:
     """The receipt's path; None where none is wanted.
 
     As named, else beside the bundle or in the current directory, with the time in its name.
@@ -25,15 +26,15 @@ def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | No
     Raises:
         UsageError: a file was named, and none is wanted.
     """
-    if not is_wanted and file is not None:
-        raise UsageError("--receipt and --no-receipt contradict each other", hint="give one of them")
-    if not is_wanted:
+    if execution.no_receipt and execution.receipt_file is not None:
+        raise UsageError("--receipt and --no-receipt contradict each other", hint="use one of them")
+    if execution.no_receipt:
         return None
-    if file is not None:
-        return Path(file)
+    if execution.receipt_file is not None:
+        return Path(execution.receipt_file)
     now = dt.datetime.now(dt.UTC).strftime("%Y%m%dT%H%M%S%fZ")
     beside = None if bundle in {None, STANDARD} else Path(f"{bundle}.{now}.receipt")
-    # A bundle may lie on a medium that cannot be written to.
+    # A bundle may be on a medium that cannot be written to.
     return beside if beside is not None and os.access(beside.parent, os.W_OK) else Path(f"xfer.{now}.receipt")
 
 
@@ -41,9 +42,9 @@ def place(bundle: str | None, file: str | None, *, is_wanted: bool) -> Path | No
 def written(
     console: Console, path: Path | None, prepared: Prepared, destination: str, stop: asyncio.Event
 ) -> Iterator[Witness]:
-    """The receipt, begun before the first write; nothing is written where the plan writes nothing.
+    """The receipt, started before the first write; there is none where the plan writes nothing.
 
-    One that cannot grow any more sets ``stop``, and is an error at the end of the block.
+    One that cannot be written any more sets ``stop``, and is an error at the end of the block.
 
     Raises:
         OutputError: it cannot be written.
@@ -53,7 +54,7 @@ def written(
         return
     created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     with Journal.begin(path, prepared, destination=destination, created=created, on_failure=stop.set) as journal:
-        console.say(f"receipt, to take this import back with `xfer rollback`: {path}")
+        console.say(f"receipt for `xfer rollback`: {path}")
         yield journal
     if journal.failure is not None:
         raise journal.failure

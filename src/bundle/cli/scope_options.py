@@ -1,6 +1,6 @@
-"""The options that say what of a bundle is wanted, and how: a selection, and an overlay (docs/overlay.md).
+"""The options that say which resources are meant, and what is to be different: a selection and an overlay.
 
-``--map`` and ``--set`` win over the overlay file.
+docs/overlay.md describes both.
 """
 
 from __future__ import annotations
@@ -21,15 +21,26 @@ from bundle.plan.overlay import NO_OVERLAY, Overlay
 
 T = TypeVar("T")
 
-_FORM = "docs/overlay.md has the form"
+_FORM = "see docs/overlay.md for the form"
 
 
-class Request(msgspec.Struct, frozen=True):
-    """The options as given, and the file as read."""
+class OverlayOptions(msgspec.Struct, frozen=True):
+    """The options of an overlay as given, and its file as read."""
 
     maps: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     file: Overlay = NO_OVERLAY
+
+    def for_bundle(self, bundle: Bundle) -> Overlay:
+        """The overlay for a bundle; options override the file.
+
+        Raises:
+            UsageError: an option is malformed.
+        """
+        maps = dict(_split(each, "--map", "KIND:OLD=NEW") for each in self.maps)
+        texts = dict(_split(each, "--set", "variable:NAME=VALUE") for each in self.values)
+        values = {key: _value(key, text, bundle) for key, text in texts.items()}
+        return Overlay(self.file.map | maps, self.file.set | values, self.file.patch)
 
 
 def selection(function: Callable[..., T]) -> Callable[..., T]:
@@ -45,7 +56,9 @@ def selection(function: Callable[..., T]) -> Callable[..., T]:
         help="Include only what has this tag. Repeat it to require several tags.",
     )
     @click.option(
-        "--no-dependencies", is_flag=True, help="Do not include what they need; it must be at the destination already."
+        "--no-dependencies",
+        is_flag=True,
+        help="Do not include what the selected resources need; it must be at the destination already.",
     )
     @functools.wraps(function)
     def gathered(
@@ -82,24 +95,9 @@ def overlay(function: Callable[..., T]) -> Callable[..., T]:
     def gathered(
         *args: Any, maps: tuple[str, ...], values: tuple[str, ...], overlay_file: str | None, **rest: Any
     ) -> T:
-        return function(*args, overlay=Request(maps, values, _file(overlay_file)), **rest)
+        return function(*args, overlay=OverlayOptions(maps, values, _file(overlay_file)), **rest)
 
     return gathered
-
-
-def gather(request: Request, bundle: Bundle) -> Overlay:
-    """The overlay for a bundle.
-
-    Raises:
-        UsageError: an option is malformed.
-    """
-    maps = dict(_split(each, "--map", "KIND:OLD=NEW") for each in request.maps)
-    values = {key: _value(key, text, bundle) for key, text in _pairs(request.values)}
-    return Overlay(request.file.map | maps, request.file.set | values, request.file.patch)
-
-
-def _pairs(values: tuple[str, ...]) -> list[tuple[Key, str]]:
-    return [_split(each, "--set", "variable:NAME=VALUE") for each in values]
 
 
 def _split(text: str, option: str, form: str) -> tuple[Key, str]:
@@ -118,7 +116,8 @@ def _value(key: Key, text: str, bundle: Bundle) -> Json:
         return msgspec.json.decode(text)
     except (ValueError, RecursionError):
         raise UsageError(
-            f"--set {key}: the bundle's value is not a text, and {text!r} is not JSON", hint="write JSON, or use a file"
+            f"--set {key}: the bundle's value is not a string, and {text!r} is not JSON",
+            hint="write JSON, or use a file",
         ) from None
 
 

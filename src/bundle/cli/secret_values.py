@@ -1,7 +1,7 @@
 """The secrets that a user supplies: a TOML or JSON file and ``XFER_SECRET_…`` variables.
 
-Rules: an empty text in the file is a slot that was not filled in. Where a slot is not a text, a
-text is read as JSON, so that every type can come from a variable too. No value is ever quoted.
+Rules: an empty string in the file is a slot that was not filled in. Where a slot is not a string, a
+string is read as JSON, so that every type can come from a variable too. No message has a value.
 """
 
 from __future__ import annotations
@@ -33,15 +33,13 @@ def read_file(console: Console, name: str | None) -> dict[str, Json]:
     if name is None:
         return {}
     path = Path(name)
-    document = documents.parsed(
-        path, what="a file of secrets", form="`xfer secrets template` writes the form to fill in"
-    )
+    document = documents.parsed(path, what="a file of secrets", form="`xfer secrets template` writes one to fill in")
     if path.stat().st_mode & _OTHERS:
-        console.warn(f"{name}: others on this machine can read it; `chmod 600` keeps it to you")
+        console.warn(f"{name}: readable by other users of this machine; run `chmod 600` on it")
     return {slot: value for slot, value in document.items() if value != ""}
 
 
-def gather(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
+def for_bundle(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
     """The values by slot, each of the slot's type.
 
     Raises:
@@ -74,7 +72,7 @@ def _typed(slot: str, value: Json, wanted: str | None) -> Json:
         value = _decoded(slot, value, wanted)
     if value is None or json_type(value) != wanted:
         raise UsageError(
-            f"the value for the secret {slot} is not of type {wanted}", hint=f"give a JSON value of type {wanted}"
+            f"the value for the secret {slot} is not of type {wanted}", hint=f"write a JSON value of type {wanted}"
         )
     return value
 
@@ -85,5 +83,5 @@ def _decoded(slot: str, text: str, wanted: str | None) -> Json:
     except (ValueError, RecursionError):
         # Without the cause: it may quote the text.
         raise UsageError(
-            f"the value for the secret {slot} must be JSON: it is of type {wanted}", hint="quote texts inside it"
+            f"the value for the secret {slot} must be JSON of type {wanted}", hint="put strings inside it in quotes"
         ) from None

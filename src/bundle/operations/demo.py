@@ -45,10 +45,10 @@ def checks(trip: Trip) -> tuple[Check, ...]:
     return (
         Check("no byte of the bundle holds the password", trip.password.encode() not in everything),
         Check(
-            f"the first import made {made} and found {found} of Prefect's own: {made + found} of {total}",
+            f"the first import created {made} and found {found} that Prefect creates itself: {made + found} of {total}",
             _is_whole(trip),
         ),
-        Check(f"the second import found {kept} of {total} in place", kept == total),
+        Check(f"the second import found {kept} of {total} already there", kept == total),
         Check(f"the second import sent {trip.writes} write requests", trip.writes == 0),
         Check(
             "an export of the destination has the same content digest",

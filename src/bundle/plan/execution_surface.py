@@ -33,19 +33,19 @@ SURFACE_CODES: Mapping[str, str] = {
     "image": "a container image",
     "command": "a command or script",
     "environment": "names of environment variables that are set",
-    "privilege": "what a job gets of its host: accounts, mounts, networks, privileges",
-    "url": "a server that is talked to",
-    "private-url": "a server in a private network, or on the machine itself, that is talked to",
-    "notification": "a block by which something is sent or called",
-    "webhook": "an address, new at the destination, at which requests from outside become events",
+    "privilege": "access to the host that a job gets: accounts, mounts, networks, privileges",
+    "url": "a server that is contacted",
+    "private-url": "a server in a private network, or on the machine itself, that is contacted",
+    "notification": "a block that sends messages or calls something",
+    "webhook": "an address, new at the destination, that turns requests from outside into events",
     "automation-action": "what an automation does by itself, and when",
     **{
-        f"destination-{name}": f"a {name} that the bundle does not bring: the destination's own is used"
+        f"destination-{name}": f"a {name} that is not in the bundle: the destination's own is used"
         for name, kind in KINDS.items()
         if kind.is_read
     },
-    "environment-template": "an environment variable of the worker that is read",
-    "foreign-id": "an id that nothing in the bundle has: at the destination it may name something",
+    "environment-template": "an environment variable that is read from the worker",
+    "foreign-id": "an id of nothing in the bundle; it may name something at the destination",
 }
 
 MOST = 100_000

@@ -1,4 +1,4 @@
-"""Who is counted where, and which exit code follows. Pure.
+"""How many resources ended how, whether that is all of them, and which exit code follows.
 
 The sum is checked here, against the number of records in the bundle, and not taken from the code
 that did the work: a record that ends nowhere, or twice, is an incomplete run.
@@ -17,31 +17,21 @@ from bundle.model import Manifest
 from bundle.operations.cutover import Switched
 from bundle.report.model import Report, Resource
 
-# Not worth a word where there are none.
-_RARE = frozenset({"blocked", "not_selected"})
+Counts = Mapping[str, Mapping[str, int]]
+"""By kind: ``total``, and how many ended under each name."""
+
 STATES = ("succeeded", "skipped", "failed", "blocked")
-PLANNED = ("create", "update", "unchanged", "different", "unsupported", "blocked", "not_selected")
-VERIFIED = ("same", "different", "missing", "not_selected")
-CHANGES = ("added", "removed", "changed", "unchanged")
-FATES = ("exported", "left_out")
+CENSUS = ("exported", "left_out")
+
+EXISTS_SAME = "exists-same"
 NOT_SELECTED = "not-selected"
-# What failing looks like when not one resource, but the server is the matter.
+
+# Where every failure has one of these reasons, the server is at fault, not a resource.
 _NO_SERVER = frozenset({"unreachable", "denied", "not-tried"})
 
 
-def count_line(counts: Mapping[str, int], names: Sequence[str]) -> str:
-    """``25 succeeded, 0 skipped, 0 failed (25 of 25 accounted for)``; blocked ones only where there are any."""
-    parts = [f"{counts[name]} {name.replace('_', ' ')}" for name in names if counts[name] or name not in _RARE]
-    return f"{', '.join(parts)} ({counts['accounted_for']} of {counts['total']} accounted for)"
-
-
-def with_differences(report: Report) -> Report:
-    """Differences are an answer, not a failure: the report stays ok."""
-    return msgspec.structs.replace(report, exit_code=ExitCode.DIFFERENCES) if report.ok else report
-
-
 def tally(found: Iterable[tuple[str, str]], names: Sequence[str]) -> dict[str, dict[str, int]]:
-    """How many of each kind ended under each name."""
+    """How many of each kind ended under each name, from pairs of both."""
     kinds: dict[str, dict[str, int]] = {}
     for kind, name in found:
         counts = kinds.setdefault(kind, dict.fromkeys(("total", *names), 0))
@@ -50,17 +40,14 @@ def tally(found: Iterable[tuple[str, str]], names: Sequence[str]) -> dict[str, d
     return dict(sorted(kinds.items()))
 
 
-def has_differences(report: Report) -> bool:
-    """Whether a plan found anything that is not at the destination as the bundle has it."""
-    return any(each.reason not in {"exists-same", NOT_SELECTED} for each in report.resources)
+def summary_of(kinds: Counts, names: Sequence[str]) -> dict[str, int]:
+    """The sums over all kinds; ``accounted_for`` is that of the names."""
+    totals = {name: sum(counts[name] for counts in kinds.values()) for name in ("total", *names)}
+    return {"total": totals.pop("total"), "accounted_for": sum(totals.values()), **totals}
 
 
-def sums(kinds: Mapping[str, Mapping[str, int]], names: Sequence[str]) -> dict[str, int]:
-    sums = {name: sum(counts[name] for counts in kinds.values()) for name in ("total", *names)}
-    return {"total": sums.pop("total"), "accounted_for": sum(sums.values()), **sums}
-
-
-def adds_up(kinds: Mapping[str, Mapping[str, int]], resources: Sequence[Resource], names: Sequence[str]) -> bool:
+def is_complete(kinds: Counts, resources: Sequence[Resource], names: Sequence[str]) -> bool:
+    """Whether every record ended under exactly one name."""
     keys = {each.key for each in resources}
     return len(keys) == len(resources) and all(
         counts["total"] == sum(counts[name] for name in names) for counts in kinds.values()
@@ -68,17 +55,20 @@ def adds_up(kinds: Mapping[str, Mapping[str, int]], resources: Sequence[Resource
 
 
 def records_by_kind(manifest: Manifest) -> Counter[str]:
+    """How many records of each kind a bundle holds."""
     found: Counter[str] = Counter()
     for member in manifest.members:
         found[member.kind] += member.count
     return found
 
 
-def count_records(manifest: Manifest) -> int:
-    return records_by_kind(manifest).total()
+def has_differences(report: Report) -> bool:
+    """Whether anything is not at the destination as it is in the bundle."""
+    return any(each.reason not in {EXISTS_SAME, NOT_SELECTED} for each in report.resources)
 
 
 def exit_code_of(outcomes: Sequence[Outcome | Switched]) -> ExitCode:
+    """The exit code of a run that reached its end."""
     states = {outcome.state for outcome in outcomes}
     reasons = {outcome.reason for outcome in outcomes if outcome.state == "failed"}
     if not states & {"failed", "blocked"}:
@@ -88,5 +78,11 @@ def exit_code_of(outcomes: Sequence[Outcome | Switched]) -> ExitCode:
     return ExitCode.INCOMPLETE
 
 
-def marked_incomplete(report: Report) -> Report:
+def with_differences(report: Report) -> Report:
+    """The report with exit code 2. Differences are an answer, not a failure: it stays ok."""
+    return msgspec.structs.replace(report, exit_code=ExitCode.DIFFERENCES) if report.ok else report
+
+
+def incomplete(report: Report) -> Report:
+    """The report of a run that did not do all that was asked for."""
     return msgspec.structs.replace(report, exit_code=ExitCode.INCOMPLETE, ok=False)

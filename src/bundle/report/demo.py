@@ -1,20 +1,20 @@
-"""What ``xfer demo`` showed, as a report; pure."""
+"""``xfer demo``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from bundle.errors import ExitCode
 from bundle.model import Manifest
 from bundle.operations.demo import Check as Claim
 from bundle.operations.preflight import Check
 from bundle.report.bundle import contents
-from bundle.report.escaping import escape
 from bundle.report.model import Report
+from bundle.report.parts import Limit, Lines
 
 
 def report(claims: Sequence[Claim], manifest: Manifest, file: str | None) -> Report:
-    """The report of a demo: exit code 1 unless every claim has held; ``file`` is the bundle, if it was kept."""
+    """The report of a demo: exit code 1 unless every claim is true; ``file`` is the bundle, if it was kept."""
     checks = tuple(Check(None, "claim", "ok" if each.holds else "failed", each.statement) for each in claims)
     failed = sum(not each.holds for each in claims)
     return Report(
@@ -27,8 +27,8 @@ def report(claims: Sequence[Claim], manifest: Manifest, file: str | None) -> Rep
     )
 
 
-def layout(report: Report, _limit: int | None) -> Iterator[Iterable[str]]:
-    """The text: each claim, and where the bundle is."""
-    yield [f"{'held  ' if each.verdict == 'ok' else 'FAILED'}  {escape(each.message)}" for each in report.checks]
+def layout(report: Report, _limit: Limit) -> Iterator[Lines]:
+    """Each claim, and where the bundle is."""
+    yield [f"{'passed' if each.verdict == 'ok' else 'FAILED'}  {each.message}" for each in report.checks]
     if report.bundle is not None and report.bundle.file is not None:
-        yield [f"the bundle: {escape(report.bundle.file)}"]
+        yield [f"the bundle: {report.bundle.file}"]

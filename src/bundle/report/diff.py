@@ -6,46 +6,47 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bundle.errors import ExitCode
 from bundle.operations.diff import Change
-from bundle.report.counting import CHANGES, count_line, sums, tally, with_differences
-from bundle.report.differences import action_lines, field_differences
+from bundle.report.counting import summary_of, tally, with_differences
+from bundle.report.differences import field_differences, resource_lines
 from bundle.report.model import Report, Resource, Side, Verb
-from bundle.report.parts import Lines, side
+from bundle.report.parts import Limit, Lines, count_line, server_name
 
-_CHANGED_AS: Mapping[str, Verb] = {"added": "add", "removed": "remove", "changed": "change", "unchanged": "keep"}
+_NAMES = ("added", "removed", "changed", "unchanged")
+_VERBS: Mapping[str, Verb] = {"added": "add", "removed": "remove", "changed": "change", "unchanged": "keep"}
 
 
-def report(found: Sequence[Change], older: Side, newer: Side) -> Report:
+def report(changes: Sequence[Change], older: Side, newer: Side) -> Report:
     """The report of a comparison of two environments: exit code 2 unless they are the same."""
-    kinds = tally(((each.kind, each.fate) for each in found), CHANGES)
+    kinds = tally(((each.kind, each.fate) for each in changes), _NAMES)
     done = Report(
         command="diff",
         exit_code=ExitCode.DONE,
         ok=True,
-        summary=sums(kinds, CHANGES),
+        summary=summary_of(kinds, _NAMES),
         kinds=kinds,
         source=older,
         destination=newer,
-        resources=tuple(_change(each) for each in found),
+        resources=tuple(map(_resource, changes)),
     )
-    return with_differences(done) if any(each.fate != "unchanged" for each in found) else done
+    return with_differences(done) if any(each.fate != "unchanged" for each in changes) else done
 
 
-def layout(report: Report, limit: int | None) -> Iterator[Lines]:
-    if report.source and report.destination:
-        yield [f"Changes from {side(report.source)} to {side(report.destination)}"]
+def _resource(change: Change) -> Resource:
+    return Resource(
+        key=change.key,
+        kind=change.kind,
+        action=_VERBS[change.fate],
+        state=None,
+        reason=change.fate,
+        differences=field_differences(change.kind, change.differences),
+    )
+
+
+def layout(report: Report, limit: Limit) -> Iterator[Lines]:
+    """The changes, a block for each kind."""
+    yield [f"Changes from {server_name(report.source)} to {server_name(report.destination)}"]
     yield ["+ added   - removed   ~ changed"]
     changed = [each for each in report.resources if each.action != "keep"]
     for kind in sorted({each.kind for each in changed}):
-        yield [line for each in changed if each.kind == kind for line in action_lines(each, limit)]
-    yield [count_line(report.summary, CHANGES)]
-
-
-def _change(each: Change) -> Resource:
-    return Resource(
-        key=each.key,
-        kind=each.kind,
-        action=_CHANGED_AS[each.fate],
-        state=None,
-        reason=each.fate,
-        differences=field_differences(each.kind, each.differences),
-    )
+        yield [line for each in changed if each.kind == kind for line in resource_lines(each, limit)]
+    yield [count_line(report.summary, _NAMES)]

@@ -1,4 +1,4 @@
-"""Where two sides differ: as values that may be shown, and as lines."""
+"""One resource in lines: what is done with it and why, and where two sides differ."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from bundle.model import Json
 from bundle.plan.actions import Difference
 from bundle.record.pointers import split
 from bundle.record.secrets import suspects
-from bundle.report.escaping import escape
 from bundle.report.model import FieldDifference, Resource
-from bundle.report.parts import VALUE_CHARACTERS, Lines, as_text, clipped, cut, joined, rest_of
+from bundle.report.parts import VALUE_CHARACTERS, Limit, Lines, as_text, clipped, cut, joined, rest_of
 
 _ITEM_CHARACTERS = 400
 """A schedule with its parameters, which is what lists mostly differ in."""
@@ -34,30 +33,31 @@ _GLYPHS: Mapping[str, str] = {
 }
 
 
-def action_lines(resource: Resource, limit: int | None) -> Lines:
+def resource_lines(resource: Resource, limit: Limit) -> Lines:
+    """A resource with its glyph, its reason, its differences and the secrets that it lacks."""
     glyph = "~" if resource.differences else _GLYPHS[resource.action]
-    detail = f": {escape(resource.detail)}" if resource.detail else ""
+    detail = f": {resource.detail}" if resource.detail else ""
     why = "" if resource.reason in _PLAIN else f"  ({resource.reason}{detail})"
     waits = f" waits for {joined(resource.waits_for, 3)}" if resource.waits_for else ""
-    yield f"{glyph} {escape(resource.key)}{why}{waits}"
+    yield f"{glyph} {resource.key}{why}{waits}"
     for each in cut(resource.differences, limit):
         yield from _difference(each, limit, is_kept=each.pointer in resource.unchangeable)
     yield from rest_of(resource.differences, limit, "    ")
-    yield from (f"    ? {escape(slot)}" for slot in resource.missing_secrets)
+    yield from (f"    ? {slot}" for slot in resource.missing_secrets)
 
 
-def _difference(each: FieldDifference, limit: int | None, *, is_kept: bool) -> Lines:
-    yield f"    {escape(each.pointer) or '/'}{'  (cannot be changed)' if is_kept else ''}"
+def _difference(each: FieldDifference, limit: Limit, *, is_kept: bool) -> Lines:
+    yield f"    {each.pointer or '/'}{'  (cannot be changed)' if is_kept else ''}"
     if each.is_hidden:
-        yield "      differs; it looks like a secret and is not shown"
+        yield "      differs; not shown because it looks like a secret"
         return
     for mark, values in zip("-+", _apart(each.destination, each.bundle, limit), strict=True):
-        yield from (f"      {mark} {escape(value)}" for value in cut(values, limit))
+        yield from (f"      {mark} {value}" for value in cut(values, limit))
         yield from rest_of(values, limit, "      ")
 
 
-def _apart(older: Json, newer: Json, limit: int | None) -> tuple[Sequence[str], Sequence[str]]:
-    """Both values as short texts in which the difference can be seen.
+def _apart(older: Json, newer: Json, limit: Limit) -> tuple[Sequence[str], Sequence[str]]:
+    """Both values as short texts in which one can see the difference.
 
     Of long lists these are the items that only one side has, of other long values the parts around the difference.
     """
@@ -77,13 +77,14 @@ def _besides(items: Sequence[Json], others: Sequence[Json]) -> list[str]:
 
 
 def _around(before: str, after: str) -> tuple[Sequence[str], Sequence[str]]:
-    """Both texts from a little before the place where they part."""
+    """Both texts from a little before the place where they differ."""
     same = next((place for place, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
     start = same - _CONTEXT_CHARACTERS if same > VALUE_CHARACTERS // 2 else 0
     return [clipped(before, start)], [clipped(after, start)]
 
 
 def field_differences(kind: str, found: Iterable[Difference]) -> tuple[FieldDifference, ...]:
+    """Differences as they may be shown: with the defaults of fields left out, without what looks like a secret."""
     return tuple(_field_difference(_with_defaults(kind, each)) for each in found)
 
 
@@ -108,3 +109,16 @@ def _field_difference(found: Difference) -> FieldDifference:
 def _may_be_secret(pointer: str, value: Json) -> bool:
     """Whether a value, or the name of any place around it, looks like a secret."""
     return any(next(suspects({name: value}), None) is not None for name in split(pointer) or [""])
+
+
+def because(resource: Resource) -> str:
+    """Why a resource ended as it did, where there is more to say than the reason."""
+    if resource.detail:
+        return f": {resource.detail}"
+    places = resource.unchangeable or [each.pointer for each in resource.differences]
+    return f": {joined(places, 3)}" if places else ""
+
+
+def needed_by(resource: Resource) -> str:
+    """What a resource is kept for, or waits for."""
+    return f" (by {', '.join(resource.waits_for)})" if resource.waits_for else ""

@@ -1,4 +1,4 @@
-"""How a report ends that an error or an interruption ended."""
+"""Reports of commands that an error or an interruption ended."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bundle.report.model import Problem, Report
 
 
 def failed(command: str, code: int, problem: Problem) -> Report:
-    """The report of a command that an error ended."""
+    """The report of a command that an error ended before there was anything to report."""
     return Report(command=command, exit_code=code, ok=False, error=problem)
 
 
@@ -19,13 +19,11 @@ def problem_of(error: BundleError) -> Problem:
 
 
 def interrupted(report: Report) -> Report:
-    """The same account, of a run that was stopped."""
-    problem = Problem(
-        "Interrupted", "stopped before the end", "run the same command again: it goes on where this ended"
-    )
+    """The report of what was done before the user stopped the run."""
+    problem = Problem("Interrupted", "stopped before the end", "run the same command again to continue")
     return msgspec.structs.replace(report, exit_code=ExitCode.INTERRUPTED, ok=False, error=problem)
 
 
 def ended_by(report: Report, error: BundleError) -> Report:
-    """The same account, of a run that an error ended, or that a plan would not have let begin."""
+    """The report of what was done before an error ended the run, or of a plan that would not be carried out."""
     return msgspec.structs.replace(report, exit_code=error.exit_code, ok=False, error=problem_of(error))

@@ -7,21 +7,25 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bundle.model import Manifest
-from bundle.report.bundle import described
-from bundle.report.counting import FATES, count_line, marked_incomplete
+from bundle.report.bundle import bundle_report
+from bundle.report.counting import CENSUS, incomplete
 from bundle.report.model import Report, Side
-from bundle.report.notes import note_lines
-from bundle.report.parts import Lines, table, title
+from bundle.report.notes import export_notes, placeholder_lines
+from bundle.report.parts import Limit, Lines, count_line, file_name, server_name, table
 
 
-def report(manifest: Manifest, file: str | None, source: Side, torn: Sequence[str]) -> Report:
-    """The report of an export; ``torn`` names the kinds that changed while they were read."""
-    done = msgspec.structs.replace(described("export", manifest, file), source=source, changed_while_read=tuple(torn))
-    return marked_incomplete(done) if torn else done
+def report(manifest: Manifest, file: str | None, source: Side, changed: Sequence[str]) -> Report:
+    """The report of an export; exit code 3 if any kinds ``changed`` while they were read."""
+    done = msgspec.structs.replace(
+        bundle_report("export", manifest, file), source=source, changed_while_read=tuple(changed)
+    )
+    return incomplete(done) if changed else done
 
 
-def layout(report: Report, limit: int | None) -> Iterator[Lines]:
-    yield [title(report, "Exported", "to")]
-    yield table(report.kinds, ("total", *FATES))
-    yield from note_lines(report, limit)
-    yield [count_line(report.summary, FATES)]
+def layout(report: Report, limit: Limit) -> Iterator[Lines]:
+    """What was read, and what to know about it."""
+    yield [f"Exported {server_name(report.source)} to {file_name(report)}"]
+    yield table(report.kinds, ("total", *CENSUS))
+    yield placeholder_lines(report, limit)
+    yield from export_notes(report, limit)
+    yield [count_line(report.summary, CENSUS)]

@@ -11,30 +11,16 @@ from typing import Literal
 
 import msgspec
 
+from bundle.apply.outcomes import State
 from bundle.model import Finding, Json, Key, LeftOut, Pointer, Wave
 from bundle.operations.inventory import Estimate
 from bundle.operations.preflight import Check
+from bundle.plan import actions as plan_actions
 from bundle.plan.execution_surface import Surfaces
 
 REPORT_VERSION = "1.0"
 
-Verb = Literal[
-    "create",
-    "complete",
-    "fill",
-    "update",
-    "skip",
-    "unsupported",
-    "blocked",
-    "delete",
-    "restore",
-    "add",
-    "remove",
-    "change",
-    "keep",
-    "switch",
-]
-State = Literal["succeeded", "skipped", "failed", "blocked"]
+Verb = Literal[plan_actions.Verb, "delete", "restore", "add", "remove", "change", "keep", "switch"]
 SlotState = Literal["placeholder", "supplied", "outstanding", "kept"]
 
 

@@ -1,77 +1,36 @@
-"""What a person should know besides: findings, what was left out, secrets that are missing, what was not sent."""
+"""What a person should know besides: secrets, findings, what was left out and what was not sent."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, LeftOut
-from bundle.report.escaping import escape
-from bundle.report.model import Report, Resource
-from bundle.report.parts import Lines, cut, file_name, heading, joined, rest_of
+from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, Finding, LeftOut
+from bundle.report.model import Report, Resource, Slot
+from bundle.report.parts import Limit, Lines, cut, file_name, heading, joined, rest_of
 
 
-def outstanding_lines(report: Report, limit: int | None) -> Lines:
-    slots = [each for each in report.secrets if each.state == "outstanding"]
-    if slots:
-        yield f"secrets outstanding ({len(slots)}): supply them with --secrets FILE, or as variables"
-    for slot in cut(slots, limit):
-        yield f"  ? {escape(slot.slot)}"
-        yield f"      {slot.variable}"
-    yield from rest_of(slots, limit)
-
-
-def inert_lines(report: Report) -> Lines:
-    if report.inert and report.destination is not None:
-        file = file_name(report.bundle.file) if report.bundle else "FILE"
-        yield "what is new is switched off; to switch on what the bundle has on, with the same"
-        yield "selection and overlay as here:"
-        yield f"  xfer activate {file} --to {escape(report.destination.name)}"
-
-
-def dropped_lines(resources: Iterable[Resource], limit: int | None) -> Lines:
-    having = [each for each in resources if each.dropped_fields]
-    if having:
-        yield f"places that the destination's version does not hold, not sent ({len(having)}):"
-    for resource in cut(having, limit):
-        yield f"  {escape(resource.key)}: {joined(resource.dropped_fields, None)}"
-    yield from rest_of(having, limit)
-
-
-def note_lines(report: Report, limit: int | None, *, has_slots: bool = True) -> Iterator[Lines]:
-    """What the export already knew: findings, what was left out, what changed meanwhile."""
-    if has_slots:
-        yield _placeholders(report, limit)
+def export_notes(report: Report, limit: Limit) -> Iterator[Lines]:
+    """What was noticed at export: findings, what was left out, what changed meanwhile."""
     yield _findings(report, limit)
     yield _left_out(report)
-    yield reading_lines(report)
+    yield warning_lines(report)
 
 
-def reading_lines(report: Report) -> Lines:
-    if report.changed_while_read:
-        kinds = ", ".join(map(escape, report.changed_while_read))
-        yield f"changed while it was read, so the bundle may mix two states: {kinds}"
-    yield from (f"warning: {escape(each)}" for each in report.warnings)
-
-
-def _placeholders(report: Report, limit: int | None) -> Lines:
-    if report.secrets:
-        yield f"secrets, each a placeholder to fill at import ({len(report.secrets)}):"
-    for slot in cut(report.secrets, limit):
-        yield f"  ? {escape(slot.slot)} ({slot.type})"
-        yield f"      {slot.variable}"
-    yield from rest_of(report.secrets, limit)
-
-
-def _findings(report: Report, limit: int | None) -> Lines:
-    groups: dict[str, list[str]] = defaultdict(list)
+def _findings(report: Report, limit: Limit) -> Lines:
+    groups: dict[str, list[Finding]] = defaultdict(list)
     for each in report.findings:
-        detail = f": {escape(each.detail)}" if each.detail else ""
-        groups[each.code].append(f"{escape(each.key)}{' at ' + escape(each.pointer) if each.pointer else ''}{detail}")
-    for code, places in groups.items():
-        yield from heading(code, len(places), FINDING_CODES.get(code, ""))
-        yield from (f"  {place}" for place in cut(places, limit))
-        yield from rest_of(places, limit)
+        groups[each.code].append(each)
+    for code, group in groups.items():
+        yield from heading(code, len(group), FINDING_CODES.get(code, ""))
+        yield from (f"  {_place(each)}" for each in cut(group, limit))
+        yield from rest_of(group, limit)
+
+
+def _place(finding: Finding) -> str:
+    place = f" at {finding.pointer}" if finding.pointer else ""
+    detail = f": {finding.detail}" if finding.detail else ""
+    return f"{finding.key}{place}{detail}"
 
 
 def _left_out(report: Report) -> Lines:
@@ -79,9 +38,55 @@ def _left_out(report: Report) -> Lines:
     for each in report.left_out:
         groups[each.reason].append(each)
     for reason, group in groups.items():
-        yield from heading(
-            f"left out at export, {reason}", sum(each.count for each in group), LEFT_OUT_REASONS.get(reason, "")
-        )
+        count = sum(each.count for each in group)
+        yield from heading(f"left out at export, {reason}", count, LEFT_OUT_REASONS.get(reason, ""))
         for each in group:
             names = f": {joined(each.names, 5)}" if each.names else ""
-            yield f"  {each.count} {escape(each.kind)}{names}"
+            yield f"  {each.count} {each.kind}{names}"
+
+
+def warning_lines(report: Report) -> Lines:
+    """Kinds that changed while they were read, and warnings."""
+    if report.changed_while_read:
+        kinds = ", ".join(report.changed_while_read)
+        yield f"changed during the export, so the bundle may mix old and new: {kinds}"
+    yield from (f"warning: {each}" for each in report.warnings)
+
+
+def placeholder_lines(report: Report, limit: Limit) -> Lines:
+    """The secrets of a bundle."""
+    if report.secrets:
+        yield f"secrets to supply at import ({len(report.secrets)}):"
+    for slot in cut(report.secrets, limit):
+        yield f"  ? {slot.slot} ({slot.type})"
+        yield f"      {slot.variable}"
+    yield from rest_of(report.secrets, limit)
+
+
+def missing_secret_lines(report: Report, limit: Limit) -> Lines:
+    """The secrets that the destination lacks."""
+    slots: list[Slot] = [each for each in report.secrets if each.state == "outstanding"]
+    if slots:
+        yield f"missing secrets ({len(slots)}): supply them with --secrets FILE, or as environment variables"
+    for slot in cut(slots, limit):
+        yield f"  ? {slot.slot}"
+        yield f"      {slot.variable}"
+    yield from rest_of(slots, limit)
+
+
+def dropped_lines(resources: Iterable[Resource], limit: Limit) -> Lines:
+    """Fields that the destination's version does not have."""
+    affected = [each for each in resources if each.dropped_fields]
+    if affected:
+        yield f"fields not supported by the destination's Prefect version, not sent ({len(affected)}):"
+    for resource in cut(affected, limit):
+        yield f"  {resource.key}: {joined(resource.dropped_fields, None)}"
+    yield from rest_of(affected, limit)
+
+
+def inert_lines(report: Report) -> Lines:
+    """How to go on after an import that creates everything paused."""
+    if report.inert and report.destination is not None:
+        yield "everything new is paused; to switch on what is on in the bundle, with the same"
+        yield "selection and overlay as here:"
+        yield f"  xfer activate {file_name(report)} --to {report.destination.name}"

@@ -1,4 +1,4 @@
-"""What the profiles would connect to, in words; pure, and without any secret."""
+"""``xfer profiles``: what each profile would connect to, without any secret."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from bundle.errors import ExitCode
-from bundle.report.escaping import escape
 from bundle.report.model import Connection, Problem, Report
+from bundle.report.parts import Limit, Lines
 from bundle.server.target import Target
 
 _SERVERS = {"cloud": "Prefect Cloud", "started": "a Prefect server that is started for each command"}
@@ -33,7 +33,7 @@ def usable(target: Target, *, defined_in: str, is_active: bool, proxy: str | Non
 
 
 def unusable(name: str, problem: Problem, *, defined_in: str, is_active: bool) -> Connection:
-    """The connection of a profile that leads nowhere."""
+    """The connection of a profile that names no server."""
     return Connection(
         name=name,
         is_active=is_active,
@@ -58,18 +58,18 @@ def report(connections: Iterable[Connection]) -> Report:
     return Report(command="profiles", exit_code=ExitCode.DONE, ok=True, connections=tuple(connections))
 
 
-def layout(report: Report, _limit: int | None) -> Iterator[Iterable[str]]:
-    """The text: a block for each file that defines profiles, and what the mark means."""
+def layout(report: Report, _limit: Limit) -> Iterator[Lines]:
+    """A block for each file that defines profiles, and what the mark means."""
     for place in dict.fromkeys(each.defined_in for each in report.connections):
-        yield [f"{escape(place)}:", *_block(each for each in report.connections if each.defined_in == place)]
-    yield ["* the active profile of Prefect. xfer uses it only where it is named: --from or --to, or both, say which"]
+        yield [f"{place}:", *_block(each for each in report.connections if each.defined_in == place)]
+    yield ["* Prefect's active profile. xfer uses a profile only where --from or --to names it"]
 
 
-def _block(connections: Iterable[Connection]) -> Iterator[str]:
+def _block(connections: Iterable[Connection]) -> Lines:
     for each in connections:
-        yield f"{'*' if each.is_active else ' '} {escape(each.name)}"
-        yield f"      {escape(each.url or (each.problem.message if each.problem else ''))}"
-        yield f"      {escape(described(each)) if each.problem is None else escape(each.problem.hint)}"
+        yield f"{'*' if each.is_active else ' '} {each.name}"
+        yield f"      {each.url or (each.problem.message if each.problem else '')}"
+        yield f"      {described(each) if each.problem is None else each.problem.hint}"
 
 
 def described(each: Connection) -> str:

@@ -1,4 +1,4 @@
-"""What became, or is to become, of each record of a bundle at a destination: what plan, import and verify share."""
+"""What became, or would become, of each record of a bundle at a destination: what plan, import and verify share."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from bundle.apply.outcomes import Outcome
 from bundle.errors import ExitCode
 from bundle.model import Key, Manifest, SecretSlot
 from bundle.plan.actions import Action
-from bundle.report.bundle import contents, slot_of
-from bundle.report.counting import NOT_SELECTED, adds_up, records_by_kind, sums
+from bundle.report.bundle import contents, slot
+from bundle.report.counting import NOT_SELECTED, is_complete, records_by_kind, summary_of
 from bundle.report.differences import field_differences
 from bundle.report.model import Report, Resource, Side, Slot, SlotState
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """What a plan or an import was about: the command, the bundle, the destination, the secrets supplied.
+    """What a report is about: the command, the bundle, the destination, and the slots that were supplied.
 
-    ``keys`` has the new key of each resource that an overlay mapped. ``inert``: what is made is made switched off.
+    ``keys`` has the new key of each resource that an overlay mapped. ``inert``: what is new is created paused.
     """
 
     command: str
@@ -31,22 +31,25 @@ class Subject(msgspec.Struct, frozen=True):
     inert: bool = False
 
 
-def carried(
-    subject: Subject, resources: tuple[Resource, ...], *, count: Callable[[Resource], str], names: Sequence[str]
+def records_report(
+    subject: Subject, resources: tuple[Resource, ...], *, name_of: Callable[[Resource], str], names: Sequence[str]
 ) -> Report:
+    """The report on records, each counted under the name that ``name_of`` gives it; exit code 3 if any is missing."""
     manifest = subject.manifest
     kinds = {
         kind: {"total": total, **dict.fromkeys(names, 0)} for kind, total in sorted(records_by_kind(manifest).items())
     }
     for resource in resources:
-        kinds.setdefault(resource.kind, {"total": 0, **dict.fromkeys(names, 0)})[count(resource)] += 1
-    summary = sums(kinds, names) | {"secrets_outstanding": sum(len(each.missing_secrets) for each in resources)}
-    code = ExitCode.DONE if adds_up(kinds, resources, names) else ExitCode.INCOMPLETE
+        kinds.setdefault(resource.kind, {"total": 0, **dict.fromkeys(names, 0)})[name_of(resource)] += 1
+    is_ok = is_complete(kinds, resources, names)
     return Report(
         command=subject.command,
-        exit_code=code,
-        ok=code == ExitCode.DONE,
-        summary=summary,
+        exit_code=ExitCode.DONE if is_ok else ExitCode.INCOMPLETE,
+        ok=is_ok,
+        summary={
+            **summary_of(kinds, names),
+            "secrets_outstanding": sum(len(each.missing_secrets) for each in resources),
+        },
         kinds=kinds,
         destination=subject.destination,
         bundle=contents(manifest, subject.file),
@@ -58,7 +61,8 @@ def carried(
     )
 
 
-def planned_resource(action: Action) -> Resource:
+def planned(action: Action) -> Resource:
+    """What is reported of a record that has an action."""
     return Resource(
         key=action.key,
         kind=action.kind,
@@ -74,9 +78,10 @@ def planned_resource(action: Action) -> Resource:
     )
 
 
-def ended_resource(outcome: Outcome, action: Action) -> Resource:
+def ended(outcome: Outcome, action: Action) -> Resource:
+    """The same once the record has an outcome."""
     return msgspec.structs.replace(
-        planned_resource(action),
+        planned(action),
         state=outcome.state,
         reason=outcome.reason,
         detail=outcome.detail,
@@ -90,7 +95,7 @@ def _slots(subject: Subject, resources: Iterable[Resource]) -> Iterable[Slot]:
     by_key: dict[Key, Resource] = {each.key: each for each in resources}
     for secret in subject.manifest.secrets:
         resource = by_key.get(subject.keys.get(secret.resource, secret.resource))
-        yield slot_of(secret, _slot_state(secret, resource, subject.supplied))
+        yield slot(secret, _slot_state(secret, resource, subject.supplied))
 
 
 def _slot_state(secret: SecretSlot, resource: Resource | None, supplied: Collection[str]) -> SlotState:

@@ -1,27 +1,30 @@
-"""The file of secrets to fill in: TOML, one line for each slot of a bundle."""
+"""``xfer secrets template``: a TOML file to fill in, one line for each slot of a bundle."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
-from bundle.model import SecretSlot
-from bundle.record.secrets import variable_name
-from bundle.report.escaping import escape, escape_json
-
-_HEAD = """\
-# Fill in what you have, and give this file to `xfer import --secrets FILE`; keep it to yourself.
-# An empty text means: not supplied. A slot that is not a string takes TOML of its type, or JSON as text.
-"""
+from bundle.model import Manifest
+from bundle.report.bundle import bundle_report
+from bundle.report.escaping import escape_json
+from bundle.report.model import Report
+from bundle.report.parts import Limit, Lines
 
 
-def template(slots: Iterable[SecretSlot]) -> str:
-    """The whole file, its values empty."""
-    return _HEAD + "".join(map(_entry, slots))
+def report(manifest: Manifest, file: str, warnings: Sequence[str] = ()) -> Report:
+    """The report on a bundle, as the list of its secrets."""
+    return bundle_report("secrets", manifest, file, warnings)
 
 
-def _entry(slot: SecretSlot) -> str:
-    return f'\n# {escape(slot.type)}; or the variable {variable_name(slot.slot)}\n{_quoted(slot.slot)} = ""\n'
+def layout(report: Report, _limit: Limit) -> Iterator[Lines]:
+    """The file, its values empty."""
+    yield [
+        "# Fill in the values you have and pass this file to `xfer import --secrets FILE`. Keep it private.",
+        "# An empty text means: not supplied. Where a type is given, write a TOML value of it, or JSON as text.",
+    ]
+    for slot in report.secrets:
+        yield [f"# {slot.type}; or set the variable {slot.variable}", f'{_quoted(slot.slot)} = ""']
 
 
 def _quoted(text: str) -> str:

@@ -6,17 +6,26 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from bundle.errors import ExitCode
 from bundle.operations.cutover import SWITCH_REASONS, Switched
 from bundle.report.bundle import contents
-from bundle.report.counting import STATES, count_line, exit_code_of, marked_incomplete, sums, tally
-from bundle.report.differences import field_differences
-from bundle.report.escaping import escape
-from bundle.report.model import NextRuns, Report, Resource
-from bundle.report.notes import reading_lines
-from bundle.report.parts import Lines, by_reason, cut, file_name, heading, rest_of, server_name, table
+from bundle.report.counting import STATES, exit_code_of, incomplete, summary_of, tally
+from bundle.report.differences import because, field_differences, needed_by
+from bundle.report.model import NextRuns, Report, Resource, Verb
+from bundle.report.notes import warning_lines
+from bundle.report.parts import (
+    Limit,
+    Lines,
+    by_reason,
+    count_line,
+    cut,
+    file_name,
+    heading,
+    is_trial,
+    rest_of,
+    server_name,
+    table,
+)
 from bundle.report.records import Subject
-from bundle.report.waiting import because, needed_by
 
 
 def report(subject: Subject, results: Sequence[Switched], next_runs: Sequence[NextRuns], *, dry_run: bool) -> Report:
@@ -26,68 +35,78 @@ def report(subject: Subject, results: Sequence[Switched], next_runs: Sequence[Ne
     return Report(
         command=subject.command,
         exit_code=code,
-        ok=code == ExitCode.DONE,
-        summary=sums(kinds, STATES),
+        ok=not code,
+        summary=summary_of(kinds, STATES),
         kinds=kinds,
         destination=subject.destination,
         bundle=contents(subject.manifest, subject.file),
-        resources=tuple(_switched(each, dry_run=dry_run) for each in results),
+        resources=tuple(_resource(each, dry_run=dry_run) for each in results),
         next_runs=tuple(next_runs),
     )
 
 
-def layout(report: Report, limit: int | None) -> Iterator[Lines]:
-    is_trial = any(each.state is None for each in report.resources)
-    yield [_switch_title(report, is_trial=is_trial)]
-    yield table(report.kinds, ("total", *STATES))
-    for reason, found in by_reason(report.resources):
-        shown = [] if reason == "already" and limit is not None else cut(found, limit)
-        yield [
-            *heading(reason, len(found), SWITCH_REASONS[reason]),
-            *(f"  {escape(each.key)}{because(each)}{needed_by(each)}" for each in shown),
-            *(rest_of(found, limit) if shown else ()),
-        ]
-    yield _next_runs(report.next_runs, limit)
-    yield reading_lines(report)
-    yield [count_line(report.summary, STATES)]
-
-
-def _switch_title(report: Report, *, is_trial: bool) -> str:
-    verb, side = "Would switch" if is_trial else "Switched", report.destination or report.source
-    subject = server_name(side)
-    file = file_name(report.bundle.file) if report.bundle else ""
-    if report.command == "activate":
-        return f"{verb} on in {subject} what {file} has on"
-    kept = report.bundle is not None and report.bundle.file is not None and side is not None
-    back = f"; to switch it on again: xfer activate {file} --to {escape(side.name)}" if kept and side else ""
-    return f"{verb} off in {subject}{back}"
-
-
-def _next_runs(runs: Sequence[NextRuns], limit: int | None) -> Lines:
-    if runs:
-        yield f"next runs, by schedule ({len(runs)}):"
-    for each in cut(runs, limit):
-        yield f"  {escape(each.key)}  {escape(each.schedule)}"
-        yield f"      {', '.join(each.times) or 'none: it has ended'}" if each.times is not None else "      not known"
-    yield from rest_of(runs, limit)
-
-
-def stopped(report: Report, torn: Sequence[str]) -> Report:
-    """The report of what was switched off, at the server whose state was written before."""
-    report = msgspec.structs.replace(
-        report, source=report.destination, destination=None, changed_while_read=tuple(torn)
+def report_of_source(switched: Report, changed: Sequence[str]) -> Report:
+    """The same where the server is the source, whose state the bundle holds; ``changed`` as for an export."""
+    done = msgspec.structs.replace(
+        switched, source=switched.destination, destination=None, changed_while_read=tuple(changed)
     )
-    return marked_incomplete(report) if torn and report.ok else report
+    return incomplete(done) if changed and done.ok else done
 
 
-def _switched(each: Switched, *, dry_run: bool) -> Resource:
+def _resource(each: Switched, *, dry_run: bool) -> Resource:
     return Resource(
         key=each.key,
         kind=each.kind,
-        action="switch" if each.switches else "blocked" if each.state in {"failed", "blocked"} else "skip",
+        action=_verb(each),
         state=None if dry_run else each.state,
         reason=each.reason,
         detail=each.detail,
         waits_for=each.waits_for,
         differences=field_differences(each.kind, each.differences),
     )
+
+
+def _verb(each: Switched) -> Verb:
+    if each.switches:
+        return "switch"
+    return "blocked" if each.state in {"failed", "blocked"} else "skip"
+
+
+def layout(report: Report, limit: Limit) -> Iterator[Lines]:
+    """What was switched, by reason, and what runs next."""
+    yield [_title(report)]
+    yield table(report.kinds, ("total", *STATES))
+    for reason, found in by_reason(report.resources):
+        shown = [] if reason == "already" and limit is not None else cut(found, limit)
+        yield [
+            *heading(reason, len(found), SWITCH_REASONS[reason]),
+            *(f"  {each.key}{because(each)}{needed_by(each)}" for each in shown),
+            *(rest_of(found, limit) if shown else ()),
+        ]
+    yield _next_runs(report.next_runs, limit)
+    yield warning_lines(report)
+    yield [count_line(report.summary, STATES)]
+
+
+def _title(report: Report) -> str:
+    verb = "Would switch" if is_trial(report) else "Switched"
+    if report.source is None:
+        return f"{verb} on in {server_name(report.destination)} what is on in {file_name(report)}"
+    is_kept = report.bundle is not None and report.bundle.file is not None
+    undo = f"; to undo: xfer activate {file_name(report)} --to {report.source.name}" if is_kept else ""
+    return f"{verb} off in {server_name(report.source)}{undo}"
+
+
+def _next_runs(runs: Sequence[NextRuns], limit: Limit) -> Lines:
+    if runs:
+        yield f"next runs, by schedule ({len(runs)}):"
+    for each in cut(runs, limit):
+        yield f"  {each.key}  {each.schedule}"
+        yield f"      {_times(each)}"
+    yield from rest_of(runs, limit)
+
+
+def _times(runs: NextRuns) -> str:
+    if runs.times is None:
+        return "unknown"
+    return ", ".join(runs.times) or "none: the schedule has ended"

@@ -1,7 +1,7 @@
-"""A report as text for people. Each command has a module with its layout; this picks the one.
+"""A report as text for people.
 
-Rules: 80 columns; no colours; everything that came from a bundle or a server is escaped; long lists
-are cut, with the number of those left out, unless ``is_whole`` is asked for.
+Rules: 80 columns where names allow it; no colours; every line is escaped here, wherever its parts come
+from; long lists are cut, with the number of those left out, unless all is asked for.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from bundle.report import (
     plan,
     profiles,
     rollback,
+    secrets,
     switch,
     transfer,
     verify,
 )
+from bundle.report.escaping import escape
 from bundle.report.model import Report
 from bundle.report.parts import SHOWN, Layout
 
@@ -38,13 +40,12 @@ _LAYOUTS: Mapping[str, Layout] = {
     "rollback": rollback.layout,
     "check": check.layout,
     "profiles": profiles.layout,
+    "secrets": secrets.layout,
     "demo": demo.layout,
 }
 
 
-def render(report: Report, *, is_whole: bool = False) -> str:
-    """The text of a report, without a final line break; ``is_whole``: every list in full."""
-    is_trial = report.command in {"import", "transfer"} and any(each.state is None for each in report.resources)
-    layout = plan.layout if is_trial else _LAYOUTS.get(report.command, import_.layout)
-    blocks = [list(block) for block in layout(report, None if is_whole else SHOWN)]
-    return "\n\n".join("\n".join(block) for block in blocks if block)
+def render(report: Report, *, in_full: bool = False) -> str:
+    """The text of a report, safe to print, without a final line break; ``in_full``: no list is cut."""
+    blocks = [list(block) for block in _LAYOUTS[report.command](report, None if in_full else SHOWN)]
+    return "\n\n".join("\n".join(map(escape, block)) for block in blocks if block)

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from bundle.errors import ExitCode
-from bundle.report import import_
-from bundle.report.counting import marked_incomplete
+from bundle.report import import_, plan
+from bundle.report.counting import incomplete
 from bundle.report.model import Report, Side
+from bundle.report.parts import Limit, Lines, is_trial, server_name
 
-layout = import_.layout
 
-
-def report(imported: Report, source: Side, torn: Sequence[str], warnings: Sequence[str] = ()) -> Report:
-    """The report of an import as that of a transfer."""
+def report(imported: Report, source: Side, changed: Sequence[str], warnings: Sequence[str] = ()) -> Report:
+    """The report of an import as that of a transfer; ``changed`` as for an export."""
     done = msgspec.structs.replace(
-        imported, source=source, changed_while_read=tuple(torn), warnings=(*imported.warnings, *warnings)
+        imported, source=source, changed_while_read=tuple(changed), warnings=(*imported.warnings, *warnings)
     )
-    return marked_incomplete(done) if torn and done.exit_code == ExitCode.DONE else done
+    return incomplete(done) if changed and done.exit_code == ExitCode.DONE else done
+
+
+def layout(report: Report, limit: Limit) -> Iterator[Lines]:
+    """What was done, or with ``--dry-run`` the plan."""
+    ways = f"{server_name(report.source)} to {server_name(report.destination)}"
+    if is_trial(report):
+        yield [f"Plan to transfer {ways}"]
+        yield from plan.plan_blocks(report, limit)
+        return
+    yield [f"Transferred {ways}"]
+    yield from import_.result_blocks(report, limit)

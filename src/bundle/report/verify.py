@@ -4,47 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from bundle.model import Manifest
 from bundle.plan.actions import Plan
-from bundle.report.bundle import bundle_lines
-from bundle.report.counting import FATES, NOT_SELECTED, VERIFIED, count_line, has_differences, with_differences
-from bundle.report.differences import action_lines
-from bundle.report.escaping import escape
+from bundle.report.bundle import bundle_blocks, bundle_report
+from bundle.report.counting import CENSUS, EXISTS_SAME, NOT_SELECTED, has_differences, with_differences
+from bundle.report.differences import resource_lines
 from bundle.report.model import Report, Resource
-from bundle.report.notes import dropped_lines, outstanding_lines
-from bundle.report.parts import Lines
-from bundle.report.records import Subject, carried, planned_resource
+from bundle.report.notes import dropped_lines, missing_secret_lines
+from bundle.report.parts import Limit, Lines, count_line
+from bundle.report.records import Subject, planned, records_report
+
+_NAMES = ("same", "different", "missing", "not_selected")
+
+
+def report_of_file(manifest: Manifest, file: str, warnings: Sequence[str] = ()) -> Report:
+    """The report on a bundle whose bytes are all verified."""
+    return bundle_report("verify", manifest, file, warnings)
 
 
 def report(subject: Subject, plan: Plan) -> Report:
-    """The report of a destination that was read back: exit code 2 unless it holds the bundle."""
-    resources = tuple(planned_resource(action) for action in plan.actions)
-    done = carried(subject, resources, count=_verified_as, names=VERIFIED)
+    """The report on a destination that was read back: exit code 2 unless it holds the bundle."""
+    done = records_report(subject, tuple(map(planned, plan.actions)), name_of=_name_of, names=_NAMES)
     return with_differences(done) if has_differences(done) else done
 
 
-def layout(report: Report, limit: int | None) -> Iterator[Lines]:
-    yield from bundle_lines(report)
-    if report.destination is not None:
-        yield _drifted(report.resources, limit)
-        yield dropped_lines(report.resources, limit)
-        yield outstanding_lines(report, limit)
-        yield [count_line(report.summary, VERIFIED)]
-        return
-    yield [f"intact: {count_line(report.summary, FATES)}"]
-
-
-def _drifted(resources: Sequence[Resource], limit: int | None) -> Lines:
-    """What the destination lacks, and where it differs."""
-    for resource in resources:
-        if resource.action not in {"skip", "complete"}:
-            yield f"! {escape(resource.key)}  (missing)"
-        elif resource.reason not in {"exists-same", NOT_SELECTED}:
-            yield from action_lines(resource, limit)
-
-
-def _verified_as(resource: Resource) -> str:
+def _name_of(resource: Resource) -> str:
     if resource.reason == NOT_SELECTED:
         return "not_selected"
-    if resource.action not in {"skip", "complete"}:
+    if _is_missing(resource):
         return "missing"
-    return "same" if resource.reason == "exists-same" else "different"
+    return "same" if resource.reason == EXISTS_SAME else "different"
+
+
+def _is_missing(resource: Resource) -> bool:
+    return resource.action not in {"skip", "complete"}
+
+
+def layout(report: Report, limit: Limit) -> Iterator[Lines]:
+    """The bundle, and what the destination lacks."""
+    yield from bundle_blocks(report)
+    if report.destination is None:
+        yield [f"intact: {count_line(report.summary, CENSUS)}"]
+        return
+    yield _drift(report.resources, limit)
+    yield dropped_lines(report.resources, limit)
+    yield missing_secret_lines(report, limit)
+    yield [count_line(report.summary, _NAMES)]
+
+
+def _drift(resources: Sequence[Resource], limit: Limit) -> Lines:
+    for resource in resources:
+        if _is_missing(resource):
+            yield f"! {resource.key}  (missing)"
+        elif resource.reason not in {EXISTS_SAME, NOT_SELECTED}:
+            yield from resource_lines(resource, limit)

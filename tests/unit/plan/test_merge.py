@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundle.apply.outcomes import Outcome
-from bundle.cli.policies import read_policies
+from bundle.cli.import_options import read_policies
 from bundle.errors import Conflict, UsageError
 from bundle.kinds import KINDS
 from bundle.model import Body

@@ -1,4 +1,4 @@
-"""``xfer check``: the list to go through before a transfer, in one command."""
+"""``xfer check``: what to check before a transfer, in one command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
-from bundle.cli import connection, options, policies
+from bundle.cli import connection, import_options, options
 from bundle.cli.console import Console
 from bundle.errors import BundleError, ProfileError, UsageError
 from bundle.operations import preflight
@@ -42,15 +42,15 @@ class Examined(msgspec.Struct, frozen=True):
 )
 @click.option("--from", "source", metavar="SOURCE", help="Profile, URL, or env.")
 @click.option("--to", "destination", metavar="DESTINATION", help="Profile, URL, or env.")
-@policies.tier
+@import_options.tier
 @options.result
 @click.pass_obj
 def command(console: Console, source: str | None, destination: str | None, tier: Tier) -> Report:
-    """Check that SOURCE and DESTINATION can be used, and what moving one to the other would take.
+    """Check that SOURCE and DESTINATION can be used, and estimate a transfer.
 
-    Looked at: profile, TLS, connection, credentials, version, limits, what is
-    in there, fields and pools that the destination does not take, and about
-    how many requests and how long. Nothing is written; exit code 5 if a server
+    Checks the profile, TLS, connection, credentials, version and limits of each
+    server, lists fields and work pools that DESTINATION does not support, and
+    estimates requests and time. Nothing is written; exit code 5 if a server
     cannot be used.
     """
     wanted: dict[Part, str | None] = {"source": source, "destination": destination}
@@ -75,9 +75,9 @@ def _check_tier(tier: Tier, destination: str | None) -> None:
     if tier == ANY_TIER:
         return
     if destination is None:
-        raise UsageError("--tier: it is the plan of a destination, and there is none", hint="name it with --to")
+        raise UsageError("--tier is the plan of a destination, and none is named", hint="name it with --to")
     with contextlib.suppress(ProfileError):  # which is a check of its own
-        policies.check_tier(tier, profiles.resolve(connection.load(), destination, os.environ))
+        import_options.check_tier(tier, profiles.resolve(connection.load(), destination, os.environ))
 
 
 async def _examine(console: Console, name: str, part: Part) -> Examined:
@@ -107,12 +107,14 @@ def _tls(part: Part, target: Target) -> Check:
     if state == "verified":
         return Check(part, "TLS", "ok", "the certificate is valid and trusted")
     if state == "unverified":
-        hint = "name the authority in PREFECT_API_SSL_CERT_FILE instead of PREFECT_API_TLS_INSECURE_SKIP_VERIFY"
-        return Check(part, "TLS", "warning", "the certificate is not verified: anybody on the way can read along", hint)
+        hint = (
+            "set PREFECT_API_SSL_CERT_FILE to its certificate authority instead of PREFECT_API_TLS_INSECURE_SKIP_VERIFY"
+        )
+        return Check(part, "TLS", "warning", "the certificate is not verified: the connection can be intercepted", hint)
     if connection.is_local(target):
-        return Check(part, "TLS", "ok", "not needed, it is this machine")
+        return Check(part, "TLS", "ok", "not needed on this machine")
     hint = "use an https:// URL if the server has one"
-    return Check(part, "TLS", "warning", f"none on the way to {urlsplit(target.url).hostname}", hint)
+    return Check(part, "TLS", "warning", f"the connection to {urlsplit(target.url).hostname} is not encrypted", hint)
 
 
 def _both(a: Examined, b: Examined, *, tier: Tier) -> tuple[Check, ...]:

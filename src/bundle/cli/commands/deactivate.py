@@ -1,26 +1,23 @@
-"""``xfer deactivate``: everything that starts something by itself is switched off, and can be switched on again."""
+"""``xfer deactivate``: what starts by itself is switched off, and can be switched on again."""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from bundle.cli import bundles, connection, options, scope_options
-from bundle.cli.commands.activate import Job, switch
+from bundle.cli import bundles, connection, exporting, options, scope_options
 from bundle.cli.console import Console
-from bundle.cli.progress import progress
+from bundle.cli.switching import SwitchJob, switch
 from bundle.environment.selection import Selection
 from bundle.errors import UsageError
 from bundle.model import Bundle
 from bundle.operations.cutover import is_any_on
-from bundle.operations.export import Exported, export_environment
+from bundle.operations.export import Exported
 from bundle.report import switch as switch_report
 from bundle.report.model import Report
-from bundle.server.client import PrefectApi
 from bundle.server.target import Target
 
 
@@ -48,12 +45,12 @@ from bundle.server.target import Target
 def command(
     console: Console, source: str, file: str | None, *, selection: Selection, force: bool, dry_run: bool
 ) -> Report:
-    """Switch off at SOURCE what starts something by itself.
+    """Switch off what starts by itself at SOURCE.
 
-    Automations first, then deployments with their schedules, then work pools.
-    Before the first of them is switched off, the state of SOURCE is written to
-    FILE, which is a bundle: `xfer activate FILE --to SOURCE` switches on again
-    what was on. Where nothing is on, no FILE is written.
+    First automations, then deployments with their schedules, then work pools.
+    Before that, the state of SOURCE is written to FILE, a bundle:
+    `xfer activate FILE --to SOURCE` switches on again what was on. If nothing
+    is on, no FILE is written.
     """
     if not dry_run:
         _check(console, file, force=force)
@@ -63,9 +60,7 @@ def command(
 
 def _check(console: Console, file: str | None, *, force: bool) -> None:
     if file is None or file == bundles.STANDARD:
-        raise UsageError(
-            "what is switched off must first be written to a file", hint="name one that you will keep: -o FILE"
-        )
+        raise UsageError("the state must be saved before anything is switched off", hint="name a file to keep: -o FILE")
     bundles.check_output(console, file, force=force)
 
 
@@ -74,22 +69,16 @@ async def _stop(
 ) -> Report:
     connection.announce(console, "reading" if dry_run else "switching off in", target)
     async with connection.connect(target) as api:
-        exported = await _read(console, api, selection)
-        # A state in which nothing is on is worth nothing, and must not replace one that is.
+        exported = await exporting.export(console, api, selection)
+        # A state in which nothing is on is of no use, and must not replace one that is.
         is_kept = not dry_run and is_any_on(placed.record for placed in exported.records)
         state = _written(console, exported, file if is_kept else None, force=force)
-        job = Job("deactivate", state, file if is_kept else None, target, on=False, dry_run=dry_run)
-        return switch_report.stopped(await switch(console, job, api), exported.torn)
-
-
-async def _read(console: Console, api: PrefectApi, selection: Selection) -> Exported:
-    with progress(console) as on_event:
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        return await export_environment(api, selection=selection, created=created, on_event=on_event)
+        job = SwitchJob("deactivate", state, file if is_kept else None, target, on=False, dry_run=dry_run)
+        return switch_report.report_of_source(await switch(console, job, api), exported.torn)
 
 
 def _written(console: Console, exported: Exported, file: str | None, *, force: bool) -> Bundle:
-    """The state, read back from where it was written; that place goes away where no file is wanted."""
+    """The state, read back from where it was written: a temporary place where no file is wanted."""
     with tempfile.TemporaryDirectory(prefix="xfer-") as directory:
         place = file or str(Path(directory) / "state.pxb")
         bundles.write(exported, place, force=force)

@@ -1,4 +1,4 @@
-"""``xfer demo``: the whole tool on two throwaway servers, with every claim checked."""
+"""``xfer demo``: everything on two throwaway servers, with every claim checked."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ from bundle.server.target import Target
 def command(console: Console, keep: Path | None) -> Report:
     """Start two Prefect servers, fill one, move everything to the other, twice.
 
-    They listen on this machine only, live in a temporary directory, and are
-    gone at the end. Needs Prefect: pip install 'xfer[demo]'. Exit code 0 only if
-    all that this program promises has held.
+    The servers listen on this machine only, use a temporary directory, and are
+    removed at the end. Needs Prefect: pip install 'xfer[demo]'. Exit code 0 only
+    if every promise of this program was kept.
     """
     file = _place(keep)
     processes.find_prefect()
     with tempfile.TemporaryDirectory(prefix="xfer-demo-") as directory, ExitStack() as stack:
         root = Path(directory)
-        with _step(console, "starting two Prefect servers, which takes the longest"):
+        with _step(console, "starting two Prefect servers (this takes longest)"):
             started = processes.start_many([root / "a", root / "b"])
             a, b = (stack.enter_context(server) for server in started)
         tour = _Tour(console, file or root / "env.pxb")
@@ -81,7 +81,7 @@ class _Tour:
             bundle = await self._export(a)
             first, _ = await self._import(b, bundle, "importing it into server b")
             second, writes = await self._import(b, bundle, "importing it again")
-            with self._step("exporting server b, to compare"):
+            with self._step("exporting server b to compare"):
                 returned = await self._read_back(b)
         return Trip(bundle, returned, first, second, writes, password)
 
@@ -99,7 +99,7 @@ class _Tour:
             prepared = await prepare(bundle, b)
             result = await carry_out(prepared, b)
         writes = b.sent.writes - before.writes
-        self._show(text.render(import_report.report(_run(prepared, self._file, b), prepared.plan, result.outcomes)))
+        self._show(text.render(import_report.report(_subject(prepared, self._file, b), prepared.plan, result.outcomes)))
         self._show(f"requests: {b.sent.reads - before.reads} reads, {writes} writes")
         return result, writes
 
@@ -115,10 +115,10 @@ class _Tour:
         return _step(self._console, words)
 
     def _show(self, block: str) -> None:
-        _tell(self._console, "\n".join(f"    {line}".rstrip() for line in block.split("\n")) + "\n")
+        _print(self._console, "\n".join(f"    {line}".rstrip() for line in block.split("\n")) + "\n")
 
 
-def _run(prepared: Prepared, file: Path, b: PrefectApi) -> Subject:
+def _subject(prepared: Prepared, file: Path, b: PrefectApi) -> Subject:
     return Subject("import", prepared.bundle.manifest, file.name, Side("b", b.url))
 
 
@@ -129,14 +129,14 @@ async def _write(api: PrefectApi, file: Path) -> Manifest:
 
 @contextlib.contextmanager
 def _step(console: Console, words: str) -> Iterator[None]:
-    _tell(console, f"* {words}")
+    _print(console, f"* {words}")
     started = time.monotonic()
     yield
-    _tell(console, f"  {time.monotonic() - started:.1f} s\n")
+    _print(console, f"  {time.monotonic() - started:.1f} s\n")
 
 
-def _tell(console: Console, text: str) -> None:
-    """A part of the story: the result itself, unless that is to be one document."""
+def _print(console: Console, text: str) -> None:
+    """A part of the demo: on stdout, unless that is to be one JSON document."""
     if not console.is_json:
         console.result(text)
         return

@@ -27,16 +27,15 @@ from bundle.report.model import Report, Side
 @options.result
 @click.pass_obj
 def command(console: Console, older: str, newer: str) -> Report:
-    r"""Show what was added, removed and changed from OLDER to NEWER.
+    """Show what was added, removed and changed from OLDER to NEWER.
 
     Each is a bundle (a file, or - for stdin) or a server (profile, URL, or
     env). Exit code 2 if anything differs.
     """
     if older == newer:
-        raise UsageError("both sides are the same", hint="name two bundles, two profiles, or one of each")
-    found = [_read(console, name) for name in (older, newer)]
-    sides = [_side(console, name) for name in (older, newer)]
-    return diff_report.report(changes(*found), sides[0], sides[1])
+        raise UsageError("OLDER and NEWER are the same", hint="name two bundles, two servers, or one of each")
+    found = changes(_read(console, older), _read(console, newer))
+    return diff_report.report(found, _side(console, older), _side(console, newer))
 
 
 def _is_bundle(name: str) -> bool:

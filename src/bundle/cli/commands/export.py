@@ -1,17 +1,15 @@
-"""``xfer export``: a profile becomes a bundle."""
+"""``xfer export``: an environment becomes a bundle."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 
 import click
 
-from bundle.cli import bundles, connection, options, scope_options
+from bundle.cli import bundles, connection, exporting, options, scope_options
 from bundle.cli.console import Console
-from bundle.cli.progress import progress
 from bundle.environment.selection import Selection
-from bundle.operations.export import Exported, export_environment
+from bundle.operations.export import Exported
 from bundle.report import export as export_report
 from bundle.report.model import Report
 from bundle.server.target import Target
@@ -33,10 +31,10 @@ from bundle.server.target import Target
 @options.result
 @click.pass_obj
 def command(console: Console, source: str, file: str, *, selection: Selection, force: bool, redact: bool) -> Report:
-    """Read everything of SOURCE over HTTP and write it into one bundle, FILE.
+    """Read everything from SOURCE and write it into one bundle, FILE.
 
-    Secrets stay where they are: the bundle has a placeholder for each. Nothing
-    is written to SOURCE.
+    A bundle holds no secret values of blocks, only a placeholder for each.
+    Nothing is written to SOURCE.
     """
     bundles.check_output(console, file, force=force)
     (target,) = connection.find_targets(console, source)
@@ -48,7 +46,5 @@ def command(console: Console, source: str, file: str, *, selection: Selection, f
 async def read_environment(console: Console, target: Target, selection: Selection, *, redact: bool) -> Exported:
     """Read an environment, with progress."""
     connection.announce(console, "reading", target)
-    with progress(console) as on_event:
-        async with connection.connect(target) as api:
-            created = datetime.now(UTC).isoformat(timespec="seconds")
-            return await export_environment(api, selection=selection, redact=redact, created=created, on_event=on_event)
+    async with connection.connect(target) as api:
+        return await exporting.export(console, api, selection, redact=redact)

@@ -7,7 +7,6 @@ import click
 from bundle.cli import bundles, options
 from bundle.cli.console import Console
 from bundle.model import Key
-from bundle.report import bundle as bundle_report
 from bundle.report import inspect as inspect_report
 from bundle.report.model import Report
 
@@ -19,10 +18,10 @@ from bundle.report.model import Report
 @options.result
 @click.pass_obj
 def command(console: Console, bundle: str) -> Report:
-    """Show what is inside the bundle FILE (- for stdin), after verifying all of it.
+    """Verify the bundle FILE (- for stdin) and show what is inside.
 
-    With -v all is listed in full, the key of every resource too.
+    With -v every list is complete, and the key of every resource is shown.
     """
     keys: list[Key] = []
-    manifest, warnings, found = bundles.survey(bundle, keys.append if console.is_verbose else lambda _: None)
-    return inspect_report.report(bundle_report.described("inspect", manifest, bundle, warnings), found, keys)
+    manifest, warnings, surface = bundles.inspect(bundle, keys.append if console.is_verbose else lambda _: None)
+    return inspect_report.report(manifest, bundle, surface, keys=keys, warnings=warnings)

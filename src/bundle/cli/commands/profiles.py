@@ -21,9 +21,9 @@ from bundle.server.profiles import Profiles
 @options.result
 @click.pass_obj
 def command(_console: Console) -> Report:
-    """List the profiles, and what each would connect to.
+    """List the profiles and what each would connect to.
 
-    Nothing is sent. Keys and passwords are not shown.
+    No request is sent. Keys and passwords are not shown.
     """
     known = connection.load()
     return report.report(_describe(known, name) for name in _names(known))

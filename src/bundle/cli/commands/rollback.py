@@ -1,4 +1,4 @@
-"""``xfer rollback``: an import is taken back."""
+"""``xfer rollback``: an import is undone."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from bundle.server.target import Target
 @options.result
 @click.pass_obj
 def command(console: Console, receipt_file: str, destination: str, *, force: bool, dry_run: bool) -> Report:
-    r"""Delete from DESTINATION what the import of RECEIPT made, and give back what it changed.
+    """Undo an import: delete from DESTINATION what it created, restore what it changed.
 
-    \b
-    Kept, and said so: what was edited since (unless --force), what something
-    else refers to by now, and secrets that the import filled in.
+    RECEIPT is the file that the import wrote. These are kept and reported: what
+    was edited since (unless --force), what something else refers to, and
+    secrets that the import filled in.
     """
     taken = receipt.read(Path(receipt_file))
     (target,) = connection.find_targets(console, destination)

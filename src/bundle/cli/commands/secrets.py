@@ -9,9 +9,9 @@ import click
 from bundle.cli import bundles, options
 from bundle.cli.console import Console
 from bundle.files import atomic
-from bundle.report import bundle as bundle_report
+from bundle.report import secrets as secrets_report
+from bundle.report import text
 from bundle.report.model import Report
-from bundle.report.secrets import template
 
 _EXAMPLES = options.examples(
     "xfer secrets template env.pxb",
@@ -32,18 +32,15 @@ def command() -> None:
 @options.result
 @click.pass_obj
 def make_template(console: Console, bundle: str, file: str, *, force: bool) -> Report | None:
-    """Write the TOML file to fill in and to give to --secrets: one line for each secret of the bundle FILE.
+    """Write a TOML file for --secrets with a line for each secret of the bundle FILE, to be filled in.
 
-    With --json the document lists the secrets, and takes the place of the form on stdout.
+    With --json, standard output gets the list of secrets as JSON instead.
     """
     manifest, warnings = bundles.verify(bundle)
-    text = template(manifest.secrets)
-    if file != bundles.STANDARD:
-        with atomic(Path(file), force=force) as output:
-            output.write(text.encode())
-        console.say(f"{len(manifest.secrets)} secrets to fill in: {file}")
-    if console.is_json:
-        return bundle_report.described("secrets", manifest, bundle, warnings)
+    report = secrets_report.report(manifest, bundle, warnings)
     if file == bundles.STANDARD:
-        console.result(text.removesuffix("\n"))
-    return None
+        return report
+    with atomic(Path(file), force=force) as output:
+        output.write(f"{text.render(report)}\n".encode())
+    console.say(f"{len(report.secrets)} secrets to fill in: {file}")
+    return report if console.is_json else None

@@ -11,13 +11,13 @@ from pathlib import Path
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, options, policies, receipts, scope_options
+from bundle.cli import bundles, connection, import_options, options, receipts
 from bundle.cli.commands.export import read_environment
-from bundle.cli.commands.import_ import make_job, replay, show
 from bundle.cli.console import Console
-from bundle.cli.policies import OnError, Wishes
+from bundle.cli.import_options import ChoiceOptions, Execution
+from bundle.cli.importing import carry_out_job, make_job, show
 from bundle.environment.read import check
-from bundle.environment.selection import Selection
+from bundle.environment.selection import EVERYTHING
 from bundle.errors import UsageError
 from bundle.operations.export import Exported
 from bundle.plan.switches import firing_schedules
@@ -36,75 +36,70 @@ from bundle.server.target import Target
 )
 @options.source
 @options.destination
-@click.option("-o", "--output", "file", metavar="FILE", help="Keep the bundle here.")
+@click.option("-o", "--output", "file", metavar="FILE", help="Keep the bundle in this file.")
 @options.force
 @options.redact
-@policies.wishes
-@policies.on_error
-@scope_options.selection
-@options.dry_run
-@options.receipt
+@import_options.choices
+@import_options.execution
 @options.result
 @click.pass_obj
 def command(
     console: Console,
     source: str,
     destination: str,
-    file: str | None,
-    wishes: Wishes,
-    selection: Selection,
-    on_error: OnError,
-    receipt_file: str | None,
     *,
+    file: str | None,
     force: bool,
     redact: bool,
-    dry_run: bool,
-    no_receipt: bool,
+    choices: ChoiceOptions,
+    execution: Execution,
 ) -> Report:
-    """Copy everything of SOURCE into DESTINATION: an export, then an import."""
+    """Copy everything from SOURCE to DESTINATION: an export, then an import."""
     if file == bundles.STANDARD:
         raise UsageError("a transfer cannot write its bundle to standard output", hint="name a file: -o FILE")
     if file is not None:
         bundles.check_output(console, file, force=force)
     origin, target = connection.find_targets(console, source, destination)
     connection.refuse_same(origin, target)
-    values = policies.check(console, wishes, target)
+    values = import_options.check(console, choices, target)
+    receipt = receipts.place(file, execution)
     asyncio.run(_check_both(origin, target))
     with _place(file) as path:
-        exported = asyncio.run(read_environment(console, origin, selection, redact=redact))
+        exported = asyncio.run(read_environment(console, origin, choices.selection, redact=redact))
         bundles.write(exported, path, force=force)
-        receipt = receipts.place(file, receipt_file, is_wanted=not no_receipt)
-        job = make_job(console, "transfer", path, target, wishes, values)
-        job = msgspec.structs.replace(job, file=file, receipt=receipt, on_error=on_error)
-        warnings = () if wishes.inert else tuple(_twice(exported, origin, target))
+        # The export has applied the selection.
+        choices = msgspec.structs.replace(choices, selection=EVERYTHING)
+        job = make_job(console, "transfer", path, target, choices, values)
+        job = msgspec.structs.replace(job, file=file, receipt=receipt, on_error=execution.on_error)
+        warnings = () if choices.inert else tuple(_duplicate_runs(exported, origin, target))
         for warning in warnings:
             console.warn(warning)
-        report = asyncio.run(show(console, job))[1] if dry_run else asyncio.run(replay(console, job))
+        report = asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))
     return transfer_report.report(report, connection.side(origin), exported.torn, warnings)
 
 
 async def _check_both(*targets: Target) -> None:
-    """Before anything is read: both servers can be used. One that runs with this command alone is started later."""
+    """Refuse before anything is read if one server cannot be used; an ephemeral one is started later."""
     for target in targets:
         if target.ephemeral is None:
             async with connection.connect(target) as api:
                 await check(api)
 
 
-def _twice(exported: Exported, origin: Target, target: Target) -> Iterator[str]:
-    """What would happen at both servers after a transfer that leaves the source as it is."""
+def _duplicate_runs(exported: Exported, origin: Target, target: Target) -> Iterator[str]:
+    """What would run at both servers after a transfer that leaves the source on."""
     count = firing_schedules(placed.record for placed in exported.records)
     if count:
         they_start = "1 schedule starts" if count == 1 else f"{count} schedules start"
         yield (
-            f"{they_start} runs at {origin.name}, and would at {target.name} too: transfer with --inert, "
-            f"or stop {origin.name} with `xfer deactivate --from {origin.name} -o FILE`"
+            f"{they_start} runs at {origin.name} and would also do so at {target.name}: transfer with --inert, "
+            f"or switch {origin.name} off with `xfer deactivate --from {origin.name} -o FILE`"
         )
 
 
 @contextlib.contextmanager
 def _place(file: str | None) -> Iterator[str]:
-    """Where the bundle is written: where the user wants it, else in a directory that goes away."""
+    """Where the bundle is written: the file that was named, else one in a directory that is removed afterwards."""
     if file is not None:
         yield file
         return

@@ -1,4 +1,4 @@
-"""``xfer verify``: whether a bundle is whole and unchanged, and whether a destination holds it."""
+"""``xfer verify``: whether a bundle is intact, and whether a destination holds it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import click
 from bundle.cli import bundles, connection, options, scope_options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
+from bundle.cli.scope_options import OverlayOptions
 from bundle.environment.selection import EVERYTHING, Selection
 from bundle.errors import UsageError
 from bundle.operations.drift import drift
 from bundle.plan.overlay import Wanted, adapt
-from bundle.report import bundle as bundle_report
 from bundle.report import verify as verify_report
 from bundle.report.model import Report
 from bundle.report.records import Subject
@@ -33,24 +33,24 @@ from bundle.server.target import Target
 @options.result
 @click.pass_obj
 def command(
-    console: Console, bundle: str, destination: str | None, *, selection: Selection, overlay: scope_options.Request
+    console: Console, bundle: str, destination: str | None, *, selection: Selection, overlay: OverlayOptions
 ) -> Report:
-    r"""Check every byte of the bundle FILE (- for stdin).
+    """Check every byte of the bundle FILE (- for stdin).
 
-    This finds damage and mistakes. Whoever can write the file can make another
-    one that is valid too. With --to, DESTINATION is read back and compared with
-    the bundle, content and references; exit code 2 if it differs.
+    This finds damage, not forgery: whoever can write the file can also make
+    another valid one. With --to, DESTINATION is read back and compared with the
+    bundle; exit code 2 if it differs.
     """
     if destination is None:
-        if selection != EVERYTHING or overlay != scope_options.Request():
+        if selection != EVERYTHING or overlay != OverlayOptions():
             raise UsageError(
-                "a selection or an overlay says nothing of the file itself", hint="name the server with --to"
+                "a selection or an overlay needs a server to compare with", hint="name the server with --to"
             )
         manifest, warnings = bundles.verify(bundle)
-        return bundle_report.described("verify", manifest, bundle, warnings)
+        return verify_report.report_of_file(manifest, bundle, warnings)
     (target,) = connection.find_targets(console, destination)
     stored = bundles.read(console, bundle)
-    adapted = adapt(stored, selection, scope_options.gather(overlay, stored))
+    adapted = adapt(stored, selection, overlay.for_bundle(stored))
     return asyncio.run(_read_back(console, adapted, bundle, target))
 
 
@@ -59,5 +59,5 @@ async def _read_back(console: Console, adapted: Wanted, file: str, target: Targe
     with progress(console) as on_event:
         async with connection.connect(target) as api:
             plan = await drift(adapted, api, on_event=on_event)
-    run = Subject("verify", adapted.bundle.manifest, file, connection.side(target), keys=adapted.keys)
-    return verify_report.report(run, plan)
+    subject = Subject("verify", adapted.bundle.manifest, file, connection.side(target), keys=adapted.keys)
+    return verify_report.report(subject, plan)

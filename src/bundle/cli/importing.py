@@ -1,0 +1,122 @@
+"""An import in progress: what plan, import and transfer do once their options are read."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from bundle.apply.control import Control
+from bundle.cli import bundles, connection, receipts, secret_values
+from bundle.cli.console import Console
+from bundle.cli.import_options import ChoiceOptions, OnError
+from bundle.cli.interruption import stopping
+from bundle.cli.progress import progress
+from bundle.environment.read import OnEvent
+from bundle.errors import BundleError, Conflict, OutputError, SecretMissing
+from bundle.model import Bundle, Json
+from bundle.operations import saved_plan
+from bundle.operations.import_ import Prepared, Result, carry_out, prepare, surface_of
+from bundle.operations.saved_plan import SavedPlan
+from bundle.plan.choices import Choices
+from bundle.report import endings
+from bundle.report import import_ as import_report
+from bundle.report import plan as plan_report
+from bundle.report.model import Report
+from bundle.report.records import Subject
+from bundle.server.client import PrefectApi
+from bundle.server.target import Target
+
+
+class ImportJob(msgspec.Struct, frozen=True):
+    """One bundle on its way to one destination; ``file`` is how the user calls it, ``supplied`` has secrets by slot."""
+
+    command: str
+    bundle: Bundle
+    file: str | None
+    target: Target
+    choices: Choices
+    supplied: dict[str, Json]
+    receipt: Path | None = None
+    on_error: OnError = "fail"
+    plan: SavedPlan | None = None
+
+    def subject(self, prepared: Prepared) -> Subject:
+        """What the report is about."""
+        side, supplied = connection.side(self.target), frozenset(self.supplied)
+        return Subject(self.command, self.bundle.manifest, self.file, side, supplied, prepared.keys, self.choices.inert)
+
+
+def make_job(
+    console: Console, command: str, file: str, target: Target, choices: ChoiceOptions, values: dict[str, Json]
+) -> ImportJob:
+    """Read and verify the bundle, and match secrets and overlay with it; sends no request.
+
+    Raises:
+        BundleRejected: the bundle cannot be read or is damaged.
+        UsageError: a secret or the overlay does not fit the bundle.
+    """
+    stored = bundles.read(console, file)
+    supplied = secret_values.for_bundle(stored, values)
+    return ImportJob(command, stored, file, target, choices.for_bundle(stored), supplied)
+
+
+async def show(console: Console, job: ImportJob) -> tuple[Prepared, Report]:
+    """The plan and its report; nothing is written. A policy that would refuse the import ends the report."""
+    connection.announce(console, "reading", job.target)
+    with progress(console) as on_event:
+        async with connection.connect(job.target) as api:
+            prepared, refusal = await _foreseen(job, api, on_event)
+    report = plan_report.report(job.subject(prepared), prepared.plan)
+    report = msgspec.structs.replace(report, surface=surface_of(prepared))
+    return prepared, report if refusal is None else endings.ended_by(report, refusal)
+
+
+async def _foreseen(job: ImportJob, api: PrefectApi, on_event: OnEvent) -> tuple[Prepared, BundleError | None]:
+    """What would be done, also where a policy to fail forbids it."""
+    try:
+        return await _prepared(job, api, on_event), None
+    except (Conflict, SecretMissing) as refusal:
+        lenient = msgspec.structs.replace(job, choices=job.choices.without_refusals())
+        return await _prepared(lenient, api, on_event), refusal
+
+
+async def _prepared(job: ImportJob, api: PrefectApi, on_event: OnEvent) -> Prepared:
+    prepared = await prepare(job.bundle, api, job.choices, secrets=job.supplied, on_event=on_event)
+    if job.plan is not None:
+        saved_plan.check(job.plan, prepared, api.url)
+    return prepared
+
+
+async def carry_out_job(console: Console, job: ImportJob) -> Report:
+    """The import; the first interrupt ends it with a report of what was done."""
+    stop = asyncio.Event()
+    connection.announce(console, "importing into", job.target)
+    prepared, result, failure = await _carried_out(console, job, stop)
+    report = import_report.report(
+        job.subject(prepared), prepared.plan, result.outcomes, ignores_failures=job.on_error == "ignore"
+    )
+    if failure is not None:
+        return endings.ended_by(report, failure)
+    return endings.interrupted(report) if stop.is_set() else report
+
+
+async def _carried_out(
+    console: Console, job: ImportJob, stop: asyncio.Event
+) -> tuple[Prepared, Result, OutputError | None]:
+    with progress(console) as on_event:
+        async with connection.connect(job.target) as api:
+            prepared, result = await _prepared(job, api, on_event), None
+            try:
+                with (
+                    receipts.written(console, job.receipt, prepared, api.url, stop) as witness,
+                    stopping(stop, console),
+                ):
+                    control = Control(on_event, witness, stop, aborts_at_failure=job.on_error == "abort")
+                    result = await carry_out(prepared, api, control)
+            except OutputError as failure:
+                if result is None:
+                    raise
+                return prepared, result, failure
+            return prepared, result, None

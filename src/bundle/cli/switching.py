@@ -1,0 +1,70 @@
+"""Switching in progress: what activate and deactivate do once their options are read."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from bundle.cli import connection
+from bundle.cli.console import Console
+from bundle.cli.interruption import stopping
+from bundle.cli.progress import progress
+from bundle.environment.selection import EVERYTHING, Selection
+from bundle.model import Bundle
+from bundle.operations import cutover, next_runs
+from bundle.operations.cutover import Switched
+from bundle.plan.overlay import NO_OVERLAY, Overlay
+from bundle.report import endings
+from bundle.report import switch as switch_report
+from bundle.report.model import NextRuns, Report
+from bundle.report.records import Subject
+from bundle.server.client import PrefectApi
+from bundle.server.target import Target
+
+_TIMES = 3
+
+
+class SwitchJob(msgspec.Struct, frozen=True):
+    """What of a bundle is to be switched on or off, and where; ``file`` is how the user calls the bundle."""
+
+    command: str
+    bundle: Bundle
+    file: str | None
+    target: Target
+    on: bool
+    dry_run: bool
+    selection: Selection = EVERYTHING
+    overlay: Overlay = NO_OVERLAY
+
+
+async def switch(console: Console, job: SwitchJob, api: PrefectApi) -> Report:
+    """Plan and, unless it is a trial, carry out; the first interrupt ends it with a report of what was done."""
+    stop = asyncio.Event()
+    with progress(console) as on_event:
+        switching = await cutover.prepare(
+            job.bundle, api, on=job.on, selection=job.selection, overlay=job.overlay, on_event=on_event
+        )
+        results = switching.plan
+        if not job.dry_run:
+            with stopping(stop, console):
+                results = await cutover.carry_out(switching, api, on_event=on_event, stop=stop)
+    subject = Subject(job.command, job.bundle.manifest, job.file, connection.side(job.target))
+    report = switch_report.report(subject, results, tuple(_next_runs(results)), dry_run=job.dry_run)
+    return endings.interrupted(report) if stop.is_set() else report
+
+
+def _next_runs(results: Iterable[Switched]) -> Iterator[NextRuns]:
+    """What runs next, the soonest first; what never runs again, and what is not known, at the end."""
+    now = dt.datetime.now(dt.UTC)
+    found = [
+        (each.key, next_runs.words(schedule), next_runs.next_times(schedule, now, _TIMES))
+        for each in results
+        for schedule in (entry.get("schedule") or {} for entry in each.firing)
+    ]
+    for key, words, times in sorted(found, key=lambda each: (not each[2], each[2] or (), each[:2])):
+        yield NextRuns(
+            key, words, None if times is None else tuple(time.isoformat(timespec="minutes") for time in times)
+        )

@@ -1,0 +1,53 @@
+"""The report of a plan."""
+
+from __future__ import annotations
+
+from bundle.plan.actions import Difference, Plan
+from bundle.report import import_, text
+from bundle.report import plan as plan_report
+from bundle.report.counting import has_differences
+from bundle.report.records import Subject
+from support.reports import DESTINATION, SLOT, action, manifest, outcome
+
+
+def test_plan_has_a_glyph_for_each_action() -> None:
+    """Created, differing, impossible and lacking a secret differ in the first character."""
+    actions = (
+        action("flow:new"),
+        action("flow:same", "skip", "exists-same"),
+        action("flow:other", "skip", "exists-differs", differences=(Difference("/tags/0", "ours", None),)),
+        action("work-pool:push", "unsupported", "push-pool"),
+        action("block:secret/db", "create", "created-without-secret", missing_secrets=(SLOT.slot,)),
+        action("flow:begun", "complete", "completed"),
+    )
+    stored = manifest(*(each.key for each in actions), secrets=(SLOT,))
+    report = plan_report.report(Subject("plan", stored, "env.pxb", DESTINATION), Plan(actions))
+    lines = text.render(report).splitlines()
+    for line in (
+        "+ flow:new",
+        "~ flow:other  (exists-differs)",
+        "      - null",
+        "      + ours",
+        "! work-pool:push  (push-pool)",
+        f"    ? {SLOT.slot}",
+        "+ flow:begun  (completed)",
+        "= 1 flow unchanged",
+    ):
+        assert line in lines
+    assert lines[-1] == (
+        "Plan: 2 create, 1 update, 0 delete, 1 unchanged, 1 different, 1 unsupported, 1 secrets needed "
+        "(6 of 6 accounted for)"
+    )
+    assert has_differences(report)
+
+
+def test_a_plan_names_what_cannot_be_changed() -> None:
+    """The places that an update leaves are marked, and the import names them alone."""
+    found = (Difference("/labels/team", "a", "b"), Difference("/tags", ["x"], []))
+    planned = action("flow:a", "update", "updated-partly", differences=found, unchangeable=("/labels/team",))
+    run = Subject("import", manifest("flow:a"), None, DESTINATION)
+    plan = text.render(plan_report.report(run, Plan((planned,))))
+    done = text.render(import_.report(run, Plan((planned,)), [outcome("flow:a", "succeeded", "updated-partly")]))
+    assert "/labels/team  (cannot be changed)\n" in plan
+    assert "/tags\n" in plan
+    assert "flow:a: /labels/team\n" in done
