@@ -125,7 +125,7 @@ def _certificate(
     is_for_user: bool,
 ) -> bytes:
     public = subject.public
-    head = string(public.type + keys.CERTIFICATE_SUFFIX) + string(b"n" * 32) + b"".join(map(string, public.fields))
+    head = string(keys.certified(public.type)) + string(b"n" * 32) + b"".join(map(string, public.fields))
     options = b"".join(string(name) + string(string(b"x") if name == "force-command" else b"") for name in critical)
     names = b"".join(map(string, principals))
     body = uint64(5) + uint32(1 if is_for_user else 2) + string(b"an id") + string(names)

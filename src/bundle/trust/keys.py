@@ -17,6 +17,7 @@ import msgspec
 from bundle.trust.wire import MalformedError, Reader, string
 
 CERTIFICATE_SUFFIX = "-cert-v01@openssh.com"
+_OF_OPENSSH = "@openssh.com"
 RSA = "ssh-rsa"
 ED25519 = "ssh-ed25519"
 SK_ED25519 = "sk-ssh-ed25519@openssh.com"
@@ -106,14 +107,24 @@ def read(blob: bytes) -> PublicKey:
     """The key of a binary form; raises as ``read_line``."""
     reader = Reader(blob)
     name = reader.text()
-    type_ = name.removesuffix(CERTIFICATE_SUFFIX)
-    is_certified = type_ != name
+    is_certified = name.endswith(CERTIFICATE_SUFFIX)
+    type_ = _plain(name) if is_certified else name
     if is_certified:
         reader.string()  # the nonce
     fields = _fields(type_, reader)
     certificate = _certificate(blob, reader) if is_certified else None
     reader.end()
     return PublicKey(type_, fields, string(type_) + b"".join(map(string, fields)), certificate)
+
+
+def certified(type_: str) -> str:
+    """The type of a certificate of keys of some type."""
+    return type_.removesuffix(_OF_OPENSSH) + CERTIFICATE_SUFFIX
+
+
+def _plain(name: str) -> str:
+    start = name.removesuffix(CERTIFICATE_SUFFIX)
+    return start + _OF_OPENSSH if start.startswith("sk-") else start
 
 
 def _fields(type_: str, reader: Reader) -> tuple[bytes, ...]:

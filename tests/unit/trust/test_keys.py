@@ -6,7 +6,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bundle.trust import keys
-from bundle.trust.keys import CERTIFICATE_SUFFIX
 from bundle.trust.wire import MalformedError, mpint, string
 from support.signers import KINDS, SECURITY_KEYS, Person, certified, line_of, person
 
@@ -165,8 +164,15 @@ def test_an_empty_principal_is_refused() -> None:
         certified(person("ed25519"), person("ed25519", 2), principals=("",))
 
 
-def test_a_certificate_has_its_own_type() -> None:
-    """Its binary form begins with the type of the key and the suffix."""
-    wire = certified(person("ed25519"), person("ed25519", 2)).public.wire
-
-    assert wire.startswith(string("ssh-ed25519" + CERTIFICATE_SUFFIX))
+@pytest.mark.parametrize(
+    ("kind", "type_"),
+    [
+        ("ed25519", "ssh-ed25519-cert-v01@openssh.com"),
+        ("ecdsa-384", "ecdsa-sha2-nistp384-cert-v01@openssh.com"),
+        ("sk-ed25519", "sk-ssh-ed25519-cert-v01@openssh.com"),
+        ("sk-ecdsa", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com"),
+    ],
+)
+def test_a_certificate_has_its_own_type(kind: str, type_: str) -> None:
+    """Its binary form begins with it; ``@openssh.com`` is there once."""
+    assert certified(person(kind), person("ed25519", 2)).public.wire.startswith(string(type_))
