@@ -20,6 +20,7 @@ ORDER = (
     "files",
     "record",
     "container",
+    "trust",
     "server",
     "kinds",
     "environment",
@@ -41,7 +42,10 @@ OWNERS = {
     "croniter": {"operations.next_runs"},
     "dateutil": {"operations.next_runs"},
     "dotenv": {"server.profile_files"},
-    "subprocess": {"server.process", "server.processes"},
+    "subprocess": {"server.process", "server.processes", "trust.ssh_keygen"},
+    "cryptography": {"trust.algorithms", "trust.private_keys"},
+    "pyrage": {"trust.sealing"},
+    "asyncssh": set(),
     "tomllib": {"server.profile_files", "cli"},
     "prefect": set(),
     "jsonschema": set(),
@@ -56,6 +60,13 @@ NO_SIDE_EFFECTS = {
     "environment.validation",
     "plan",
     "report",
+    "trust.wire",
+    "trust.keys",
+    "trust.sshsig",
+    "trust.algorithms",
+    "trust.patterns",
+    "trust.policy",
+    "trust.statements",
 }
 EFFECTS = {"os", "io", "socket", "asyncio", "time", "datetime", "random", "tempfile", "subprocess", "logging", "uuid"}
 
