@@ -85,12 +85,13 @@ def person(kind: str, number: int = 1) -> Person:
 
 
 def _private(kind: str, number: int) -> PrivateKey:
-    del number  # another number is another key
+    # Those that can be are the same in every process: a name of a test may hold a key.
+    seed = hashlib.sha256(f"{kind} {number}".encode()).digest()
     if kind.endswith("ed25519"):
-        return ed25519.Ed25519PrivateKey.generate()
+        return ed25519.Ed25519PrivateKey.from_private_bytes(seed)
     if kind.startswith("rsa-"):
         return rsa.generate_private_key(65537, int(kind.removeprefix("rsa-")))
-    return ec.generate_private_key(_CURVES[kind.partition("-")[2].replace("ecdsa", "256")])
+    return ec.derive_private_key(int.from_bytes(seed[:31]), _CURVES[kind.partition("-")[2].replace("ecdsa", "256")])
 
 
 def _in_security_key(public: PublicKey) -> PublicKey:
