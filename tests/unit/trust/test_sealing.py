@@ -175,7 +175,15 @@ def test_files_of_age_hold_identities(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [None, "", "# nothing\n", "AGE-SECRET-KEY-1XYZ\n", f"{OURS.to_public()}\n", "AGE-PLUGIN-X-1QQQ\n", "ecdsa"],
+    [
+        None,
+        "",
+        "# nothing\n",
+        "AGE-SECRET-KEY-1XYZ\n",
+        pytest.param(f"{OURS.to_public()}\n", id="public"),
+        "AGE-PLUGIN-X-1QQQ\n",
+        "ecdsa",
+    ],
 )
 def test_what_is_no_identity_is_misuse(tmp_path: Path, content: str | None) -> None:
     """Missing, empty, damaged, a public half, a plugin, or a key that age does not take; nothing is quoted."""
