@@ -86,12 +86,13 @@ def person(kind: str, number: int = 1) -> Person:
 
 def _private(kind: str, number: int) -> PrivateKey:
     # Those that can be are the same in every process: a name of a test may hold a key.
-    seed = hashlib.sha256(f"{kind} {number}".encode()).digest()
+    seed = hashlib.shake_256(f"{kind} {number}".encode())
     if kind.endswith("ed25519"):
-        return ed25519.Ed25519PrivateKey.from_private_bytes(seed)
+        return ed25519.Ed25519PrivateKey.from_private_bytes(seed.digest(32))
     if kind.startswith("rsa-"):
         return rsa.generate_private_key(65537, int(kind.removeprefix("rsa-")))
-    return ec.derive_private_key(int.from_bytes(seed[:31]), _CURVES[kind.partition("-")[2].replace("ecdsa", "256")])
+    curve = _CURVES[kind.partition("-")[2].replace("ecdsa", "256")]
+    return ec.derive_private_key(int.from_bytes(seed.digest(curve.key_size // 8 - 1)), curve)
 
 
 def _in_security_key(public: PublicKey) -> PublicKey:
