@@ -61,7 +61,9 @@ class Rules:
     for all. ``deployments`` is how many it allows. ``rate``: after so many
     requests all are refused for a second. For ``lag_seconds`` a fresh object is not found. ``forbidden`` are
     routes that the key's role may not write to. ``webhooks``: paged, answered
-    whole, or absent. ``masks``: the role may not see secrets, and is shown masks.
+    routes that the key's role may not write to. ``webhooks``: paged, answered
+    whole, or absent. ``masks``: the role may not see secrets, and is shown masks. ``ahead``: every row has fields
+    that no release of Prefect knows.
     """
 
     key: str = KEY
@@ -72,6 +74,7 @@ class Rules:
     forbidden: tuple[str, ...] = ()
     webhooks: str = "paged"
     masks: bool = False
+    ahead: bool = False
 
 
 HOBBY = Rules(pools=(":managed",), deployments=5, rate=625)
@@ -228,7 +231,9 @@ class Cloud(Proxy):
         if not isinstance(value, dict) or not {"id", "created"} <= value.keys():
             return value
         versioned = {**_VERSIONED, **self.versions} if "flow_id" in value else {}
-        extras = {"account_id": ACCOUNT, "workspace_id": self.workspace, "created_by": ACTOR, "updated_by": ACTOR}
+        extras: Row = {"account_id": ACCOUNT, "workspace_id": self.workspace, "created_by": ACTOR, "updated_by": ACTOR}
+        extras |= {**_OWN, **(_OWN_OF_POOLS if "base_job_template" in value else {})}
+        extras |= {"from_tomorrow": {"is_futuristic": True}} if self.rules.ahead else {}
         return _with_extras({**versioned, **value, **self._automations.get(value["id"], {})}, extras)
 
     # Webhooks
@@ -276,7 +281,10 @@ _VERSIONED: Mapping[str, Json] = {
     "base": None,
     "root": None,
 }
-ADDED = frozenset({*_VERSIONED, "account_id", "workspace_id", "created_by", "updated_by"})
+# Fields that rows of Cloud have been seen with, and that no request takes.
+_OWN: Mapping[str, Json] = {"disabled": False}
+_OWN_OF_POOLS: Mapping[str, Json] = {"is_push_pool": False, "is_mex_pool": False}
+ADDED = frozenset({*_VERSIONED, *_OWN, *_OWN_OF_POOLS, "account_id", "workspace_id", "created_by", "updated_by"})
 """What rows have here besides what a server answers, or in place of it."""
 
 

@@ -74,9 +74,9 @@ def written(exported: Exported) -> bytes:
     return buffer.getvalue()
 
 
-def bundle_of(where: Where, *, redact: bool = False) -> Bundle:
+def bundle_of(where: Where, *, redact: bool = False, transport: httpx.AsyncBaseTransport | None = None) -> Bundle:
     """The environment of a server as a bundle that was written and read."""
-    return read_bundle(io.BytesIO(written(export(where, redact=redact))))
+    return read_bundle(io.BytesIO(written(export(where, transport, redact=redact))))
 
 
 def import_into(

@@ -141,16 +141,16 @@ class Creation:
         state = self._state
         state.control.witness.made(record.key, None)
         state.found(record.key, made)
-        if state.leave_open(record, made, first):
+        if state.leave_open(record, made, first, dropped=dropped):
             return None
         is_equal = all(made.raw.get(name) == value for name, value in first.items())
-        return state.succeeded(record, dropped=dropped) if is_equal else state.left_alone(record)
+        return state.succeeded(record) if is_equal else state.left_alone(record)
 
     def _begin(self, record: Intended, made: Made, first: Body, *, dropped: tuple[str, ...] = ()) -> Outcome | None:
         """Note what exists at the destination; it is done unless it is still to be finished."""
         self._state.made(record.key, made)
-        is_open = self._state.leave_open(record, made, first)
-        return None if is_open else self._state.succeeded(record, dropped=dropped)
+        is_open = self._state.leave_open(record, made, first, dropped=dropped)
+        return None if is_open else self._state.succeeded(record)
 
     def _adopt(self, record: Intended, seen: Seen) -> Outcome | None:
         """Go on with what we created without having got the answer."""

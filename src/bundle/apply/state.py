@@ -14,7 +14,7 @@ import msgspec
 
 from bundle.apply.control import Control
 from bundle.apply.outcomes import Outcome, Refusals, outcome_of
-from bundle.apply.sender import Sender
+from bundle.apply.sender import Forbidden, Sender
 from bundle.environment.describe import Environment
 from bundle.errors import ServerError
 from bundle.kinds import KINDS
@@ -63,9 +63,11 @@ class State:
         self.new = {action.id for action in plan.actions if action.verb == "complete" and action.id is not None}
         self.unfinished: dict[Key, Unfinished] = {}
         self.outcomes: dict[Key, Outcome] = {}
+        self._dropped: dict[Key, frozenset[str]] = {}
         self.refusals = Refusals(api)
         self._fields = fields
         self._secrets = secrets
+        self._forbidden: Forbidden = {}
         self._keys = before.keys
         self._has_failed = False
         self._done: Counter[str] = Counter()
@@ -89,11 +91,12 @@ class State:
         record = self.before.records[self._keys[identifier]]
         return record, put_back(record.body, record.references, lambda each: self.before.ids[each.target])
 
-    def leave_open(self, record: Intended, made: Made, first: Body) -> bool:
+    def leave_open(self, record: Intended, made: Made, first: Body, *, dropped: tuple[str, ...] = ()) -> bool:
         """Note a resource that is still to be finished: in its first form, or without something that is to come.
 
-        Returns whether it is one.
+        ``dropped`` could not be sent. Returns whether it is one.
         """
+        self._dropped[record.key] = frozenset(dropped)
         is_open = first != self.final(record) or self.has_deferred(record)
         if is_open:
             self.unfinished[record.key] = Unfinished(record, made, first)
@@ -103,7 +106,7 @@ class State:
 
     def sender(self, mark: str = "") -> Sender:
         """Sends the writes of one record."""
-        return Sender(self.api, self._fields, self.rows, self.new, mark)
+        return Sender(self.api, self._fields, self.rows, self.new, mark, forbidden=self._forbidden)
 
     def final(self, record: Intended) -> Body:
         """The body as the destination is to have it: with its ids as far as they are known, and with its secrets."""
@@ -178,7 +181,8 @@ class State:
 
     def succeeded(self, record: Intended, *, dropped: tuple[str, ...] = ()) -> Outcome:
         """The outcome of a record that is there as it is to be; ``dropped`` are fields that could not be sent."""
-        return outcome_of(self.actions[record.key], "succeeded", dropped=dropped)
+        before = self._dropped.get(record.key, frozenset())
+        return outcome_of(self.actions[record.key], "succeeded", dropped=(*before, *dropped))
 
     async def failed(self, record: Intended, error: ServerError) -> Outcome:
         """The outcome of a record whose request failed."""

@@ -19,10 +19,12 @@ from bundle.model import Body, Json, JsonType, Key, Pointer, Record
 from bundle.record.pointers import split
 from bundle.server.tiers import Tier
 
-# The second line is Cloud's: where a resource lives and who touched it. Webhooks say account and workspace.
+# All but the first line is Cloud's: where a resource lives and who touched it (webhooks say account and workspace),
+# and what it works out by itself.
 SERVER_OWNED = frozenset({
     "id", "created", "updated",
     "account", "account_id", "workspace", "workspace_id", "created_by", "updated_by",
+    "disabled", "is_push_pool", "is_mex_pool",
 })  # fmt: skip
 
 

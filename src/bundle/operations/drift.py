@@ -28,7 +28,7 @@ async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = ignore) 
         ServerError: it cannot be reached or refuses.
     """
     there = await read_destination(api, is_deep=True, on_event=on_event)
-    fields = await read_fields(api, wanted.bundle.manifest.provenance.get("source_version"))
+    fields = await read_fields(api, wanted.bundle)
     records = fit(intend(wanted.bundle.records), fields)
     pairs = match(records, there)
     values = SecretValues(revealed=await reveal(to_reveal(records, pairs, there), api, there))

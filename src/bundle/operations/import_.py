@@ -85,7 +85,7 @@ async def prepare(
     if choices.overlay.patch:
         refuse_misfits(bundle, wanted.bundle, await api.accepted_fields())
     there = await read_destination(api, on_event=on_event)
-    fields = await read_fields(api, bundle.manifest.provenance.get("source_version"))
+    fields = await read_fields(api, wanted.bundle)
     records = fit(intend(wanted.bundle.records), fields)
     pairs = match(records, there)
     if choices.inert:

@@ -9,8 +9,9 @@ from typing import Protocol
 import msgspec
 
 from bundle.environment.read import server_version
+from bundle.kinds import KINDS
 from bundle.kinds.protocols import Raw
-from bundle.model import Api, Json
+from bundle.model import Api, Bundle, Json
 from bundle.server.openapi import Accepted, Misfits
 
 
@@ -43,16 +44,27 @@ async def read_version(api: Api) -> tuple[int, ...]:
     return version_numbers(await server_version(api))
 
 
-async def read_fields(api: TellingApi, source_version: Json) -> Fields:
-    """Ask a destination what it takes. One of the source's version takes what the source had, unasked.
+async def read_fields(api: TellingApi, bundle: Bundle) -> Fields:
+    """Ask a destination what it takes of a bundle. One of the source's version takes what the source had, unasked.
+
+    Not where that is a field that this version of xfer does not know: it may be one that no request takes.
 
     Raises:
         ServerError: it cannot be reached or refuses.
     """
     version = await server_version(api)
     numbers = version_numbers(version)
-    is_same = version is not None and version == source_version
-    return Fields(version=numbers) if is_same else Fields(await api.accepted_fields(), numbers)
+    is_same = version is not None and version == bundle.manifest.provenance.get("source_version")
+    return (
+        Fields(version=numbers)
+        if is_same and _has_known_fields(bundle)
+        else Fields(await api.accepted_fields(), numbers)
+    )
+
+
+def _has_known_fields(bundle: Bundle) -> bool:
+    records = (placed.record for placed in bundle.records)
+    return not any(any(KINDS[record.kind].unknown_fields(record.body)) for record in records)
 
 
 def version_numbers(version: str | None) -> tuple[int, ...]:

@@ -35,7 +35,8 @@ def differences_of(
     """Where a record and what the destination has for it differ.
 
     ``pairs`` has the destination's key of each key that the record refers to. ``is_deep``: fields that only a deep
-    read knows count. What only the destination has and keeps is no difference, unless ``is_two_way``.
+    read knows count. What only the destination has and keeps is no difference, unless ``is_two_way``; nor is a field
+    that this version of xfer does not know and one side does not have: it tells of releases, not of resources.
     """
     kind = KINDS[record.kind]
     mine = _visible(record, found.secrets, lambda key: pairs.get(key, key), is_deep=is_deep)
@@ -43,6 +44,8 @@ def differences_of(
     mark = _unused_in(mine, other)
     ours, theirs = kind.comparable(mine.with_keys(mark)), kind.comparable(other.with_keys(mark))
     if not is_two_way:
+        lonely = (ours.keys() ^ theirs.keys()) - kind.travelling
+        ours, theirs = ({name: item for name, item in each.items() if name not in lonely} for each in (ours, theirs))
         ours = kind.wanted(ours, theirs)
     if encode(ours) != encode(theirs):
         yield from (_unmarked(each, mark) for each in between(ours, theirs))

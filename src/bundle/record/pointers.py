@@ -97,6 +97,15 @@ def without(body: Body, pointers: Iterable[Pointer]) -> Body:
     return body
 
 
+def outermost(pointers: Iterable[Pointer]) -> tuple[Pointer, ...]:
+    """The pointers that lead into no other one's value, in order and each once."""
+    found: list[Pointer] = []
+    for pointer in sorted(set(pointers)):
+        if not any(pointer.startswith(f"{above}/") for above in found):
+            found.append(pointer)
+    return tuple(found)
+
+
 def walk(value: Json) -> Iterator[tuple[Pointer, Json]]:
     """Every value inside a value with its pointer, in document order; a container comes before its items."""
     rest: list[tuple[Pointer, Json]] = [("", value)]

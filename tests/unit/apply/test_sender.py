@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bundle.apply.sender import Sender
+from bundle.apply.sender import Forbidden, Sender
 from bundle.errors import RequestRejected
 from bundle.model import Body
 from bundle.plan.capabilities import ANY_FIELDS, Fields
@@ -39,6 +39,38 @@ def test_where_nothing_is_known_everything_is_sent() -> None:
     api = Listening()
     asyncio.run(sender(api).patch("/flows/{id}", {"labels": {}}, id="x"))
     assert api.asked == [("PATCH", "/flows/x", {"labels": {}})]
+
+
+def test_what_a_destination_forbids_is_left_out_once_for_all() -> None:
+    """A member that a refusal names is not sent again, by this record or another one; the rest is."""
+    forbidden: Forbidden = {}
+
+    def answer(_method: str, _path: str, body: Any) -> Any:
+        if "new" in body:
+            fields = (("body.new", "extra_forbidden"), ("body.event.steps.0.newer", "value_error.extra"))
+            raise RequestRejected("no", status=422, hint="", fields=fields)
+        return {}
+
+    api = Listening(answer)
+    one, other = (Sender(api, ANY_FIELDS, {}, set(), forbidden=forbidden) for _ in "ab")
+    body = {"name": "n", "new": 1, "steps": [{"newer": 2, "x": 3}]}
+
+    asyncio.run(one.post("/flows/", body))
+    asyncio.run(other.post("/flows/", {"name": "m", "new": None}))
+
+    assert [asked[2] for asked in api.asked] == [body, {"name": "n", "steps": [{"x": 3}]}, {"name": "m"}]
+    assert (one.dropped, other.dropped) == (("/new", "/steps/0/newer"), ())
+
+
+@pytest.mark.parametrize("field", [("body.name", "string_type"), ("body.nothing", "extra_forbidden"), ("body", "x")])
+def test_any_other_refusal_is_raised(field: tuple[str, str]) -> None:
+    """A wrong value, and a member that was never sent, are no reason to send the rest."""
+
+    def answer(*_: object) -> Any:
+        raise RequestRejected("no", status=422, hint="", fields=(field,))
+
+    with pytest.raises(RequestRejected):
+        asyncio.run(sender(Listening(answer)).post("/flows/", {"name": "f"}))
 
 
 def test_segments_are_quoted() -> None:
