@@ -16,6 +16,7 @@ from bundle.operations.journal import Journal
 from bundle.operations.receipt import read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
+from support.environment import selected, when
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED, bundle_of, import_into
 from support.offline import api_of, run
@@ -129,6 +130,22 @@ def test_a_rollback_leaves_what_an_upsert_met(
     _there_and_back(bundle_of(source), way, tmp_path / "receipt")
 
     assert [row["id"] for row in fake.rows(table)] == theirs
+
+
+def test_another_of_the_same_name_takes_nothings_place() -> None:
+    """Where names are not unique, what somebody else makes under a name of ours is another resource."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    action = selected("pause-deployment", deployment_id=_deployment(source))
+    post(source, "/automations/", name="a", trigger=when(), actions=[action])
+    # Someone makes theirs; the lost answer has the import look at everything again.
+    other = [{"type": "do-nothing"}]
+    theirs = once("POST", "/flows/", lambda fake: post(fake, "/automations/", name="a", trigger=when(), actions=other))
+    fake.fail(1, "lost")
+
+    result = import_into(fake, bundle_of(source), meddled(fake, theirs))
+
+    assert {each.reason for each in result.outcomes if each.kind == "automation"} == {"created"}
+    assert sorted(row["actions"][0]["type"] for row in fake.rows("automations")) == ["do-nothing", "pause-deployment"]
 
 
 def test_a_lost_answer_to_an_upsert_is_still_ours(tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ def test_names_in_it() -> None:
     ]
 
 
+def test_an_update_gives_it_schedules_last() -> None:
+    """New schedules start it, so they wait for the end; what starts nothing is written at once."""
+    body = {"name": "d", "schedules": [{"schedule": {"cron": "0 7 * * *"}}], "description": "x"}
+    assert set(DEPLOYMENT.late(body, {"schedules", "description"}, row())) == {"schedules"}
+
+
 def test_an_old_server_needs_a_parameter_schema() -> None:
     """Before 3.6 a deployment without one could never be changed again."""
     ((_, _, old),) = created("deployment", {"name": "d", "flow_id": OTHER}, Sent(version=(3, 5, 9)))

@@ -125,6 +125,35 @@ def test_a_secret_that_only_the_destination_has_is_not_lost() -> None:
     assert planned(block({"deep": 1}), theirs, shown({"deep": {"b": 1, "q": "live"}})).reason == "unchangeable"
 
 
+def test_a_secret_that_only_the_bundle_has_is_not_written_over_unseen() -> None:
+    """Where the destination hides its secrets, what a value that nobody supplied belongs to is left."""
+    ours = block({"p": None, "deep": {"q": None, "b": 1}}, "/data/p", "/data/deep/q")
+    theirs = block({"p": None, "deep": {"b": 2}}, "/data/p")
+
+    action = planned(ours, theirs, SecretValues())
+
+    assert action.verb == "skip"
+    assert set(action.unchangeable) == {each.pointer for each in action.differences}
+
+
+def test_a_list_without_order_is_written_whole() -> None:
+    """So a secret in one schedule keeps all of them from being written, as long as it is not supplied."""
+    schedules = [{"schedule": {"cron": "@daily"}, "parameters": {"p": None}}, {"schedule": {"cron": "@hourly"}}]
+    body = {"name": "d", "flow_id": "", "schedules": schedules}
+    key, place = "deployment:f/d", "/schedules/0/parameters/p"
+    (mine,) = intended(record(key, body, secrets=[place]))
+    found = record(key, {**body, "schedules": schedules[:1]})
+    differences = (Difference("/schedules/1", schedules[1], None),)
+    action = Action(key, "deployment", "skip", "exists-differs", key.upper(), differences)
+
+    def reason(supplied: Body) -> str:
+        offered = Offered(Fields(), there(found).rows)
+        return updated(action, mine, found, differences, SecretValues(supplied), offered).reason
+
+    assert reason({}) == "unchangeable"
+    assert reason({f"{key}#{place}": "x"}) == "updated"
+
+
 def test_supplied_values_that_are_live_already_differ_nowhere() -> None:
     """Only a value that is known, and another one, is a difference."""
     (mine,) = intended(block({"p": None}, "/data/p"))

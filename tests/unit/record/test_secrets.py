@@ -63,6 +63,9 @@ from bundle.record.secrets import fill, marker, slot_id, still_marked, suspects,
             {"/v": "array"},
             id="type behind the mask",
         ),
+        pytest.param(
+            {"v": MASK, "w": "plain"}, {"secret_fields": ["v.a"]}, {"/v": "string"}, id="a mask where the path goes on"
+        ),
         pytest.param({"free": MASK}, {"secret_fields": []}, {}, id="a user's own asterisks"),
         pytest.param(
             {"a": {"a": "x"}},
@@ -75,6 +78,49 @@ from bundle.record.secrets import fill, marker, slot_id, still_marked, suspects,
 def test_secret_places(data: dict[str, object], fields: dict[str, object], expected: dict[str, str]) -> None:
     """Every place that the schema calls secret is found, with the JSON type of its value."""
     assert secret_places(data, fields) == expected
+
+
+PASSWORD = {"type": "string", "format": "password"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({word: [{"type": "null"}, PASSWORD]} for word in ("anyOf", "allOf", "oneOf")),
+        *({word: PASSWORD} for word in ("if", "then", "else")),
+        *({word: {"x": PASSWORD}} for word in ("dependentSchemas", "dependencies")),
+        *({word: "#/definitions/First"} for word in ("$ref", "$dynamicRef", "$recursiveRef")),
+    ],
+    ids=lambda more: next(iter(more)),
+)
+def test_a_schema_is_followed_wherever_it_says_more(more: dict[str, object]) -> None:
+    """A secret behind a union, a condition, or a reference to a reference is one at every depth."""
+    definitions = {"First": {"$ref": "#/definitions/Second"}, "Second": {"oneOf": [PASSWORD]}}
+    schema = {"properties": {"v": {"properties": {"p": more}}}, "definitions": definitions}
+
+    assert secret_places({"v": {"p": "x"}}, schema) == {"/v/p": "string"}
+
+
+@pytest.mark.parametrize(
+    ("word", "value", "place"),
+    [
+        ("properties", {"a": "x"}, "/v/a"),
+        ("patternProperties", {"a": "x"}, "/v/a"),
+        ("additionalProperties", {"b": "x"}, "/v/b"),
+        ("unevaluatedProperties", {"b": "x"}, "/v/b"),
+        ("items", ["x"], "/v/0"),
+        ("prefixItems", ["x", "y"], "/v/0"),
+        ("additionalItems", ["x"], "/v/0"),
+        ("unevaluatedItems", ["x"], "/v/0"),
+        ("contains", ["x"], "/v/0"),
+    ],
+)
+def test_a_schema_is_followed_into_members_and_items(word: str, value: object, place: str) -> None:
+    """Every word with which a schema speaks of what is inside counts."""
+    inside: dict[str, object] = {"properties": {"a": PASSWORD}, "patternProperties": {"^a": PASSWORD}}
+    inside |= {"prefixItems": [PASSWORD]}
+
+    assert secret_places({"v": value}, {"properties": {"v": {word: inside.get(word, PASSWORD)}}}) == {place: "string"}
 
 
 def test_a_slot_is_named_by_resource_and_place() -> None:
@@ -98,6 +144,14 @@ def test_a_supplied_secret_takes_its_place() -> None:
     secret = Secret("/data/value", "s", "object")
 
     assert fill({"data": {"value": None}}, [secret], {"s": {"a": [1]}}) == {"data": {"value": {"a": [1]}}}
+
+
+@pytest.mark.parametrize("value", ["", 0, False, [], {}, None])
+def test_a_supplied_value_is_one_however_empty(value: object) -> None:
+    """Nothing but a missing value gets a marker."""
+    secret = Secret("/data/value", "s", "string")
+
+    assert fill({"data": {"value": None}}, [secret], {"s": value}) == {"data": {"value": value}}
 
 
 def test_the_variable_of_a_slot() -> None:
