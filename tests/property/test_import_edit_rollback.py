@@ -32,6 +32,7 @@ Rows = dict[tuple[str, str], Row]
 
 INDEX = st.integers(0, 1000)
 LIMITS = "v2/concurrency_limits"
+SLOT = "block:secret/token#/data/value"
 
 
 def environment(fake: FakePrefect) -> FakePrefect:
@@ -117,14 +118,14 @@ class Machine(RuleBasedStateMachine):
         """Make the bundle before the first rule is timed."""
         whole()
 
-    @rule(policy=st.sampled_from(["skip", "update"]))
-    def import_bundle(self, policy: Any) -> None:
-        """Import the bundle, once more or for the first time."""
+    @rule(policy=st.sampled_from(["skip", "update"]), secrets=st.sampled_from([{}, {SLOT: "supplied"}]))
+    def import_bundle(self, policy: Any, secrets: dict[str, str]) -> None:
+        """Import the bundle, once more or for the first time, with its secret or without."""
         before, receipt = rows_of(self.fake), Path(self.directory.name) / self.new("receipt")
 
         async def there() -> None:
             async with api_of(self.fake) as api:
-                prepared = await prepare(whole(), api, Choices(Conflicts(policy)))
+                prepared = await prepare(whole(), api, Choices(Conflicts(policy)), secrets=secrets)
                 with Journal.begin(receipt, prepared, destination=api.url, created=CREATED) as journal:
                     await carry_out(prepared, api, Control(witness=journal))
 
@@ -135,7 +136,8 @@ class Machine(RuleBasedStateMachine):
         self.left |= {place: row for place, row in now.items() if place in changed or place not in before}
         if receipt.exists():
             self.imports.append(Import(receipt, now.keys() - before.keys(), changed, before))
-            self.hands_off = True
+            # A secret that was filled in stays.
+            self.hands_off = not (secrets and any(table == "block_documents" for table, _ in changed))
 
     @precondition(lambda self: self.imports)
     @rule(index=INDEX)
@@ -187,6 +189,15 @@ class Machine(RuleBasedStateMachine):
             value: Any = {"tags": [self.new("tag")], "limit": 100 + next(self.numbers)}.get(name, self.new("edited"))
             with self.api() as api:
                 api.patch(f"/{table}/{row['id']}", **{name: value})
+
+    @rule(index=INDEX)
+    def set_a_secret(self, index: int) -> None:
+        """Somebody sets the secret of a block, which a server does not show."""
+        row = self.pick("block_documents", index)
+        if row:
+            data = {"value": self.new("live")}
+            with self.api() as api:
+                api.patch(f"/block_documents/{row['id']}", data=data, merge_existing_data=True)
 
     @rule(index=INDEX)
     def edit_a_pool(self, index: int) -> None:

@@ -17,8 +17,11 @@ class Witness:
     def trying(self, key: Key) -> None:
         """A resource is about to be created."""
 
-    def made(self, key: Key, identifier: str | None) -> None:
-        """A resource exists at the destination, created by this run or (None) by somebody else."""
+    def made(self, key: Key, identifier: str | None, updated: str | None = None) -> None:
+        """A resource exists at the destination, created by this run or (None) by somebody else.
+
+        ``updated`` is the time that the server answered this run's own write with, None where it gave no answer.
+        """
 
 
 class Patience(msgspec.Struct, frozen=True):

@@ -155,7 +155,7 @@ class Creation:
     def _adopt(self, record: Intended, seen: Seen) -> Outcome | None:
         """Go on with what we created without having got the answer."""
         if seen.is_equal and not seen.is_pending:
-            self._state.made(record.key, seen.made)
+            self._state.made(record.key, seen.made, is_answered=False)
             return self._state.succeeded(record)
         return self._begin(record, seen.made, seen.body)
 

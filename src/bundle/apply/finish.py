@@ -134,8 +134,17 @@ class Finish:
                 if error.status != _NOT_FOUND or self._is_last_round or not state.is_unsettled(record.key):
                     raise
                 return None
+        await self._note_time(record, unfinished.made)
         state.unfinished[record.key] = Unfinished(record, unfinished.made, full)
         return state.succeeded(record, dropped=to.dropped)
+
+    async def _note_time(self, record: Intended, made: Made) -> None:
+        """Note when what has supplied secrets was finished: a rollback knows by it that nobody has set one since."""
+        state = self._state
+        if made.id in state.new and state.has_supplied(record):
+            with contextlib.suppress(ServerError):
+                raw = await state.sender().get(KINDS[record.kind].path + "/{id}", id=made.id)
+                state.control.witness.made(record.key, made.id, raw.get("updated"))
 
     async def _changed(self, unfinished: Unfinished) -> Seen | None:
         """What an unanswered last step left behind, to go on from there."""

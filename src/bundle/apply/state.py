@@ -75,9 +75,9 @@ class State:
 
     # What exists
 
-    def made(self, key: Key, made: Made) -> None:
-        """Note what this run created."""
-        self.control.witness.made(key, made.id)
+    def made(self, key: Key, made: Made, *, is_answered: bool = True) -> None:
+        """Note what this run created; without an answer nobody knows who wrote to it last."""
+        self.control.witness.made(key, made.id, made.raw.get("updated") if is_answered else None)
         self.new.add(made.id)
         self.found(key, made)
 
@@ -125,6 +125,10 @@ class State:
             if exists(full, each.pointer)
         }
         return replace_all(full, values)
+
+    def has_supplied(self, record: Intended) -> bool:
+        """Whether a record gets a secret that somebody supplied."""
+        return any(each.slot in self._secrets.supplied for each in record.secrets)
 
     def _id(self, reference: Reference) -> str:
         return self.ids.get(reference.target, NIL_ID)

@@ -60,8 +60,8 @@ class Journal(Witness):
     def trying(self, key: Key) -> None:
         self._note(Trying(key))
 
-    def made(self, key: Key, identifier: str | None) -> None:
-        self._note(WasMade(key, identifier))
+    def made(self, key: Key, identifier: str | None, updated: str | None = None) -> None:
+        self._note(WasMade(key, identifier, updated))
 
     def _note(self, entry: Trying | WasMade) -> None:
         if self.failure is None:

@@ -6,7 +6,7 @@ A file of JSON lines, so that a killed run leaves a receipt that can be used:
     {"make": {record}, "wave": 3}            one for each resource to be made
     {"change": {record}, "id": …, …}         the pre-image of each to be changed, without secrets
     {"trying": key}                          added before each creation,
-    {"made": key, "id": …}                   and after it
+    {"made": key, "id": …, "updated": …}     and after it, with the time that the destination gave it
 
 All but the last two are written and synced before the first write to the
 destination. A last line that was cut off is passed over. What was never tried
@@ -68,11 +68,15 @@ class Trying(msgspec.Struct, frozen=True):
     trying: Key
 
 
-class WasMade(msgspec.Struct, frozen=True):
-    """A resource exists, created by the import under this id, or (None) by somebody else."""
+class WasMade(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A resource exists, created by the import under this id, or (None) by somebody else.
+
+    ``updated`` is the time of the last change that the destination answered the creation with.
+    """
 
     made: Key
     id: str | None
+    updated: str | None = None
 
 
 Entry = ToMake | PreImage | Trying | WasMade
@@ -80,12 +84,13 @@ _ENTRIES: Mapping[str, type[msgspec.Struct]] = {"made": WasMade, "trying": Tryin
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A receipt as read: what may have been made, the ids of what was, and what was to be changed."""
+    """A receipt as read: what may have been made, ids and times of what was, and what was to be changed."""
 
     head: Head
     to_make: tuple[Intended, ...]
     made: dict[Key, str]
     changes: tuple[PreImage, ...]
+    updated: dict[Key, str | None] = {}
 
 
 def read(path: Path) -> Receipt:
@@ -104,7 +109,8 @@ def read(path: Path) -> Receipt:
 
 def _collected(head: Head, entries: Sequence[Entry]) -> Receipt:
     to_make = intend(Placed(each.wave, each.make) for each in entries if isinstance(each, ToMake))
-    made = {each.made: each.id for each in entries if isinstance(each, WasMade)}
+    exist = {each.made: each for each in entries if isinstance(each, WasMade)}
+    made = {key: each.id for key, each in exist.items()}
     ours = {key: identifier for key, identifier in made.items() if identifier is not None}
     if head.xfer_receipt == _WITHOUT_TRYING:
         tried = {each.key for each in to_make}
@@ -117,6 +123,7 @@ def _collected(head: Head, entries: Sequence[Entry]) -> Receipt:
         tuple(each for each in to_make if each.key in mine),
         ours,
         tuple(each for each in entries if isinstance(each, PreImage)),
+        {key: exist[key].updated for key in ours},
     )
 
 

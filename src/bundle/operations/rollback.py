@@ -10,7 +10,8 @@ Rules:
 4. What was updated gets back what it had, at the places that were written;
    before anything is deleted, since it may refer to what the import made.
 5. A destination that refuses the credentials (401) or does not answer ends it.
-6. Secrets that were supplied are live secrets by now; they are left alone.
+6. Secrets that were supplied are live secrets by now; they are left alone. What was
+   created with secrets goes only if nobody can have set one since (``hand_set``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from bundle.errors import UsageError
 from bundle.kinds import KINDS
 from bundle.model import Api, Event, Key, Placed, kind_of
 from bundle.operations.flow_runs import flow_runs_of
+from bundle.operations.hand_set import hand_set
 from bundle.operations.receipt import Receipt
 from bundle.operations.restore import restore
 from bundle.operations.undo import Undone, Writer
@@ -72,7 +74,8 @@ async def roll_back(
     writer = Writer(sender, stop or asyncio.Event(), dry_run=dry_run)
     restored, destination = await restore(receipt, api, destination, writer, force=force)
     found = _found(receipt, destination)
-    kept = _kept(receipt, destination, found, await flow_runs_of(found, api), force=force)
+    edited = {} if force else await _edited(receipt, api, destination, found)
+    kept = _kept(receipt, destination, found, edited, await flow_runs_of(found, api))
     ended = await _delete(receipt, found, kept, writer, on_event)
     return (*(ended[record.key] for record in receipt.to_make), *restored)
 
@@ -117,10 +120,13 @@ def _found(receipt: Receipt, destination: Environment) -> dict[Key, str]:
 
 
 def _kept(
-    receipt: Receipt, destination: Environment, found: Mapping[Key, str], runs: Mapping[Key, int], *, force: bool
+    receipt: Receipt,
+    destination: Environment,
+    found: Mapping[Key, str],
+    edited: Mapping[Key, str],
+    runs: Mapping[Key, int],
 ) -> dict[Key, Undone]:
-    """What is not deleted, and why."""
-    edited = {} if force else _edited(receipt, destination, found)
+    """What is not deleted, and why; ``edited`` has what was, with a detail, ``runs`` the numbers of flow runs."""
     kept: dict[Key, Undone] = {}
     for record in receipt.to_make:
         if record.key not in found:
@@ -133,8 +139,8 @@ def _kept(
     return kept | _still_needed(receipt, destination, found, kept)
 
 
-def _edited(receipt: Receipt, destination: Environment, found: Mapping[Key, str]) -> dict[Key, str]:
-    """What has another name or other content by now; for another name the new one is given."""
+async def _edited(receipt: Receipt, api: Api, destination: Environment, found: Mapping[Key, str]) -> dict[Key, str]:
+    """What has another name, other content or perhaps other secrets by now; for another name the new one is given."""
     # What was changed is compared along, since what was created may refer to it by a name that others share.
     changed = intend(Placed(0, each.became) for each in receipt.changes if each.became is not None)
     records = (*receipt.to_make, *changed)
@@ -150,7 +156,8 @@ def _edited(receipt: Receipt, destination: Environment, found: Mapping[Key, str]
         view=View(is_two_way=True),
     )
     offered = Offered(ANY_FIELDS, destination.rows)
-    edited = {action.key: "" for action in plan.actions if _was_edited(action, offered)}
+    secret = dict.fromkeys(await hand_set(receipt, api, destination, found), "a secret in it may have been changed")
+    edited = secret | {action.key: "" for action in plan.actions if _was_edited(action, offered)}
     renamed = {key: pairs[key] for key in found if natural_key(pairs[key]) != natural_key(key)}
     return edited | {key: f"now {new}" for key, new in renamed.items()}
 

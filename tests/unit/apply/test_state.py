@@ -39,9 +39,11 @@ class Noting(Witness):
 
     def __init__(self) -> None:
         self.told: list[tuple[Key, str | None]] = []
+        self.times: list[str | None] = []
 
-    def made(self, key: Key, identifier: str | None) -> None:
+    def made(self, key: Key, identifier: str | None, updated: str | None = None) -> None:
         self.told.append((key, identifier))
+        self.times.append(updated)
 
 
 def state(*ours: Record, held: tuple[Record, ...] = (), supplied: Any = None, control: Control | None = None) -> State:
@@ -60,6 +62,17 @@ def test_ids_are_those_of_the_destination() -> None:
     assert (found.ids[DEPLOYMENT.key], found.new, found.rows["d1"]) == ("d1", {"d1"}, {"id": "d1"})
     found.found(FLOW.key, Made("other", {}))
     assert (found.ids[FLOW.key], found.new) == ("other", {"d1"})
+
+
+def test_only_an_answer_says_when_a_resource_was_made() -> None:
+    """The time of what was found instead of an answer may be that of somebody else's change, and is not noted."""
+    noting = Noting()
+    found = state(FLOW, DEPLOYMENT, control=Control(witness=noting))
+
+    found.made(FLOW.key, Made("f1", {"updated": "then"}))
+    found.made(DEPLOYMENT.key, Made("d1", {"updated": "then"}), is_answered=False)
+
+    assert (noting.told, noting.times) == ([(FLOW.key, "f1"), (DEPLOYMENT.key, "d1")], ["then", None])
 
 
 def test_what_is_not_known_yet_is_the_nil_id() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from bundle.operations.journal import Journal
 from bundle.operations.receipt import read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
+from support.environment import Canaries, Environment
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED, bundle_of
 from support.offline import api_of, run, speaking_to
@@ -68,15 +70,28 @@ def _imported(fake: FakePrefect, path: Path) -> None:
     _import(fake, _bundle(), path)
 
 
-def _import(fake: FakePrefect, bundle: Bundle, path: Path) -> None:
-
+def _import(fake: FakePrefect, bundle: Bundle, path: Path, secrets: dict[str, str] | None = None) -> None:
     async def there() -> None:
         async with api_of(fake) as api:
-            prepared = await prepare(bundle, api)
+            prepared = await prepare(bundle, api, secrets=secrets)
             with Journal.begin(path, prepared, destination=api.url, created=CREATED) as journal:
                 await carry_out(prepared, api, Control(witness=journal))
 
     run(there())
+
+
+def _with_a_secret() -> Bundle:
+    """A bundle with one block, whose secret is not in it."""
+    source = FakePrefect()
+    with speaking_to(source) as api:
+        Environment(api, Canaries()).block("secret", "token", {"value": "hidden"})
+    return bundle_of(source)
+
+
+def _set_secret(fake: FakePrefect, value: str) -> None:
+    (row,) = fake.rows("block_documents")
+    with speaking_to(fake) as api:
+        api.patch(f"/block_documents/{row['id']}", data={"value": value}, merge_existing_data=True)
 
 
 def _undone(fake: FakePrefect, path: Path, way: httpx.AsyncBaseTransport) -> dict[Key, Undone]:
@@ -249,3 +264,84 @@ def test_a_queue_of_others_keeps_its_pool(tmp_path: Path) -> None:
         ("work-queue:k8s/mine",),
     )
     assert {row["name"] for row in fake.rows("work_queues")} == {"default", "mine"}
+
+
+SLOT = "block:secret/token#/data/value"
+
+
+@pytest.mark.parametrize("supplied", [{}, {SLOT: "hunter2"}], ids=["placeholder", "supplied"])
+def test_a_secret_that_was_set_by_hand_is_kept(tmp_path: Path, supplied: dict[str, str]) -> None:
+    """A block whose secret somebody set since the import stays, though the server shows the same mask as before."""
+    fake, path = FakePrefect(seed=1), tmp_path / "receipt"
+    _import(fake, _with_a_secret(), path, supplied)
+    _set_secret(fake, "live")
+
+    undone = _undone(fake, path, fake.transport)["block:secret/token"]
+
+    assert (undone.reason, undone.detail) == ("edited", "a secret in it may have been changed")
+    assert [row["data"]["value"] for row in fake.rows("block_documents")] == ["live"]
+
+
+@pytest.mark.parametrize("supplied", [{}, {SLOT: "hunter2"}], ids=["placeholder", "supplied"])
+def test_a_secret_that_nobody_touched_goes(tmp_path: Path, supplied: dict[str, str]) -> None:
+    """A block goes with its placeholder or supplied secret, and the receipt holds nothing of the latter."""
+    fake, path = FakePrefect(seed=1), tmp_path / "receipt"
+    _import(fake, _with_a_secret(), path, supplied)
+
+    assert _undone(fake, path, fake.transport)["block:secret/token"].reason == "deleted"
+    assert "hunter2" not in path.read_text()
+
+
+def test_a_placeholder_proves_that_no_secret_was_set(tmp_path: Path) -> None:
+    """A block that was written to since and is what it was, its placeholder included, was not edited."""
+    fake, path = FakePrefect(seed=1), tmp_path / "receipt"
+    _import(fake, _with_a_secret(), path)
+    (row,) = fake.rows("block_documents")
+    _set_secret(fake, row["data"]["value"])
+
+    assert _undone(fake, path, fake.transport)["block:secret/token"].reason == "deleted"
+
+
+def test_what_nobody_can_prove_is_kept(tmp_path: Path) -> None:
+    """Where a receipt has no time and the server does not reveal the secret, the block stays."""
+    fake, path = FakePrefect(seed=1), tmp_path / "receipt"
+    _import(fake, _with_a_secret(), path)
+    path.write_text(re.sub(r',"updated":"[^"]*"', "", path.read_text()))
+
+    def before(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(403) if b'"include_secrets":true' in request.content.replace(b" ", b"") else None
+
+    assert _undone(fake, path, Tampering(fake, before))["block:secret/token"].reason == "edited"
+    assert _undone(fake, path, fake.transport)["block:secret/token"].reason == "deleted"
+
+
+def test_a_redacted_value_that_was_set_by_hand_is_kept(tmp_path: Path) -> None:
+    """A variable that arrived with a placeholder and has a value by now stays."""
+    source, fake, path = FakePrefect(), FakePrefect(seed=1), tmp_path / "receipt"
+    with speaking_to(source) as api:
+        api.post("/variables/", name="login", value={"password": "hidden"})
+    _import(fake, bundle_of(source, redact=True), path)
+    with speaking_to(fake) as api:
+        api.patch(f"/variables/{fake.rows('variables')[0]['id']}", value={"password": "live"})
+
+    assert _undone(fake, path, fake.transport)["variable:login"].reason == "edited"
+
+
+@pytest.mark.parametrize(("is_set", "reason"), [(False, "deleted"), (True, "edited")])
+def test_a_secret_of_what_is_finished_last_counts_too(tmp_path: Path, *, is_set: bool, reason: str) -> None:
+    """A deployment with a supplied secret goes, though it was written twice; with one set by hand it stays."""
+    source, fake, path = FakePrefect(), FakePrefect(seed=1), tmp_path / "receipt"
+    schema = {"type": "object", "properties": {"pin": {"type": "string", "format": "password"}}}
+    with speaking_to(source) as api:
+        flow = api.post("/flows/", name="etl")
+        parameters = {"parameters": {"pin": "1234"}, "parameter_openapi_schema": schema}
+        api.post("/deployments/", name="nightly", flow_id=flow["id"], **parameters)
+    bundle = bundle_of(source)
+    _import(fake, bundle, path, {each.slot: "hunter2" for each in bundle.manifest.secrets})
+    (row,) = fake.rows("deployments")
+    assert row["parameters"] == {"pin": "hunter2"}
+    if is_set:
+        with speaking_to(fake) as api:
+            api.patch(f"/deployments/{row['id']}", parameters={"pin": "live"})
+
+    assert _undone(fake, path, fake.transport)["deployment:etl/nightly"].reason == reason
