@@ -41,9 +41,13 @@ class ExitCode(enum.IntEnum):
 
 
 class BundleError(Exception):
-    """An expected failure: what, where and why, with a hint on what to do next."""
+    """An expected failure: what, where and why, with a hint on what to do next.
+
+    ``reason`` is the code of it where its class has several, else None.
+    """
 
     exit_code = ExitCode.FAILED
+    reason: str | None = None
 
     def __init__(self, message: str, *, hint: str) -> None:
         super().__init__(message)

@@ -45,7 +45,7 @@ def check_target(path: Path, force: bool) -> None:  # noqa: FBT001 - reads as a 
 
 @contextlib.contextmanager
 def atomic(path: Path, *, force: bool) -> Iterator[BinaryIO]:
-    """Open a file that takes its place when the block ends without an error.
+    """Open a file that takes its place when the block ends without an error; it can be read back until then.
 
     Raises:
         OutputError: it cannot be written, or something is there and ``force`` is not given;
@@ -55,7 +55,7 @@ def atomic(path: Path, *, force: bool) -> Iterator[BinaryIO]:
     with output_errors(path):
         handle, temporary = _draft(path.parent)
     try:
-        with output_errors(path), os.fdopen(handle, "wb") as file:
+        with output_errors(path), os.fdopen(handle, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -101,7 +101,7 @@ def _draft(directory: Path) -> tuple[int, Path | None]:
     """A new file in a directory, open for writing, and its temporary name, if it has to have one."""
     with contextlib.suppress(OSError):
         if Path(_BY_NUMBER).is_dir() and hasattr(os, "O_TMPFILE"):
-            return os.open(directory, os.O_TMPFILE | os.O_WRONLY, 0o600), None
+            return os.open(directory, os.O_TMPFILE | os.O_RDWR, 0o600), None
     handle, name = tempfile.mkstemp(prefix=".xfer-", suffix=".tmp", dir=directory)
     return handle, Path(name)
 

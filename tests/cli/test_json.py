@@ -22,6 +22,7 @@ from bundle.server.target import Target
 from support.commands import GOLDEN
 from support.fake_prefect import FakePrefect
 from support.offline import api_of
+from support.signers import person
 
 ROOT = Path(__file__).parents[2]
 VALIDATOR = jsonschema.Draft202012Validator(json.loads((ROOT / "schemas" / "report-1.schema.json").read_text()))
@@ -40,6 +41,7 @@ WELL: dict[str, tuple[tuple[str, ...], int]] = {
     "rollback": (("made.receipt", "--to", "b"), 0),
     "check": (("--from", "a", "--to", "b"), 0),
     "profiles": ((), 0),
+    "sign": (("plan.json", "--key", "key"), 0),
     "secrets": (("template", "env.pxb"), 0),
     "demo": ((), 0),
 }
@@ -57,7 +59,7 @@ def error(ended: Any) -> tuple[int, str]:
     """Exit code and kind of error, which must have a message and a hint."""
     found = document(ended)
     assert found["ok"] is False
-    assert all(found["error"].values())
+    assert all(found["error"][each] for each in ("code", "message", "hint"))
     return ended.code, found["error"]["code"]
 
 
@@ -66,6 +68,8 @@ def ready(shell: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A shell with a bundle and a receipt, whose demo runs on servers without a network."""
     shell.bundle()
     assert shell("import", "env.pxb", "--to", "b", "--receipt", "made.receipt").code == 0
+    person("ed25519").write(Path("key"))
+    Path("plan.json").write_text('{"xfer_plan": "1.0"}')
     shell.b.variables.clear()
     # The first one is filled, with everything on, by the demo itself.
     filled = FakePrefect(seed=1, keeps_promises=False)

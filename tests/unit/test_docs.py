@@ -17,6 +17,7 @@ from bundle.operations.undo import ROLLBACK_REASONS
 from bundle.plan.actions import REASONS
 from bundle.plan.execution_surface import SURFACE_CODES
 from bundle.server.profiles import CONNECTION_SETTINGS
+from bundle.trust.reasons import TEXTS
 from versions.table import LOCKS, VERSIONS, recorded, rendered
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,7 @@ def table(text: str, heading: str) -> dict[str, str]:
         ("Rollback", ROLLBACK_REASONS),
         ("Cutover", SWITCH_REASONS),
         ("What it would run", SURFACE_CODES),
+        ("Why a file is not trusted", TEXTS),
         ("Findings", FINDING_CODES),
         ("Left out", LEFT_OUT_REASONS),
     ],

@@ -38,6 +38,7 @@ COMMANDS = {
     "rollback": ("bundle.cli.commands.rollback", "Undo an import by its receipt."),
     "check": ("bundle.cli.commands.check", "Check before a transfer that both servers can be used."),
     "profiles": ("bundle.cli.commands.profiles", "List the profiles and what each would connect to."),
+    "sign": ("bundle.cli.commands.sign", "Sign a file with an SSH key."),
     "secrets": ("bundle.cli.commands.secrets", "Prepare the secrets that a bundle does not hold."),
     "demo": ("bundle.cli.commands.demo", "Try everything with two throwaway servers."),
 }

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
+import msgspec
+
+from bundle.cli import sources
 from bundle.cli.console import Console
-from bundle.container.reader import BundleReader, held_together, open_bundle
+from bundle.cli.trust_options import Trust
+from bundle.container.reader import held_together, open_bundle
 from bundle.container.writer import write_bundle, write_file
 from bundle.environment.validation import checked
-from bundle.errors import BundleRejected, UsageError
+from bundle.errors import UsageError
 from bundle.files import check_target
 from bundle.model import Bundle, Key, Manifest, Record
 from bundle.operations.export import Exported
 from bundle.plan.execution_surface import Surfaces, surfaces
+from bundle.trust.verdict import Verdict
 
-STANDARD = "-"
+T = TypeVar("T")
+
+STANDARD = sources.STANDARD
 
 
 def check_output(console: Console, name: str, *, force: bool) -> None:
@@ -41,69 +47,79 @@ def check_output(console: Console, name: str, *, force: bool) -> None:
     console.result_to_stderr = True
 
 
-def write(exported: Exported, name: str, *, force: bool) -> Manifest:
-    """Write what was exported.
+def write(
+    exported: Exported, name: str, *, force: bool, before_it_appears: Callable[[BinaryIO], object] = lambda _: None
+) -> Manifest:
+    """Write what was exported; ``before_it_appears`` is called with the whole file, to read.
 
     Raises:
         OutputError: it cannot be written; what was there before is untouched.
     """
     if name == STANDARD:
         return write_bundle(exported.header, exported.records, sys.stdout.buffer)
-    return write_file(exported.header, exported.records, Path(name), force=force)
+    return write_file(exported.header, exported.records, Path(name), force=force, before_it_appears=before_it_appears)
 
 
-def read(console: Console, name: str) -> Bundle:
+class Loaded(msgspec.Struct, frozen=True):
+    """A bundle in memory, the SHA-256 of its file in hex, and who vouches for it, where that was asked."""
+
+    bundle: Bundle
+    sha256: str
+    verdict: Verdict | None
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """A bundle that was verified and not kept: its manifest, the warnings, and who vouches for it."""
+
+    manifest: Manifest
+    warnings: tuple[str, ...]
+    verdict: Verdict | None
+
+
+def read(console: Console, name: str, trust: Trust) -> Loaded:
     """The bundle, verified to its last byte.
 
     Raises:
         BundleRejected: it cannot be read, or is damaged.
+        Distrusted: whom the user trusts does not vouch for it.
     """
-    with _opened(name) as reader:
-        _warn(console, reader)
-        return Bundle(reader.manifest, tuple(checked(held_together(reader))))
+    with sources.opened(name, trust) as source:
+        stored = _held(console, source.stream)
+        return Loaded(stored, source.finish(), source.verdict)
 
 
-def verify(name: str) -> tuple[Manifest, tuple[str, ...]]:
-    """The manifest and the warnings, after every byte has been verified in bounded memory; raises as ``read``."""
-    with _opened(name) as reader:
-        for _ in checked(reader.records(), only_known=False):
-            pass
-        return reader.manifest, tuple(reader.warnings)
+def read_own(console: Console, name: str) -> Bundle:
+    """The bundle that this very command has written; nobody has to vouch for it."""
+    with Path(name).open("rb") as stream:
+        return _held(console, stream)
 
 
-def inspect(name: str, on_key: Callable[[Key], None] = lambda _: None) -> tuple[Manifest, tuple[str, ...], Surfaces]:
-    """The same, and what the bundle would run; ``on_key`` is called with each key. Raises as ``read``."""
-
-    def records() -> Iterator[Record]:
-        for placed in checked(reader.records(), only_known=False):
-            on_key(placed.record.key)
-            yield placed.record
-
-    with _opened(name) as reader:
-        found = surfaces(records())
-        return reader.manifest, tuple(reader.warnings), found
-
-
-@contextlib.contextmanager
-def _opened(name: str) -> Iterator[BundleReader]:
-    with _stream(name) as stream:
-        yield open_bundle(stream)
-
-
-@contextlib.contextmanager
-def _stream(name: str) -> Iterator[BinaryIO]:
-    if name == STANDARD:
-        yield sys.stdin.buffer
-        return
-    try:
-        stream = Path(name).open("rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise BundleRejected(f"{name}: cannot be read: {reason}", hint="check the file name") from error
-    with stream:
-        yield stream
-
-
-def _warn(console: Console, reader: BundleReader) -> None:
+def _held(console: Console, stream: BinaryIO) -> Bundle:
+    reader = open_bundle(stream)
     for warning in reader.warnings:
         console.warn(warning)
+    return Bundle(reader.manifest, tuple(checked(held_together(reader))))
+
+
+def verify(name: str, trust: Trust) -> Checked:
+    """What is known after every byte has been verified in bounded memory; raises as ``read``."""
+    return _looked_through(name, trust, lambda records: sum(1 for _ in records))[0]
+
+
+def inspect(name: str, trust: Trust, on_key: Callable[[Key], None] = lambda _: None) -> tuple[Checked, Surfaces]:
+    """The same, and what the bundle would run; ``on_key`` is called with each key. Raises as ``read``."""
+
+    def told(records: Iterator[Record]) -> Iterator[Record]:
+        for record in records:
+            on_key(record.key)
+            yield record
+
+    return _looked_through(name, trust, lambda records: surfaces(told(records)))
+
+
+def _looked_through(name: str, trust: Trust, use: Callable[[Iterator[Record]], T]) -> tuple[Checked, T]:
+    with sources.opened(name, trust) as source:
+        reader = open_bundle(source.stream)
+        found = use(placed.record for placed in checked(reader.records(), only_known=False))
+        source.finish()
+        return Checked(reader.manifest, tuple(reader.warnings), source.verdict), found

@@ -20,7 +20,8 @@ def handle(error: BaseException, console: Console) -> int:
         # Whoever read our output has gone.
         return int(ExitCode.FAILED)
     if expected is not None:
-        return _tell(console, expected.exit_code, type(expected).__name__, expected.message, expected.hint)
+        name = type(expected).__name__
+        return _tell(console, expected.exit_code, name, expected.message, expected.hint, expected.reason)
     if isinstance(error, click.ClickException):
         return _misused(error, console)
     if isinstance(error, KeyboardInterrupt | click.Abort):
@@ -42,7 +43,7 @@ def _is_broken_pipe(error: BaseException | None) -> bool:
     return isinstance(error, BrokenPipeError) or (error is not None and isinstance(error.__cause__, BrokenPipeError))
 
 
-def _tell(console: Console, code: int, name: str, message: str, hint: str) -> int:
+def _tell(console: Console, code: int, name: str, message: str, hint: str, reason: str | None = None) -> int:
     console.error(message, hint)
     if console.is_json:
         # Not at the top: neither --help nor --version needs msgspec.
@@ -51,7 +52,7 @@ def _tell(console: Console, code: int, name: str, message: str, hint: str) -> in
 
         # Where even this cannot be written, the exit code is all that is left to say.
         with contextlib.suppress(OSError):
-            click.echo(json.render(endings.failed(console.command, code, Problem(name, message, hint))))
+            click.echo(json.render(endings.failed(console.command, code, Problem(name, message, hint, reason))))
     return int(code)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from bundle.apply.control import Control
-from bundle.cli import bundles, connection, receipts, secret_values
+from bundle.cli import connection, receipts, secret_values
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions, OnError
 from bundle.cli.interruption import stopping
@@ -27,6 +27,7 @@ from bundle.report.model import Report
 from bundle.report.records import Subject
 from bundle.server.client import PrefectApi
 from bundle.server.target import Target
+from bundle.trust.verdict import Verdict
 
 
 class ImportJob(msgspec.Struct, frozen=True):
@@ -41,25 +42,31 @@ class ImportJob(msgspec.Struct, frozen=True):
     receipt: Path | None = None
     on_error: OnError = "fail"
     plan: SavedPlan | None = None
+    verdict: Verdict | None = None
 
     def subject(self, prepared: Prepared) -> Subject:
         """What the report is about."""
         side, supplied = connection.side(self.target), frozenset(self.supplied)
-        return Subject(self.command, self.bundle.manifest, self.file, side, supplied, prepared.keys, self.choices.inert)
+        inert, verdict = self.choices.inert, self.verdict
+        return Subject(self.command, self.bundle.manifest, self.file, side, supplied, prepared.keys, inert, verdict)
 
 
 def make_job(
-    console: Console, command: str, file: str, target: Target, choices: ChoiceOptions, values: dict[str, Json]
+    command: str,
+    stored: Bundle,
+    file: str | None,
+    target: Target,
+    choices: ChoiceOptions,
+    values: dict[str, Json],
+    verdict: Verdict | None = None,
 ) -> ImportJob:
-    """Read and verify the bundle, and match secrets and overlay with it; sends no request.
+    """Match secrets and overlay with a bundle; sends no request.
 
     Raises:
-        BundleRejected: the bundle cannot be read or is damaged.
         UsageError: a secret or the overlay does not fit the bundle.
     """
-    stored = bundles.read(console, file)
     supplied = secret_values.for_bundle(stored, values)
-    return ImportJob(command, stored, file, target, choices.for_bundle(stored), supplied)
+    return ImportJob(command, stored, file, target, choices.for_bundle(stored), supplied, verdict=verdict)
 
 
 async def show(console: Console, job: ImportJob) -> tuple[Prepared, Report]:
@@ -110,7 +117,7 @@ async def _carried_out(
             prepared, result = await _prepared(job, api, on_event), None
             try:
                 with (
-                    receipts.written(console, job.receipt, prepared, api.url, stop) as witness,
+                    receipts.written(console, job.receipt, prepared, api.url, stop, job.verdict) as witness,
                     stopping(stop, console),
                 ):
                     control = Control(on_event, witness, stop, aborts_at_failure=job.on_error == "abort")

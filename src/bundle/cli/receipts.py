@@ -16,6 +16,7 @@ from bundle.cli.import_options import Execution
 from bundle.errors import UsageError
 from bundle.operations.import_ import Prepared
 from bundle.operations.journal import Journal, is_needed
+from bundle.trust.verdict import Verdict
 
 
 def place(bundle: str | None, execution: Execution) -> Path | None:
@@ -40,7 +41,12 @@ def place(bundle: str | None, execution: Execution) -> Path | None:
 
 @contextlib.contextmanager
 def written(
-    console: Console, path: Path | None, prepared: Prepared, destination: str, stop: asyncio.Event
+    console: Console,
+    path: Path | None,
+    prepared: Prepared,
+    destination: str,
+    stop: asyncio.Event,
+    verdict: Verdict | None,
 ) -> Iterator[Witness]:
     """The receipt, started before the first write; there is none where the plan writes nothing.
 
@@ -53,7 +59,9 @@ def written(
         yield Witness()
         return
     created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    with Journal.begin(path, prepared, destination=destination, created=created, on_failure=stop.set) as journal:
+    with Journal.begin(
+        path, prepared, destination=destination, created=created, verdict=verdict, on_failure=stop.set
+    ) as journal:
         console.say(f"receipt for `xfer rollback`: {path}")
         yield journal
     if journal.failure is not None:

@@ -23,6 +23,7 @@ from bundle.report.model import NextRuns, Report
 from bundle.report.records import Subject
 from bundle.server.client import PrefectApi
 from bundle.server.target import Target
+from bundle.trust.verdict import Verdict
 
 _TIMES = 3
 
@@ -38,6 +39,7 @@ class SwitchJob(msgspec.Struct, frozen=True):
     dry_run: bool
     selection: Selection = EVERYTHING
     overlay: Overlay = NO_OVERLAY
+    verdict: Verdict | None = None
 
 
 async def switch(console: Console, job: SwitchJob, api: PrefectApi) -> Report:
@@ -51,7 +53,8 @@ async def switch(console: Console, job: SwitchJob, api: PrefectApi) -> Report:
         if not job.dry_run:
             with stopping(stop, console):
                 results = await cutover.carry_out(switching, api, on_event=on_event, stop=stop)
-    subject = Subject(job.command, job.bundle.manifest, job.file, connection.side(job.target))
+    side = connection.side(job.target)
+    subject = Subject(job.command, job.bundle.manifest, job.file, side, verdict=job.verdict)
     report = switch_report.report(subject, results, tuple(_next_runs(results)), dry_run=job.dry_run)
     return endings.interrupted(report) if stop.is_set() else report
 

@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,8 +30,17 @@ PART_BYTES = 4 * MIB
 _SPOOL_BYTES = MIB
 
 
-def write_file(header: Header, records: Iterable[Placed], path: Path, *, force: bool) -> Manifest:
+def write_file(
+    header: Header,
+    records: Iterable[Placed],
+    path: Path,
+    *,
+    force: bool,
+    before_it_appears: Callable[[BinaryIO], object] = lambda _: None,
+) -> Manifest:
     """Write a bundle to a file, which appears whole or not at all, mode 0600.
+
+    ``before_it_appears`` is called with all of it, to read; where that fails, there is no file.
 
     Raises:
         OutputError: the file cannot be written, or exists and ``force`` is not given; what stood
@@ -39,7 +48,10 @@ def write_file(header: Header, records: Iterable[Placed], path: Path, *, force: 
         BundleError: a record is beyond what a bundle can hold.
     """
     with atomic(path, force=force) as output:
-        return write_bundle(header, records, output, spool_dir=path.parent)
+        manifest = write_bundle(header, records, output, spool_dir=path.parent)
+        output.seek(0)
+        before_it_appears(output)
+        return manifest
 
 
 def write_bundle(

@@ -17,6 +17,7 @@ from bundle.plan.actions import Action
 from bundle.plan.intended import Intended
 from bundle.record.canonical import encode
 from bundle.record.pointers import split
+from bundle.trust.verdict import Verdict
 
 
 class Journal(Witness):
@@ -39,6 +40,7 @@ class Journal(Witness):
         *,
         destination: str,
         created: str,
+        verdict: Verdict | None = None,
         on_failure: Callable[[], None] = lambda: None,
     ) -> Self:
         """Write and sync what the import intends.
@@ -51,7 +53,7 @@ class Journal(Witness):
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
             file = os.fdopen(handle, "wb")
             digest = prepared.bundle.manifest.content_digest
-            for line in (Head(VERSION, destination, digest, created), *_intended(prepared)):
+            for line in (Head(VERSION, destination, digest, created, verdict), *_intended(prepared)):
                 file.write(encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())

@@ -2,7 +2,7 @@
 
 A file of JSON lines, so that a killed run leaves a receipt that can be used:
 
-    {"xfer_receipt": "1.1", "destination": …, "content_digest": …, "created": …}
+    {"xfer_receipt": "1.1", "destination": …, "content_digest": …, "created": …, "signatures": …}
     {"make": {record}, "wave": 3}            one for each resource to be made
     {"change": {record}, "id": …, …}         the pre-image of each to be changed, without secrets
     {"trying": key}                          added before each creation,
@@ -25,18 +25,20 @@ import msgspec
 from bundle.errors import BundleError
 from bundle.model import Key, Placed, Pointer, Record
 from bundle.plan.intended import Intended, intend
+from bundle.trust.verdict import Verdict
 
 VERSION = "1.1"
 _WITHOUT_TRYING = "1.0"
 
 
 class Head(msgspec.Struct, frozen=True):
-    """Which import this is the receipt of."""
+    """Which import this is the receipt of; ``signatures``: who vouched for the bundle, where that was asked."""
 
     xfer_receipt: str
     destination: str
     content_digest: str
     created: str
+    signatures: Verdict | None = None
 
 
 class PreImage(msgspec.Struct, frozen=True):

@@ -10,9 +10,17 @@ from bundle.record.secrets import variable_name
 from bundle.report.counting import CENSUS, records_by_kind, summary_of
 from bundle.report.model import Contents, Report, Slot, SlotState
 from bundle.report.parts import SHOWN, Lines, file_name, rest_of, short
+from bundle.report.signatures import signature_lines
+from bundle.trust.verdict import Verdict
 
 
-def bundle_report(command: str, manifest: Manifest, file: str | None, warnings: Sequence[str] = ()) -> Report:
+def bundle_report(
+    command: str,
+    manifest: Manifest,
+    file: str | None,
+    warnings: Sequence[str] = (),
+    verdict: Verdict | None = None,
+) -> Report:
     """The report on a bundle; exit code 3 unless all that was seen at export is in it or left out for a reason."""
     kinds = {
         kind: {"total": count.seen, "exported": count.exported, "left_out": count.left_out}
@@ -29,6 +37,7 @@ def bundle_report(command: str, manifest: Manifest, file: str | None, warnings: 
         summary=summary,
         kinds=kinds,
         bundle=contents(manifest, file),
+        signatures=verdict,
         secrets=tuple(slot(each, "placeholder") for each in manifest.secrets),
         findings=manifest.findings,
         left_out=manifest.left_out,
@@ -57,6 +66,7 @@ def bundle_blocks(report: Report) -> Iterator[Lines]:
         f"bundle:          {file_name(report)}",
         f"format:          {bundle.format}",
         f"content digest:  {bundle.content_digest}",
+        *signature_lines(report),
     ]
     stated = [*bundle.provenance.items(), *((f"selection {name}", value) for name, value in bundle.selection.items())]
     if stated:

@@ -15,7 +15,7 @@ def failed(command: str, code: int, problem: Problem) -> Report:
 
 def problem_of(error: BundleError) -> Problem:
     """An expected error in the words of the report."""
-    return Problem(type(error).__name__, error.message, error.hint)
+    return Problem(type(error).__name__, error.message, error.hint, error.reason)
 
 
 def interrupted(report: Report) -> Report:

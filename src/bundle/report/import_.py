@@ -29,6 +29,7 @@ from bundle.report.parts import (
     table,
 )
 from bundle.report.records import Subject, ended, records_report
+from bundle.report.signatures import signature_lines
 from bundle.report.waiting import blocked_elsewhere, blocked_lines, by_root
 
 # Nothing to do about these; what waits is listed under what it waits for.
@@ -52,7 +53,7 @@ def layout(report: Report, limit: Limit) -> Iterator[Lines]:
     if is_trial(report):
         yield from plan_report.layout(report, limit)
         return
-    yield [f"Imported {file_name(report)} into {server_name(report.destination)}"]
+    yield [f"Imported {file_name(report)} into {server_name(report.destination)}", *signature_lines(report)]
     yield from result_blocks(report, limit)
 
 

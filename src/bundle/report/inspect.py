@@ -14,13 +14,20 @@ from bundle.report.execution_surface import surface_lines
 from bundle.report.model import Report, Resource
 from bundle.report.notes import export_notes, placeholder_lines
 from bundle.report.parts import Limit, Lines, count_line, table
+from bundle.trust.verdict import Verdict
 
 
 def report(
-    manifest: Manifest, file: str, surface: Surfaces, *, keys: Iterable[Key] = (), warnings: Sequence[str] = ()
+    manifest: Manifest,
+    file: str,
+    surface: Surfaces,
+    *,
+    keys: Iterable[Key] = (),
+    warnings: Sequence[str] = (),
+    verdict: Verdict | None = None,
 ) -> Report:
     """The report on a bundle with what it would run, and the keys that are to be listed."""
-    done = bundle_report("inspect", manifest, file, warnings)
+    done = bundle_report("inspect", manifest, file, warnings, verdict)
     return msgspec.structs.replace(done, surface=surface, resources=tuple(map(_resource, keys)))
 
 

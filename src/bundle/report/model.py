@@ -17,6 +17,7 @@ from bundle.operations.inventory import Estimate
 from bundle.operations.preflight import Check
 from bundle.plan import actions as plan_actions
 from bundle.plan.execution_surface import Surfaces
+from bundle.trust.verdict import Verdict
 
 REPORT_VERSION = "1.0"
 
@@ -25,11 +26,15 @@ SlotState = Literal["placeholder", "supplied", "outstanding", "kept"]
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """Why a command did not do what was asked; ``code`` names the kind of error, ``hint`` says what to do next."""
+    """Why a command did not do what was asked.
+
+    ``code`` names the kind of error and ``reason``, where it has several, which of them; ``hint`` says what to do next.
+    """
 
     code: str
     message: str
     hint: str
+    reason: str | None = None
 
 
 class Side(msgspec.Struct, frozen=True):
@@ -131,6 +136,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``summary`` counts resources: always ``total`` and ``accounted_for``, and one member for each
     state, action or fate that the command knows. ``kinds`` has the same counts for each kind.
     ``inert``: what was made was made switched off. ``next_runs``: of what is switched on.
+    ``signatures``: who vouches for the bundle; null if it is not signed, and nobody asked.
+    ``written``: the files that were written, where that is all there is to say.
     ``surface``: what the bundle would run and read, for a plan what its writes would; null elsewhere.
     For ``check``, ``kinds`` has what each server holds of each kind.
     """
@@ -145,6 +152,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     source: Side | None = None
     destination: Side | None = None
     bundle: Contents | None = None
+    signatures: Verdict | None = None
+    written: tuple[str, ...] = ()
     resources: tuple[Resource, ...] = ()
     secrets: tuple[Slot, ...] = ()
     findings: tuple[Finding, ...] = ()

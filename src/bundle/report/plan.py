@@ -13,6 +13,7 @@ from bundle.report.model import Report, Resource
 from bundle.report.notes import dropped_lines, export_notes, inert_lines, missing_secret_lines
 from bundle.report.parts import Limit, Lines, again, file_name, server_name
 from bundle.report.records import Subject, planned, records_report
+from bundle.report.signatures import signature_lines
 from bundle.report.waiting import blocked_elsewhere, blocked_lines, by_root
 
 _NAMES = ("create", "update", "unchanged", "different", "unsupported", "blocked", "not_selected")
@@ -42,7 +43,7 @@ def _name_of(resource: Resource) -> str:
 
 def layout(report: Report, limit: Limit) -> Iterator[Lines]:
     """The actions, and what to know about them."""
-    yield [f"Plan to import {file_name(report)} into {server_name(report.destination)}"]
+    yield [f"Plan to import {file_name(report)} into {server_name(report.destination)}", *signature_lines(report)]
     yield from plan_blocks(report, limit)
 
 

@@ -14,12 +14,14 @@ from bundle.report.bundle import contents, slot
 from bundle.report.counting import NOT_SELECTED, is_complete, records_by_kind, summary_of
 from bundle.report.differences import field_differences
 from bundle.report.model import Report, Resource, Side, Slot, SlotState
+from bundle.trust.verdict import Verdict
 
 
 class Subject(msgspec.Struct, frozen=True):
     """What a report is about: the command, the bundle, the destination, and the slots that were supplied.
 
     ``keys`` has the new key of each resource that an overlay mapped. ``inert``: what is new is created paused.
+    ``verdict``: who vouches for the bundle, where that was asked.
     """
 
     command: str
@@ -29,6 +31,7 @@ class Subject(msgspec.Struct, frozen=True):
     supplied: Collection[str] = ()
     keys: Mapping[Key, Key] = {}
     inert: bool = False
+    verdict: Verdict | None = None
 
 
 def records_report(
@@ -53,6 +56,7 @@ def records_report(
         kinds=kinds,
         destination=subject.destination,
         bundle=contents(manifest, subject.file),
+        signatures=subject.verdict,
         resources=resources,
         secrets=tuple(_slots(subject, resources)),
         findings=manifest.findings,

@@ -10,11 +10,12 @@ from bundle.report.bundle import bundle_report
 from bundle.report.escaping import escape_json
 from bundle.report.model import Report
 from bundle.report.parts import Limit, Lines
+from bundle.trust.verdict import Verdict
 
 
-def report(manifest: Manifest, file: str, warnings: Sequence[str] = ()) -> Report:
+def report(manifest: Manifest, file: str, warnings: Sequence[str] = (), verdict: Verdict | None = None) -> Report:
     """The report on a bundle, as the list of its secrets."""
-    return bundle_report("secrets", manifest, file, warnings)
+    return bundle_report("secrets", manifest, file, warnings, verdict)
 
 
 def layout(report: Report, _limit: Limit) -> Iterator[Lines]:

@@ -26,6 +26,7 @@ from bundle.report.parts import (
     table,
 )
 from bundle.report.records import Subject
+from bundle.report.signatures import signature_lines
 
 
 def report(subject: Subject, results: Sequence[Switched], next_runs: Sequence[NextRuns], *, dry_run: bool) -> Report:
@@ -40,6 +41,7 @@ def report(subject: Subject, results: Sequence[Switched], next_runs: Sequence[Ne
         kinds=kinds,
         destination=subject.destination,
         bundle=contents(subject.manifest, subject.file),
+        signatures=subject.verdict,
         resources=tuple(_resource(each, dry_run=dry_run) for each in results),
         next_runs=tuple(next_runs),
     )
@@ -74,7 +76,7 @@ def _verb(each: Switched) -> Verb:
 
 def layout(report: Report, limit: Limit) -> Iterator[Lines]:
     """What was switched, by reason, and what runs next."""
-    yield [_title(report)]
+    yield [_title(report), *signature_lines(report)]
     yield table(report.kinds, ("total", *STATES))
     for reason, found in by_reason(report.resources):
         shown = [] if reason == "already" and limit is not None else cut(found, limit)

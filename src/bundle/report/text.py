@@ -13,6 +13,7 @@ from bundle.report import (
     demo,
     diff,
     export,
+    files,
     import_,
     inspect,
     plan,
@@ -41,6 +42,7 @@ _LAYOUTS: Mapping[str, Layout] = {
     "check": check.layout,
     "profiles": profiles.layout,
     "secrets": secrets.layout,
+    "sign": files.layout,
     "demo": demo.layout,
 }
 

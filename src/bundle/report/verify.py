@@ -13,13 +13,16 @@ from bundle.report.model import Report, Resource
 from bundle.report.notes import dropped_lines, missing_secret_lines
 from bundle.report.parts import Limit, Lines, count_line
 from bundle.report.records import Subject, planned, records_report
+from bundle.trust.verdict import Verdict
 
 _NAMES = ("same", "different", "missing", "not_selected")
 
 
-def report_of_file(manifest: Manifest, file: str, warnings: Sequence[str] = ()) -> Report:
+def report_of_file(
+    manifest: Manifest, file: str, warnings: Sequence[str] = (), verdict: Verdict | None = None
+) -> Report:
     """The report on a bundle whose bytes are all verified."""
-    return bundle_report("verify", manifest, file, warnings)
+    return bundle_report("verify", manifest, file, warnings, verdict)
 
 
 def report(subject: Subject, plan: Plan) -> Report:

@@ -99,5 +99,5 @@ class Distrusted(BundleRejected):
     def __init__(self, what: str, reason: Reason, details: str = "") -> None:
         text = f"{what}: {TEXTS[reason]}" + (f": {details}" if details else "")
         super().__init__(text, hint=HINTS[reason])
-        self.reason = reason
+        self.reason: Reason = reason
         self.details = details

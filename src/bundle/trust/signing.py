@@ -42,11 +42,16 @@ def sign_file(path: Path, signer: Signer, *, namespace: Namespace, force: bool, 
     target = signature_path(path, name)
     check_target(target, force)
     with opened(path) as file:
-        signature, digest = signer(file, namespace)
+        sign_stream(file, target, signer, namespace=namespace, force=force)
+    return target
+
+
+def sign_stream(file: BinaryIO, target: Path, signer: Signer, *, namespace: Namespace, force: bool) -> None:
+    """Sign all that is left of a stream; ``target`` is where the signature goes. Raises as ``sign_file``."""
+    signature, digest = signer(file, namespace)
     _check(signature, digest, namespace)
     with atomic(target, force=force) as output:
         output.write(signature)
-    return target
 
 
 def _check(signature: bytes, digest: bytes, namespace: Namespace) -> None:

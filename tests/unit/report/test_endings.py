@@ -7,6 +7,7 @@ import json
 from bundle.errors import BundleError
 from bundle.report import endings
 from bundle.report import json as as_json
+from bundle.trust.reasons import Distrusted, Reason
 from support.reports import imported, outcome
 
 
@@ -18,6 +19,12 @@ def test_interrupted_import_keeps_its_account() -> None:
 
 
 def test_report_of_an_error() -> None:
-    """An error is a report too: its kind, message and hint."""
+    """An error is a report too: its kind, message and hint; and which of several reasons, where its kind has them."""
     report = endings.failed("export", 1, endings.problem_of(BundleError("no", hint="do")))
-    assert json.loads(as_json.render(report))["error"] == {"code": "BundleError", "message": "no", "hint": "do"}
+    assert json.loads(as_json.render(report))["error"] == {
+        "code": "BundleError",
+        "message": "no",
+        "hint": "do",
+        "reason": None,
+    }
+    assert endings.problem_of(Distrusted("env.pxb", Reason.SIGNATURE_WRONG)).reason == "signature-wrong"

@@ -6,10 +6,11 @@ import asyncio
 
 import click
 
-from bundle.cli import bundles, connection, options, scope_options
+from bundle.cli import bundles, connection, options, scope_options, trust_options
 from bundle.cli.console import Console
 from bundle.cli.scope_options import OverlayOptions
 from bundle.cli.switching import SwitchJob, switch
+from bundle.cli.trust_options import Trust
 from bundle.environment.selection import Selection
 from bundle.report.model import Report
 
@@ -27,11 +28,19 @@ from bundle.report.model import Report
 @options.destination
 @scope_options.selection
 @scope_options.overlay
+@trust_options.trust
 @click.option("--dry-run", is_flag=True, help="Show what would be switched on and what would run next, and do nothing.")
 @options.result
 @click.pass_obj
 def command(
-    console: Console, bundle: str, destination: str, *, selection: Selection, overlay: OverlayOptions, dry_run: bool
+    console: Console,
+    bundle: str,
+    destination: str,
+    *,
+    selection: Selection,
+    overlay: OverlayOptions,
+    trust: Trust,
+    dry_run: bool,
 ) -> Report:
     """Switch on at DESTINATION what is on in the bundle FILE (- for stdin).
 
@@ -41,9 +50,18 @@ def command(
     runs are shown.
     """
     (target,) = connection.find_targets(console, destination)
-    stored = bundles.read(console, bundle)
-    changes = overlay.for_bundle(stored)
-    job = SwitchJob("activate", stored, bundle, target, on=True, dry_run=dry_run, selection=selection, overlay=changes)
+    loaded = bundles.read(console, bundle, trust)
+    job = SwitchJob(
+        "activate",
+        loaded.bundle,
+        bundle,
+        target,
+        on=True,
+        dry_run=dry_run,
+        selection=selection,
+        overlay=overlay.for_bundle(loaded.bundle),
+        verdict=loaded.verdict,
+    )
     return asyncio.run(_run(console, job))
 
 

@@ -82,4 +82,4 @@ def _written(console: Console, exported: Exported, file: str | None, *, force: b
     with tempfile.TemporaryDirectory(prefix="xfer-") as directory:
         place = file or str(Path(directory) / "state.pxb")
         bundles.write(exported, place, force=force)
-        return bundles.read(console, place)
+        return bundles.read_own(console, place)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from bundle.cli import bundles, connection, options
+from bundle.cli import bundles, connection, options, trust_options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
+from bundle.cli.trust_options import Trust
 from bundle.environment.describe import Environment
 from bundle.environment.snapshot import read_source
 from bundle.errors import UsageError
@@ -24,9 +25,10 @@ from bundle.report.model import Report, Side
 )
 @click.argument("older", metavar="OLDER")
 @click.argument("newer", metavar="NEWER")
+@trust_options.trust
 @options.result
 @click.pass_obj
-def command(console: Console, older: str, newer: str) -> Report:
+def command(console: Console, older: str, newer: str, *, trust: Trust) -> Report:
     """Show what was added, removed and changed from OLDER to NEWER.
 
     Each is a bundle (a file, or - for stdin) or a server (profile, URL, or
@@ -34,7 +36,7 @@ def command(console: Console, older: str, newer: str) -> Report:
     """
     if older == newer:
         raise UsageError("OLDER and NEWER are the same", hint="name two bundles, two servers, or one of each")
-    found = changes(_read(console, older), _read(console, newer))
+    found = changes(_read(console, older, trust), _read(console, newer, trust))
     return diff_report.report(found, _side(console, older), _side(console, newer))
 
 
@@ -48,9 +50,9 @@ def _side(console: Console, name: str) -> Side:
     return connection.side(connection.find_targets(console, name)[0])
 
 
-def _read(console: Console, name: str) -> Environment:
+def _read(console: Console, name: str, trust: Trust) -> Environment:
     if _is_bundle(name):
-        return as_environment(bundles.read(console, name).records)
+        return as_environment(bundles.read(console, name, trust).bundle.records)
     return asyncio.run(_read_server(console, name))
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from bundle.cli import bundles, connection, exporting, options, scope_options
+from bundle.cli import bundles, connection, exporting, options, scope_options, signing
 from bundle.cli.console import Console
 from bundle.environment.selection import Selection
 from bundle.operations.export import Exported
@@ -20,6 +20,7 @@ from bundle.server.target import Target
     epilog=options.examples(
         "xfer export --from dev -o env.pxb",
         "xfer export --from dev -o - | ssh prod-host xfer import - --to prod",
+        "xfer export --from dev -o env.pxb --sign ~/.ssh/id_ed25519",
         "xfer export --from dev -o etl.pxb --include 'deployment:etl/*'",
     ),
 )
@@ -27,19 +28,23 @@ from bundle.server.target import Target
 @click.option("-o", "--output", "file", metavar="FILE", required=True, help="The bundle to write; - for stdout.")
 @options.force
 @options.redact
+@signing.sign
 @scope_options.selection
 @options.result
 @click.pass_obj
-def command(console: Console, source: str, file: str, *, selection: Selection, force: bool, redact: bool) -> Report:
+def command(
+    console: Console, source: str, file: str, *, selection: Selection, force: bool, redact: bool, key: str | None
+) -> Report:
     """Read everything from SOURCE and write it into one bundle, FILE.
 
     A bundle holds no secret values of blocks, only a placeholder for each.
     Nothing is written to SOURCE.
     """
     bundles.check_output(console, file, force=force)
+    seal = signing.of_output(key, file, force=force)
     (target,) = connection.find_targets(console, source)
     exported = asyncio.run(read_environment(console, target, selection, redact=redact))
-    manifest = bundles.write(exported, file, force=force)
+    manifest = bundles.write(exported, file, force=force, before_it_appears=seal)
     return export_report.report(manifest, file, connection.side(target), exported.torn)
 
 

@@ -7,10 +7,11 @@ import asyncio
 import click
 import msgspec
 
-from bundle.cli import connection, import_options, options, plans, receipts
+from bundle.cli import bundles, connection, import_options, options, plans, receipts, trust_options
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions, Execution
 from bundle.cli.importing import carry_out_job, make_job, show
+from bundle.cli.trust_options import Trust
 from bundle.report.model import Report
 
 
@@ -26,6 +27,7 @@ from bundle.report.model import Report
 @options.bundle
 @options.destination
 @import_options.choices
+@trust_options.trust
 @click.option("--plan", "plan_file", metavar="PLAN", help="Do exactly what this saved plan says, or nothing.")
 @import_options.execution
 @options.result
@@ -36,6 +38,7 @@ def command(
     destination: str,
     *,
     choices: ChoiceOptions,
+    trust: Trust,
     plan_file: str | None,
     execution: Execution,
 ) -> Report:
@@ -49,6 +52,7 @@ def command(
     (target,) = connection.find_targets(console, destination)
     values = import_options.check(console, choices, target)
     receipt = receipts.place(bundle, execution)
-    job = make_job(console, "import", bundle, target, choices, values)
+    loaded = bundles.read(console, bundle, trust)
+    job = make_job("import", loaded.bundle, bundle, target, choices, values, loaded.verdict)
     job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, plan=plan)
     return asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))

@@ -6,10 +6,11 @@ import asyncio
 
 import click
 
-from bundle.cli import connection, import_options, options, plans
+from bundle.cli import bundles, connection, import_options, options, plans, trust_options
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions
 from bundle.cli.importing import make_job, show
+from bundle.cli.trust_options import Trust
 from bundle.operations import saved_plan
 from bundle.report.counting import has_differences, with_differences
 from bundle.report.model import Report
@@ -26,6 +27,7 @@ from bundle.report.model import Report
 @options.bundle
 @options.destination
 @import_options.choices
+@trust_options.trust
 @click.option(
     "-o", "--output", "file", metavar="PLAN", help="Also save the plan, for `xfer import --plan`; - for stdout."
 )
@@ -39,6 +41,7 @@ def command(
     destination: str,
     *,
     choices: ChoiceOptions,
+    trust: Trust,
     file: str | None,
     force: bool,
     wants_code: bool,
@@ -50,7 +53,9 @@ def command(
     """
     plans.check_output(console, file, force=force)
     (target,) = connection.find_targets(console, destination)
-    job = make_job(console, "plan", bundle, target, choices, import_options.check(console, choices, target))
+    values = import_options.check(console, choices, target)
+    loaded = bundles.read(console, bundle, trust)
+    job = make_job("plan", loaded.bundle, bundle, target, choices, values, loaded.verdict)
     prepared, report = asyncio.run(show(console, job))
     if report.ok:
         plans.write(saved_plan.made_from(prepared, target.url), file, force=force)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from bundle.cli import bundles, options
+from bundle.cli import bundles, options, trust_options
 from bundle.cli.console import Console
+from bundle.cli.trust_options import Trust
 from bundle.files import atomic
 from bundle.report import secrets as secrets_report
 from bundle.report import text
@@ -29,15 +30,16 @@ def command() -> None:
 @options.bundle
 @click.option("-o", "--output", "file", metavar="FILE", default="-", help="The file to write; - for stdout.")
 @options.force
+@trust_options.trust
 @options.result
 @click.pass_obj
-def make_template(console: Console, bundle: str, file: str, *, force: bool) -> Report | None:
+def make_template(console: Console, bundle: str, file: str, *, force: bool, trust: Trust) -> Report | None:
     """Write a TOML file for --secrets with a line for each secret of the bundle FILE, to be filled in.
 
     With --json, standard output gets the list of secrets as JSON instead.
     """
-    manifest, warnings = bundles.verify(bundle)
-    report = secrets_report.report(manifest, bundle, warnings)
+    found = bundles.verify(bundle, trust)
+    report = secrets_report.report(found.manifest, bundle, found.warnings, found.verdict)
     if file == bundles.STANDARD:
         return report
     with atomic(Path(file), force=force) as output:

@@ -69,7 +69,7 @@ def command(
         bundles.write(exported, path, force=force)
         # The export has applied the selection.
         choices = msgspec.structs.replace(choices, selection=EVERYTHING)
-        job = make_job(console, "transfer", path, target, choices, values)
+        job = make_job("transfer", bundles.read_own(console, path), path, target, choices, values)
         job = msgspec.structs.replace(job, file=file, receipt=receipt, on_error=execution.on_error)
         warnings = () if choices.inert else tuple(_duplicate_runs(exported, origin, target))
         for warning in warnings:

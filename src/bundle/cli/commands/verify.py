@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import click
+import msgspec
 
-from bundle.cli import bundles, connection, options, scope_options
+from bundle.cli import bundles, connection, options, scope_options, trust_options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
 from bundle.cli.scope_options import OverlayOptions
+from bundle.cli.trust_options import Trust
 from bundle.environment.selection import EVERYTHING, Selection
 from bundle.errors import UsageError
 from bundle.operations.drift import drift
@@ -30,28 +32,36 @@ from bundle.server.target import Target
 )
 @scope_options.selection
 @scope_options.overlay
+@trust_options.trust
 @options.result
 @click.pass_obj
 def command(
-    console: Console, bundle: str, destination: str | None, *, selection: Selection, overlay: OverlayOptions
+    console: Console,
+    bundle: str,
+    destination: str | None,
+    *,
+    selection: Selection,
+    overlay: OverlayOptions,
+    trust: Trust,
 ) -> Report:
-    """Check every byte of the bundle FILE (- for stdin).
+    """Check every byte of the bundle FILE (- for stdin), and who signed it.
 
-    This finds damage, not forgery: whoever can write the file can also make
-    another valid one. With --to, DESTINATION is read back and compared with the
-    bundle; exit code 2 if it differs.
+    Without a file of allowed signers this finds damage, not forgery: whoever can
+    write the file can also make another valid one. With --to, DESTINATION is
+    read back and compared with the bundle; exit code 2 if it differs.
     """
     if destination is None:
         if selection != EVERYTHING or overlay != OverlayOptions():
             raise UsageError(
                 "a selection or an overlay needs a server to compare with", hint="name the server with --to"
             )
-        manifest, warnings = bundles.verify(bundle)
-        return verify_report.report_of_file(manifest, bundle, warnings)
+        found = bundles.verify(bundle, trust)
+        return verify_report.report_of_file(found.manifest, bundle, found.warnings, found.verdict)
     (target,) = connection.find_targets(console, destination)
-    stored = bundles.read(console, bundle)
-    adapted = adapt(stored, selection, overlay.for_bundle(stored))
-    return asyncio.run(_read_back(console, adapted, bundle, target))
+    loaded = bundles.read(console, bundle, trust)
+    adapted = adapt(loaded.bundle, selection, overlay.for_bundle(loaded.bundle))
+    report = asyncio.run(_read_back(console, adapted, bundle, target))
+    return msgspec.structs.replace(report, signatures=loaded.verdict)
 
 
 async def _read_back(console: Console, adapted: Wanted, file: str, target: Target) -> Report:

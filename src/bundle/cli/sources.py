@@ -1,0 +1,107 @@
+"""The bytes of what a command reads: opened once, judged by their signatures, and read from the same handle."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from bundle.cli.trust_options import Trust
+from bundle.errors import BundleRejected, Corrupt
+from bundle.files import output_errors
+from bundle.trust.digests import of_stream
+from bundle.trust.verdict import Verdict
+from bundle.trust.verify import Namespace, signature_files
+
+STANDARD = "-"
+_SPOOL_BYTES = 16 * 1024 * 1024
+
+
+class Source:
+    """Bytes to read, and the verdict on them; None if they are not signed, and nobody asked."""
+
+    def __init__(self, stream: BinaryIO, verdict: Verdict | None) -> None:
+        self._stream = stream
+        self._sha256 = hashlib.sha256()
+        self.verdict = verdict
+
+    @property
+    def stream(self) -> BinaryIO:
+        """What to read from, which is this itself: all that is needed of a file is ``read``."""
+        return cast("BinaryIO", self)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to so many bytes."""
+        data = self._stream.read(size)
+        self._sha256.update(data)
+        return data
+
+    def finish(self) -> str:
+        """The SHA-256 of what was read, in hex, once the end has been reached.
+
+        Raises:
+            Corrupt: it is not what the signatures were compared with.
+        """
+        found = self._sha256.hexdigest()
+        if self.verdict is not None and found != self.verdict.sha256:
+            raise Corrupt("the file changed while it was read", hint="run the command again")
+        return found
+
+
+@contextlib.contextmanager
+def opened(name: str, trust: Trust, namespace: Namespace = Namespace.BUNDLE) -> Iterator[Source]:
+    """A file or, for ``-``, standard input; nothing of it is looked at before its signatures are judged.
+
+    Raises:
+        BundleRejected: it cannot be read.
+        Distrusted: whom the user trusts does not vouch for it.
+    """
+    files = trust.signatures or _beside(name)
+    with _stream(name) as stream:
+        if not trust.is_asked(files):
+            yield Source(stream, None)
+            return
+        with _twice(stream) as readable:
+            digests = of_stream(readable)
+            readable.seek(0)
+            yield Source(readable, trust.judge(_called(name), digests, files, namespace))
+
+
+def _beside(name: str) -> Sequence[Path]:
+    return () if name == STANDARD else signature_files(Path(name))
+
+
+def _called(name: str) -> str:
+    return "standard input" if name == STANDARD else name
+
+
+@contextlib.contextmanager
+def _stream(name: str) -> Iterator[BinaryIO]:
+    if name == STANDARD:
+        yield sys.stdin.buffer
+        return
+    try:
+        stream = Path(name).open("rb")  # noqa: SIM115 - closed below
+    except OSError as error:
+        reason = (error.strerror or "input error").lower()
+        raise BundleRejected(f"{name}: cannot be read: {reason}", hint="check the file name") from error
+    with stream:
+        yield stream
+
+
+@contextlib.contextmanager
+def _twice(stream: BinaryIO) -> Iterator[BinaryIO]:
+    """The same bytes, to be read two times: those of a pipe are kept in a file without a name."""
+    if stream is not sys.stdin.buffer and stream.seekable():
+        yield stream
+        return
+    with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as kept:
+        with output_errors("temporary file"):
+            shutil.copyfileobj(stream, kept)
+        kept.seek(0)
+        yield cast("BinaryIO", kept)
