@@ -132,6 +132,17 @@ def test_a_rollback_leaves_what_an_upsert_met(
     assert [row["id"] for row in fake.rows(table)] == theirs
 
 
+def test_a_conflict_after_a_lost_answer_is_still_ours(tmp_path: Path) -> None:
+    """A variable that our own first attempt made, and the second one met as a conflict, is ours."""
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    post(source, "/variables/", name="v", value=1)
+    bundle = bundle_of(source)
+    fake.fail(0, "gateway")
+
+    assert _there_and_back(bundle, Tampering(fake), tmp_path / "receipt") == {"variable:v": "deleted"}
+    assert fake.rows("variables") == []
+
+
 def test_another_of_the_same_name_takes_nothings_place() -> None:
     """Where names are not unique, what somebody else makes under a name of ours is another resource."""
     source, fake = FakePrefect(), FakePrefect(seed=1)

@@ -81,15 +81,15 @@ def automations(count: int) -> Bundle:
     return bundle_of(source)
 
 
-def settled(fake: FakePrefect, bundle: Bundle, made: list[str]) -> dict[Key, Settled]:
-    """What remains for each automation of a bundle, of which this run made those ids."""
+def settled(fake: FakePrefect, bundle: Bundle, made: list[str], *, known: int = 0) -> dict[Key, Settled]:
+    """What remains for each automation of a bundle, of which this run made those ids, or knew the first ones before."""
     records = [each for each in intend(bundle.records) if each.kind == "automation"]
     ids = dict(zip([each.key for each in records], made, strict=True))
 
     async def there() -> dict[Key, Settled]:
         async with api_of(fake) as api:
             look = Confirmation(api, records, Patience(2, 0.5), ids=ids, new=set(made))
-            claims = [Claim(each, ids[each.key], "a") for each in records]
+            claims = [Claim(each, ids[each.key], "a") for each in records[known:]]
             return await settle(claims, api, look, ids, withdraw)
 
     async def withdraw(_kind: str, made: Made) -> None:
@@ -120,6 +120,31 @@ def test_two_claims_never_come_to_the_same_finished_one() -> None:
     assert len(set(ids)) == 2
     assert ids.count(finished) <= 1
     assert {row["id"] for row in fake.rows("automations")} == {*ids, finished}
+
+
+def test_what_is_known_as_another_is_not_finished_for_this_one() -> None:
+    """Of two equal records, what the destination had for the one is not taken for the other."""
+    fake, bundle = FakePrefect(seed=1), automations(2)
+    records = [each for each in intend(bundle.records) if each.kind == "automation"]
+    before, mine = automation(fake), automation(fake, records[1].mark)
+
+    (remaining,) = settled(fake, bundle, [before, mine], known=1).values()
+
+    assert (remaining.made.id, remaining.is_finished) == (mine, False)
+    assert {row["id"] for row in fake.rows("automations")} == {before, mine}
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_agreeing_takes_one_listing(others: int) -> None:
+    """Nothing more is read unless somebody may have finished the same."""
+    fake, bundle = FakePrefect(seed=1), automations(1)
+    (record,) = (each for each in intend(bundle.records) if each.kind == "automation")
+    mine = [automation(fake, record.mark) for _ in range(1 + others)][-1]
+    fake.reset()
+
+    settled(fake, bundle, [mine])
+
+    assert {each.path for each in fake.seen if each.method == "POST"} == {"/automations/filter"}
 
 
 def test_what_is_marked_is_not_finished() -> None:

@@ -12,7 +12,7 @@ import pytest
 from bundle.operations.import_ import Result, carry_out, prepare
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of
-from support.offline import api_of, run
+from support.offline import api_of, run, speaking_to
 from support.seeded import seeded
 from support.tampering import Tampering
 
@@ -48,7 +48,12 @@ def test_an_import_insists_no_longer_than_one_look_takes() -> None:
 
 def test_a_stray_cancellation_is_a_lost_answer() -> None:
     """Where the HTTP library cancels a request that nobody told it to, its record fails, and the account is whole."""
-    bundle, fake = seeded(), FakePrefect(seed=1)
+    source, fake = FakePrefect(), FakePrefect(seed=1)
+    with speaking_to(source) as api:
+        api.post("/flows/", name="etl")
+        for name in ("a", "b"):
+            api.post("/variables/", name=name, value=1)
+    bundle = bundle_of(source)
 
     def before(request: httpx.Request) -> None:
         if request.url.path.endswith("/variables/"):

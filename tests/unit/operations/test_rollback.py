@@ -9,16 +9,18 @@ from collections import Counter
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from bundle.apply.control import Control
+from bundle.errors import UsageError
 from bundle.model import Bundle, Key
 from bundle.operations.import_ import carry_out, prepare
 from bundle.operations.journal import Journal
 from bundle.operations.receipt import read
 from bundle.operations.rollback import roll_back
 from bundle.operations.undo import Undone
-from support.environment import Canaries, Environment
+from support.environment import Canaries, Environment, selected, when
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED, bundle_of
 from support.offline import api_of, run, speaking_to
@@ -115,6 +117,71 @@ def _taken_back(
 
     undone, seconds = run(back())
     return Counter(each.reason for each in undone), seconds
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
+    """It only says what would be done."""
+    fake, path = FakePrefect(seed=1), tmp_path / "receipt"
+    _imported(fake, path)
+    fake.reset()
+
+    async def back() -> tuple[Undone, ...]:
+        async with api_of(fake) as api:
+            return await roll_back(read(path), api, dry_run=True)
+
+    assert {each.reason for each in run(back())} == {"deleted"}
+    assert fake.writes == []
+
+
+def test_a_receipt_is_for_one_destination(tmp_path: Path) -> None:
+    """What has the same ids elsewhere is not even read."""
+    fake, path = FakePrefect(seed=1), tmp_path / "receipt"
+    _imported(fake, path)
+    receipt = read(path)
+    elsewhere = msgspec.structs.replace(
+        receipt, head=msgspec.structs.replace(receipt.head, destination="http://elsewhere.test/api")
+    )
+    fake.reset()
+
+    async def back() -> None:
+        async with api_of(fake) as api:
+            await roll_back(elsewhere, api)
+
+    with pytest.raises(UsageError, match="elsewhere"):
+        run(back())
+    assert fake.seen == []
+
+
+@pytest.mark.parametrize(
+    ("by_somebody", "reason"),
+    [("schedule", "edited"), ("description", "edited"), ("automation", "still-needed")],
+)
+def test_what_stays_keeps_what_it_needs(tmp_path: Path, by_somebody: str, reason: str) -> None:
+    """What was edited, got something more or is referred to stays; so do its flow and the pool it is in."""
+    source, fake, path = FakePrefect(), FakePrefect(seed=1), tmp_path / "receipt"
+    with speaking_to(source) as api:
+        api.post("/work_pools/", name="local", type="process")
+        flow = api.post("/flows/", name="etl")
+        schedules = [{"schedule": {"cron": "@daily"}, "slug": "daily"}]
+        api.post("/deployments/", name="d", flow_id=flow["id"], schedules=schedules, work_pool_name="local")
+    _import(fake, bundle_of(source), path)
+    (row,) = fake.rows("deployments")
+    with speaking_to(fake) as api:
+        if by_somebody == "schedule":
+            api.send("POST", f"/deployments/{row['id']}/schedules", [{"schedule": {"cron": "@hourly"}}])
+        elif by_somebody == "description":
+            api.patch(f"/deployments/{row['id']}", description="edited")
+        else:
+            api.post("/automations/", name="a", trigger=when(), actions=[selected("x", deployment_id=row["id"])])
+
+    undone = _undone(fake, path, Tampering(fake))
+
+    assert {key: undone[key].reason for key in ("deployment:etl/d", "flow:etl", "work-pool:local")} == {
+        "deployment:etl/d": reason,
+        "flow:etl": "still-needed",
+        "work-pool:local": "still-needed",
+    }
+    assert fake.rows("deployments") == [row]
 
 
 def test_what_cannot_be_deleted_keeps_what_it_needs(tmp_path: Path) -> None:
