@@ -32,7 +32,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, help="as many mutants, drawn from all modules alike (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="which ones (default: 0)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at once")
-    parser.add_argument("--watched", type=Path, help="what was seen of the tests; watched anew where there is none")
+    parser.add_argument(
+        "--watched", type=Path, help="a file with what was seen of the tests; written if it is not there"
+    )
     return parser.parse_args()
 
 

@@ -109,7 +109,7 @@ class _Watch:
         tests: dict[str, Any] = {}
         for path in data.measured_files():
             lines = data.contexts_by_lineno(path)
-            found = {line: [numbers[each] for each in names if each] for line, names in lines.items()}
+            found = {line: [numbers[each] for each in names if each in numbers] for line, names in lines.items()}
             tests[str(Path(path).relative_to(ROOT / "src"))] = found
         self.file.write_text(json.dumps({"seconds": self.seconds, "tests": tests}))
 

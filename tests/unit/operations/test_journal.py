@@ -18,8 +18,9 @@ from bundle.operations.journal import Journal, is_needed
 from bundle.operations.receipt import read
 from bundle.plan.choices import DEFAULT, Choices, Conflicts
 from support.edits import SUPPLIED, SUPPLIED_SLOT
+from support.environment import when
 from support.fake_prefect import FakePrefect
-from support.moving import CREATED, bundle_of
+from support.moving import CREATED, bundle_of, import_into
 from support.offline import api_of, run, speaking_to
 from support.seeded import arrived, seeded
 from support.tampering import KilledError, killing
@@ -141,6 +142,37 @@ def test_a_receipt_is_written_if_anything_is(value: int | None, choices: Choices
             api.post("/variables/", name="a", value=value)
 
     assert is_needed(prepared(fake, variables("a"), choices)) is expected
+
+
+def test_what_an_earlier_run_began_is_ours_too(tmp_path: Path) -> None:
+    """An import that only finishes what one that was killed had made has a receipt, and it names that."""
+    source, fake, path = FakePrefect(), FakePrefect(seed=1), tmp_path / "receipt"
+    with speaking_to(source) as api:
+        api.post("/automations/", name="a", trigger=when(), actions=[{"type": "do-nothing"}])
+    bundle = bundle_of(source)
+    with pytest.raises(BaseExceptionGroup):
+        import_into(fake, bundle, killing(fake, 1, is_sent=False))
+    (row,) = fake.rows("automations")
+
+    plan = prepared(fake, bundle)
+    assert [action.verb for action in plan.plan.actions] == ["complete"]
+    assert is_needed(plan)
+    carried_out(fake, plan, begun(path, plan))
+
+    receipt = read(path)
+    assert receipt.made == {"automation:a": row["id"]}
+    assert [each.key for each in receipt.to_make] == ["automation:a"]
+
+
+def test_a_receipt_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it came after it was looked for."""
+    path = tmp_path / "receipt"
+    path.write_text("another")
+    monkeypatch.setattr("bundle.operations.journal.check_target", lambda *_, **__: None)
+
+    with pytest.raises(OutputError):
+        begun(path, prepared(FakePrefect(seed=1), variables("a")))
+    assert path.read_text() == "another"
 
 
 def test_a_secret_that_is_filled_in_is_noted(tmp_path: Path) -> None:
