@@ -105,7 +105,8 @@ FINDING_CODES: Mapping[str, str] = {
     "unresolved-name": "a template names a block or variable that the source does not have",
     "secret-suspected": "a value looks like a secret in a place that Prefect does not mask",
     "unknown-field": "a field that this version of xfer does not know; exported unchanged",
-    "ambiguous-owner": "the API does not show whether a deployment owns this automation; imported unowned",
+    "ambiguous-owner": "the API does not show whether the deployment that it runs owns it; imported unowned. "
+    "If `prefect deploy` made it, the next one makes a second, and both fire: name the owner with --owner",
     "leftover-queue": "names a queue of a deleted work pool; left out, since sending it would create a pool",
     "not-portable": "names a run, schedule, account or the like by its id, which means nothing on another server",
     "new-address": "gets another URL wherever it is created; its callers must be updated",

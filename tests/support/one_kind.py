@@ -108,6 +108,7 @@ class Lists:
     def __init__(self, answers: Mapping[str, Any], *, is_deep: bool, is_cloud: bool) -> None:
         self._answers = answers
         self.is_deep = is_deep
+        self.asks_all = False
         self.is_cloud = is_cloud
 
     async def rows(self, path: str, _body: Body | None = None, /) -> list[Raw]:

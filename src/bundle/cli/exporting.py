@@ -12,9 +12,16 @@ from bundle.server.client import PrefectApi
 
 
 async def export(
-    console: Console, api: PrefectApi, selection: Selection = EVERYTHING, *, redact: bool = False
+    console: Console,
+    api: PrefectApi,
+    selection: Selection = EVERYTHING,
+    *,
+    redact: bool = False,
+    all_owners: bool = False,
 ) -> Exported:
     """Read an environment now, with progress."""
     with progress(console) as on_event:
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        return await export_environment(api, selection=selection, redact=redact, created=created, on_event=on_event)
+        return await export_environment(
+            api, selection=selection, redact=redact, all_owners=all_owners, created=created, on_event=on_event
+        )

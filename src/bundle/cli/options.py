@@ -60,3 +60,8 @@ source = click.option("--from", "source", metavar="SOURCE", required=True, help=
 destination = click.option("--to", "destination", metavar="DESTINATION", required=True, help="Profile, URL, or env.")
 force = click.option("--force", is_flag=True, help="Replace the file if it exists.")
 redact = click.option("--redact", is_flag=True, help="Also remove values that only look like secrets.")
+all_owners = click.option(
+    "--all-owners",
+    is_flag=True,
+    help="Ask every deployment of SOURCE which automations it owns, a request each.",
+)

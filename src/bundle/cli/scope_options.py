@@ -29,6 +29,7 @@ class OverlayOptions(msgspec.Struct, frozen=True):
 
     maps: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
     file: Overlay = NO_OVERLAY
 
     def for_bundle(self, bundle: Bundle) -> Overlay:
@@ -40,7 +41,8 @@ class OverlayOptions(msgspec.Struct, frozen=True):
         maps = dict(_split(each, "--map", "KIND:OLD=NEW") for each in self.maps)
         texts = dict(_split(each, "--set", "variable:NAME=VALUE") for each in self.values)
         values = {key: _value(key, text, bundle) for key, text in texts.items()}
-        return Overlay(self.file.map | maps, self.file.set | values, self.file.patch)
+        owners = dict(_split(each, "--owner", "automation:GLOB=deployment:FLOW/NAME") for each in self.owners)
+        return Overlay(self.file.map | maps, self.file.set | values, self.file.patch, self.file.owners | owners)
 
 
 def selection(function: Callable[..., T]) -> Callable[..., T]:
@@ -89,13 +91,28 @@ def overlay(function: Callable[..., T]) -> Callable[..., T]:
         "--set", "values", metavar="variable:NAME=VALUE", multiple=True, help="Give a variable another value."
     )
     @click.option(
-        "--overlay", "overlay_file", metavar="FILE", help="TOML or JSON file with new names, values and patches."
+        "--owner",
+        "owners",
+        metavar="automation:GLOB=deployment:KEY",
+        multiple=True,
+        help="Say which deployment owns automations, so that its next deploy replaces them.",
+    )
+    @click.option(
+        "--overlay",
+        "overlay_file",
+        metavar="FILE",
+        help="TOML or JSON file with names, values, patches and owners.",
     )
     @functools.wraps(function)
     def gathered(
-        *args: Any, maps: tuple[str, ...], values: tuple[str, ...], overlay_file: str | None, **rest: Any
+        *args: Any,
+        maps: tuple[str, ...],
+        values: tuple[str, ...],
+        owners: tuple[str, ...],
+        overlay_file: str | None,
+        **rest: Any,
     ) -> T:
-        return function(*args, overlay=OverlayOptions(maps, values, _file(overlay_file)), **rest)
+        return function(*args, overlay=OverlayOptions(maps, values, owners, _file(overlay_file)), **rest)
 
     return gathered
 

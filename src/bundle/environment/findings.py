@@ -29,7 +29,7 @@ def findings_of(draft: Draft, keys: Mapping[str, Key]) -> Iterator[Finding]:
     for name in draft.kind.unknown_fields(draft.cut.body):
         yield Finding("unknown-field", key, f"/{name}")
     for code, place, detail in own:
-        yield Finding(code, key, place, detail)
+        yield Finding(code, key, place, keys.get(detail, detail))
 
 
 def unresolved_names(records: Mapping[Key, Record]) -> Iterator[Finding]:

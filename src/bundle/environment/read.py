@@ -40,11 +40,12 @@ def ignore(_event: Event) -> None:
 class ApiReader:
     """Reads lists once each, a few at a time; a route that not every server has reads as empty where it is missing."""
 
-    def __init__(self, api: Api, *, deep: bool) -> None:
+    def __init__(self, api: Api, *, deep: bool, asks_all: bool = False) -> None:
         self._api = api
         self._lists: dict[bytes, asyncio.Task[list[Raw]]] = {}
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self.is_deep = deep
+        self.asks_all = asks_all
 
     @property
     def is_cloud(self) -> bool:
@@ -142,6 +143,7 @@ async def read_rows(
     api: Api,
     *,
     deep: bool,
+    asks_all: bool = False,
     counted: bool = False,
     on_event: OnEvent = ignore,
     kinds: Mapping[str, Kind] = KINDS,
@@ -150,12 +152,13 @@ async def read_rows(
 
     Args:
         api: the server.
-        deep: read also what costs a request for each deployment (who owns an automation).
+        deep: read also what no list shows (who owns an automation).
+        asks_all: ask every deployment for it, a request each.
         counted: ask also for the server's own counts.
         on_event: called for each kind that has been read.
         kinds: which kinds to read.
     """
-    reader = ApiReader(api, deep=deep)
+    reader = ApiReader(api, deep=deep, asks_all=asks_all)
 
     async def one(kind: Kind) -> tuple[str, list[Raw], int | None]:
         count = await kind.count(reader) if counted else None

@@ -4,18 +4,17 @@ Each is made disabled and marked, and gets its last content, enabled, at the
 very end; so ids of automations that do not exist yet can be filled in then.
 The mark is in the description: tags came with 3.4.7 only.
 ``PUT`` keeps the owner, which only ``POST`` can set and which is never
-answered; it is found by asking what is related to each deployment.
+answered (``automation_owners``).
 """
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, ClassVar
 
 import msgspec
 
+from bundle.kinds.automation_owners import ACTION_LISTS, IN_DOUBT, OWNER, with_owners
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import OWN, Field
 from bundle.kinds.naming import template_names
@@ -27,17 +26,13 @@ from bundle.model import Body, Json, Key, Pointer, Record
 from bundle.record.pointers import join, split, walk
 from bundle.record.references import is_foreign_label
 
-_ACTION_LISTS = ("actions", "actions_on_trigger", "actions_on_resolve")
 _SETS = ("after", "expect", "for_each")
 # Fields that came with 3.6 and later, with what servers before them do.
 _ACTION_DEFAULTS = {"schedule_after": 0.0, "force": False}
-_AMBIGUOUS = "_ambiguous_owner"
-_DEPLOYMENTS = ("/deployments/filter", {"sort": "CREATED_DESC"})
 # docs.prefect.io, concepts/automations, "Actions"; for the two about schedules the Terraform provider's constants.
 _CLOUD_ACTIONS = frozenset({
     "send-email-notification", "declare-incident", "pause-schedule-for-flow-run", "resume-schedule-for-flow-run",
 })  # fmt: skip
-_SDK_NAME = re.compile(r"^Automation for deployment |__automation_\d+$")
 
 
 class _Trigger(msgspec.Struct):
@@ -59,8 +54,8 @@ class Automation(Kind):
         "actions": Field(list[dict[str, Any]], required=True),
         "actions_on_trigger": Field(list[dict[str, Any]], default=[]),
         "actions_on_resolve": Field(list[dict[str, Any]], default=[]),
-        "owner_resource": Field(deep=True, fixed=True),
-        _AMBIGUOUS: OWN,
+        OWNER: Field(deep=True, fixed=True),
+        IN_DOUBT: OWN,
     }
     name_form = r"(?s:.+)"
     sort = "CREATED_DESC"
@@ -75,15 +70,11 @@ class Automation(Kind):
         rows = await super().read(reader)
         if not reader.is_deep:
             return rows
-        return [*(await _with_owners(rows, reader) if rows else rows), *map(as_automation, await _policies(reader))]
+        return [*(await with_owners(rows, reader)), *map(as_automation, await _policies(reader))]
 
     async def count(self, reader: Reader) -> int | None:
         count = await super().count(reader)
         return None if count is None else count + len(await _policies(reader))
-
-    def deep_requests(self, rows: Mapping[str, int]) -> int:
-        """Who owns an automation is asked of each deployment."""
-        return rows["deployment"] if rows[self.name] else 0
 
     def natural_name(self, raw: Raw, look: Look) -> str:
         """A tilde is doubled, so that a name never ends like the suffix that tells equal names apart."""
@@ -94,26 +85,26 @@ class Automation(Kind):
 
     def portable(self, raw: Raw, look: Look) -> Body:
         body = super().portable(raw, look)
-        lists = {name: [_action(each) for each in body.get(name) or ()] for name in _ACTION_LISTS}
+        lists = {name: [_action(each) for each in body.get(name) or ()] for name in ACTION_LISTS}
         return self.trim(body | lists | {"trigger": _trigger(raw["trigger"])})
 
     def names(self, body: Body) -> Iterable[tuple[Pointer, Key]]:
-        for field in _ACTION_LISTS:
+        for field in ACTION_LISTS:
             yield from ((f"/{field}{pointer}", key) for pointer, key in template_names(body.get(field)))
 
     def findings(self, raw: Raw) -> Iterator[tuple[str, Pointer, str]]:
-        if raw.get(_AMBIGUOUS):
-            yield "ambiguous-owner", "", ""
+        if raw.get(IN_DOUBT):
+            yield "ambiguous-owner", "", raw[IN_DOUBT]
         for pointer, value in walk(raw["trigger"]):
             if isinstance(value, str) and is_foreign_label(value):
                 yield "not-portable", f"/trigger{pointer}", ""
-        for field in _ACTION_LISTS:
+        for field in ACTION_LISTS:
             for position, action in enumerate(raw.get(field) or ()):
                 if action.get("schedule_id"):
                     yield "not-portable", f"/{field}/{position}/schedule_id", ""
 
     def runs(self, record: Record) -> Iterator[Run]:
-        for field in _ACTION_LISTS:
+        for field in ACTION_LISTS:
             actions = record.body.get(field)
             for position, action in enumerate(actions if isinstance(actions, list) else ()):
                 if isinstance(action, dict):
@@ -143,7 +134,7 @@ class Automation(Kind):
     async def update(self, to: Destination, made: Made, body: Body, names: Collection[str]) -> None:
         """``PUT`` the whole; fields that are not sent are kept, so defaults go along."""
         whole = {**self.defaults, **body}
-        whole.pop("owner_resource", None)
+        whole.pop(OWNER, None)
         await to.put("/automations/{id}", whole, id=made.id)
 
 
@@ -176,7 +167,7 @@ def _action(action: Body) -> Body:
 
 def _needs_cloud(body: Body) -> bool:
     """Whether an action or a trigger is one that only Cloud has; a body from a bundle may have any shape."""
-    actions = [action for field in _ACTION_LISTS for action in body.get(field) or () if isinstance(action, dict)]
+    actions = [action for field in ACTION_LISTS for action in body.get(field) or () if isinstance(action, dict)]
     return any(str(action.get("type")) in _CLOUD_ACTIONS for action in actions) or any(
         isinstance(part, dict) and part.get("type") == "metric" for _, part in walk(body.get("trigger"))
     )
@@ -193,49 +184,6 @@ def _trigger(trigger: Body) -> Body:
 
 async def _policies(reader: Reader) -> list[Raw]:
     return await reader.rows(f"{POLICIES}/filter")
-
-
-async def _with_owners(rows: list[Raw], reader: Reader) -> list[Raw]:
-    if all("owner_resource" in row for row in rows):
-        return rows
-    deployments = await reader.rows(*_DEPLOYMENTS)
-    related = await asyncio.gather(*(_related(reader, str(each["id"])) for each in deployments))
-    owners: dict[str, str] = {}
-    ambiguous: set[str] = set()
-    for deployment, automations in zip(deployments, related, strict=True):
-        for automation in automations:
-            certain = deployment["id"] not in _selected_to_run(automation)
-            if certain or _looks_sdk_made(automation):
-                owners[automation["id"]] = f"prefect.deployment.{deployment['id']}"
-            elif _is_sdk_shape(automation):
-                ambiguous.add(automation["id"])
-    return [
-        row | {"owner_resource": owners.get(row["id"]), _AMBIGUOUS: row["id"] in ambiguous and row["id"] not in owners}
-        for row in rows
-    ]
-
-
-async def _related(reader: Reader, deployment_id: str) -> list[Raw]:
-    path = f"/automations/related-to/prefect.deployment.{deployment_id}"
-    return reader.checked(path, await reader.get(path) or [])
-
-
-def _selected_to_run(automation: Raw) -> frozenset[str]:
-    actions = [action for field in _ACTION_LISTS for action in automation.get(field) or ()]
-    return frozenset(
-        str(action.get("deployment_id"))
-        for action in actions
-        if action.get("type") == "run-deployment" and action.get("source") == "selected"
-    )
-
-
-def _is_sdk_shape(automation: Raw) -> bool:
-    """One action, which runs the deployment: what ``prefect deploy`` makes of a trigger."""
-    return len(automation["actions"]) == 1 and not any(automation.get(field) for field in _ACTION_LISTS[1:])
-
-
-def _looks_sdk_made(automation: Raw) -> bool:
-    return _is_sdk_shape(automation) and bool(_SDK_NAME.search(automation["name"]))
 
 
 KIND = Automation()

@@ -281,10 +281,6 @@ class Kind(Table):
         """The part of a row that decides whether such a one can be elsewhere; None where nothing does."""
         return None
 
-    def deep_requests(self, rows: Mapping[str, int]) -> int:
-        """The requests that a deep read takes besides its list."""
-        return 0
-
     def listing_requests(self, rows: Mapping[str, int], page: int) -> int:
         """The requests that its list takes, with ``rows`` of each kind: full pages, a last one, and the empty page."""
         return -(-rows[self.name] // page) + 1 if rows[self.name] or not self.cloud_only else 0

@@ -23,7 +23,12 @@ class Reader(Protocol):
 
     @property
     def is_deep(self) -> bool:
-        """Whether to read also what costs a request for each resource."""
+        """Whether to read also what no list shows: who owns an automation."""
+        ...
+
+    @property
+    def asks_all(self) -> bool:
+        """Whether a deep read asks every deployment for what it owns, not only those that can be told to."""
         ...
 
     async def rows(self, path: str, body: Body | None = None) -> list[Raw]: ...

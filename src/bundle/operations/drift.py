@@ -27,7 +27,8 @@ async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = ignore) 
     Raises:
         ServerError: it cannot be reached or refuses.
     """
-    there = await read_destination(api, is_deep=True, on_event=on_event)
+    asks_all = wanted.bundle.manifest.provenance.get("all_owners") is True
+    there = await read_destination(api, is_deep=True, asks_all=asks_all, on_event=on_event)
     fields = await read_fields(api, wanted.bundle)
     records = fit(intend(wanted.bundle.records), fields)
     pairs = match(records, there)

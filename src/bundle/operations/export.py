@@ -36,6 +36,7 @@ async def export_environment(
     *,
     selection: Selection = EVERYTHING,
     redact: bool = False,
+    all_owners: bool = False,
     created: str,
     on_event: OnEvent = ignore,
 ) -> Exported:
@@ -45,6 +46,7 @@ async def export_environment(
         api: the source.
         selection: what to export; all is read, since what is selected may need any of it.
         redact: turn values that only look like secrets into placeholders too.
+        all_owners: ask every deployment which automations it owns, not only those that can be expected to.
         created: the time to note in the provenance, ISO 8601.
         on_event: called with the progress.
 
@@ -52,7 +54,7 @@ async def export_environment(
         UsageError: the selection has a pattern that matches nothing.
         ServerError: the source cannot be reached or refuses.
     """
-    whole, torn = await _consistent(api, redact=redact, on_event=on_event)
+    whole, torn = await _consistent(api, redact=redact, all_owners=all_owners, on_event=on_event)
     chosen = select(whole.records, selection)
     environment = narrow(whole, chosen)
     version = await server_version(api)
@@ -68,15 +70,18 @@ async def export_environment(
             "source_version": version,
             "tool": f"xfer {__version__}",
             "consistent": not torn,
+            **({"all_owners": True} if all_owners else {}),
         },
     )
     return Exported(header, place(environment.records.values()), torn)
 
 
-async def _consistent(api: Api, *, redact: bool, on_event: OnEvent) -> tuple[Environment, tuple[str, ...]]:
+async def _consistent(
+    api: Api, *, redact: bool, all_owners: bool, on_event: OnEvent
+) -> tuple[Environment, tuple[str, ...]]:
     torn: tuple[str, ...] = ()
     for _ in range(_ATTEMPTS):
-        reading = await read_rows(api, deep=True, counted=True, on_event=on_event)
+        reading = await read_rows(api, deep=True, asks_all=all_owners, counted=True, on_event=on_event)
         environment = describe(reading, redact=redact)
         torn = await _changed(api, reading)
         if not torn:

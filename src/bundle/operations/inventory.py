@@ -106,12 +106,10 @@ async def _count(kind: Kind, reader: ApiReader) -> tuple[str, int, int, tuple[Bo
 
 
 def export_of(source: Inventory) -> Estimate:
-    """What an export sends: every page, every count, what only a deep read knows, and what has changed."""
-    rows = source.rows
-    deep = sum(kind.deep_requests(rows) for kind in KINDS.values())
+    """What an export sends: every page, every count, and what has changed."""
     counts = sum(map(_is_counted, KINDS.values()))
     again = sum(_confirmation(kind, source) for kind in KINDS.values())
-    reads = _HANDSHAKE + _all_pages(source) + counts + deep + again
+    reads = _HANDSHAKE + _all_pages(source) + counts + again
     return Estimate("export", reads, 0, reads * source.seconds)
 
 

@@ -1,4 +1,4 @@
-"""Changes a bundle on its way: names mapped, values set, fields patched (``--map``, ``--set``, ``--overlay``).
+"""Changes a bundle on its way: names mapped, values set, fields patched, owners named (``--map`` … ``--overlay``).
 
 Rules:
 
@@ -23,16 +23,19 @@ from bundle.environment.selection import EVERYTHING, Selection, select
 from bundle.environment.validation import checked
 from bundle.errors import UsageError
 from bundle.model import Bundle, Json, Key, Placed
+from bundle.plan.owners import owned
 from bundle.plan.patches import Patch, patched, set_values
 from bundle.plan.renaming import new_keys, with_names
+from bundle.record.graph import place
 
 
 class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is to be different: new names by key, values of variables by key, patches in order."""
+    """What is to be different: new names by key, values of variables by key, patches in order, owners by pattern."""
 
     map: dict[Key, str] = {}
     set: dict[Key, Json] = {}
     patch: tuple[Patch, ...] = ()
+    owners: dict[str, Key] = {}
 
 
 NO_OVERLAY = Overlay()
@@ -59,14 +62,18 @@ def adapt(bundle: Bundle, selection: Selection = EVERYTHING, overlay: Overlay = 
     """
     stored = {placed.record.key: placed.record for placed in checked(bundle.records)}
     chosen = select(stored, selection)
-    external = bundle.manifest.external or ()
-    keys = new_keys(bundle.records, external, overlay.map)
+    external = set(bundle.manifest.external or ())
+    keys = new_keys(bundle.records, {*external, *overlay.owners.values()}, overlay.map)
     patches = (*set_values(overlay.set), *overlay.patch)
-    changed = patched(list(stored.values()), patches)
+    changed = owned(patched(list(stored.values()), patches), overlay.owners)
     records = tuple(
         Placed(placed.wave, with_names(record, keys)) for placed, record in zip(bundle.records, changed, strict=True)
     )
     _refuse_equal(records)
+    if overlay.owners:
+        # An owner is set by the request that creates, so it must be there before.
+        records = place(each.record for each in records)
+        external = {*external, *overlay.owners.values()} - stored.keys()
     return Wanted(
         msgspec.structs.replace(bundle, records=records),
         frozenset(keys.get(key, key) for key in chosen),

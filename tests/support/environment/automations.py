@@ -182,4 +182,10 @@ def plant_owned(environment: Environment) -> None:
         [selected("run-deployment", deployment_id=owner)],
         owner_resource=f"prefect.deployment.{owner}",
     )
-    environment.automation("owned", when(), [NOTHING], owner_resource=f"prefect.deployment.{owner}")
+    environment.automation(
+        "owned",
+        when(),
+        [NOTHING],
+        actions_on_trigger=[selected("run-deployment", deployment_id=owner)],
+        owner_resource=f"prefect.deployment.{owner}",
+    )

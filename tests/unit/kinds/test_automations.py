@@ -8,7 +8,7 @@ import pytest
 
 from bundle.model import Reference
 from bundle.record.canonical import make_record
-from support.one_kind import ID, OTHER, Rows, Sent, created, kind, read, updated
+from support.one_kind import ID, Rows, Sent, created, kind, updated
 
 AUTOMATION = kind("automation")
 MARK = Sent.mark
@@ -107,31 +107,3 @@ def test_what_it_does_by_itself_and_when(field: str, trigger: dict[str, Any], wh
     about = Reference(f"/{field}/0/deployment_id", "deployment:etl/nightly")
     found = AUTOMATION.runs(make_record("automation:a", body, (about,), ()))
     assert list(found or ()) == [("automation-action", f"/{field}/0", f"run-deployment deployment:etl/nightly, {when}")]
-
-
-RUNS = [{"type": "run-deployment", "source": "selected", "deployment_id": OTHER}]
-
-
-def owner_of(automation: dict[str, Any]) -> tuple[Any, Any]:
-    """Its owner, and whether that is in doubt, where a deep read finds a deployment that is related to it."""
-    row = {"id": ID, "name": "a", "actions": [], **automation}
-    lists = {
-        "/automations/filter": [row],
-        "/deployments/filter": [{"id": OTHER, "name": "nightly"}],
-        f"/automations/related-to/prefect.deployment.{OTHER}": [row],
-    }
-    (found,) = read("automation", lists, is_deep=True)
-    return found["owner_resource"], found["_ambiguous_owner"]
-
-
-def test_whose_an_automation_is() -> None:
-    """What is related to a deployment without running it belongs to it; so does what the SDK names after it."""
-    owner = f"prefect.deployment.{OTHER}"
-    assert owner_of({}) == (owner, False)
-    assert owner_of({"actions": RUNS, "name": "nightly__automation_1"}) == (owner, False)
-
-
-def test_where_the_api_does_not_show_whose_it_is() -> None:
-    """One that only runs the deployment may be anybody's, and is said to be ambiguous; two actions are a user's."""
-    assert owner_of({"actions": RUNS}) == (None, True)
-    assert owner_of({"actions": [*RUNS, {"type": "do-nothing"}]}) == (None, False)

@@ -96,6 +96,32 @@ def _patch(match: str, **given: Any) -> Overlay:
     return Overlay(patch=(Patch(match=match, **given),))
 
 
+def test_an_automation_gets_the_owner_that_is_named() -> None:
+    """It refers to the deployment under its new name, and comes after it, so that it can be created with its owner."""
+    records = [*RECORDS, make_record("automation:other", RECORDS[-1].body | {"name": "other"}, [], [])]
+    overlay = Overlay(
+        map={"flow:etl": "load"}, owners={"automation:p*": "deployment:etl/nightly", "automation:o*": "deployment:a/b"}
+    )
+    wanted = adapt(_bundle(records), overlay=overlay)
+    found = _by_key(wanted)
+    waves = {placed.record.key: placed.wave for placed in wanted.bundle.records}
+
+    assert found["automation:page"].body["owner_resource"] == "prefect.deployment."
+    (owner,) = found["automation:page"].references
+    assert owner == Reference("/owner_resource", "deployment:load/nightly", offset=19)
+    assert waves["automation:page"] > waves["deployment:load/nightly"]
+    assert wanted.external == ("deployment:a/b",)
+
+
+@pytest.mark.parametrize(
+    "owners", [{"automation:none": "deployment:etl/nightly"}, {"automation:page": "flow:etl"}, {"flow:etl": "flow:a"}]
+)
+def test_an_owner_is_a_deployment_of_an_automation(owners: dict[str, str]) -> None:
+    """A pattern that matches no automation, and an owner that cannot be one, are refused."""
+    with pytest.raises(UsageError):
+        _adapted(Overlay(owners=owners))
+
+
 def test_an_empty_overlay_changes_nothing() -> None:
     """Without an overlay the records are the very same."""
     assert adapt(_bundle()).bundle.records == _bundle().records

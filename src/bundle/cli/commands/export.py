@@ -29,11 +29,20 @@ from bundle.server.target import Target
 @options.force
 @options.redact
 @signing.sign
+@options.all_owners
 @scope_options.selection
 @options.result
 @click.pass_obj
 def command(
-    console: Console, source: str, file: str, *, selection: Selection, force: bool, redact: bool, key: str | None
+    console: Console,
+    source: str,
+    file: str,
+    *,
+    selection: Selection,
+    force: bool,
+    redact: bool,
+    all_owners: bool,
+    key: str | None,
 ) -> Report:
     """Read everything from SOURCE and write it into one bundle, FILE.
 
@@ -43,13 +52,15 @@ def command(
     bundles.check_output(console, file, force=force)
     seal = signing.of_output(key, file, force=force)
     (target,) = connection.find_targets(console, source)
-    exported = asyncio.run(read_environment(console, target, selection, redact=redact))
+    exported = asyncio.run(read_environment(console, target, selection, redact=redact, all_owners=all_owners))
     manifest = bundles.write(exported, file, force=force, before_it_appears=seal)
     return export_report.report(manifest, file, connection.side(target), exported.torn)
 
 
-async def read_environment(console: Console, target: Target, selection: Selection, *, redact: bool) -> Exported:
+async def read_environment(
+    console: Console, target: Target, selection: Selection, *, redact: bool, all_owners: bool
+) -> Exported:
     """Read an environment, with progress."""
     connection.announce(console, "reading", target)
     async with connection.connect(target) as api:
-        return await exporting.export(console, api, selection, redact=redact)
+        return await exporting.export(console, api, selection, redact=redact, all_owners=all_owners)

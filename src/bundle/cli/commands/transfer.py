@@ -39,6 +39,7 @@ from bundle.server.target import Target
 @click.option("-o", "--output", "file", metavar="FILE", help="Keep the bundle in this file.")
 @options.force
 @options.redact
+@options.all_owners
 @import_options.choices
 @import_options.execution
 @options.result
@@ -51,6 +52,7 @@ def command(
     file: str | None,
     force: bool,
     redact: bool,
+    all_owners: bool,
     choices: ChoiceOptions,
     execution: Execution,
 ) -> Report:
@@ -65,7 +67,8 @@ def command(
     receipt = receipts.place(file, execution)
     asyncio.run(_check_both(origin, target))
     with _place(file) as path:
-        exported = asyncio.run(read_environment(console, origin, choices.selection, redact=redact))
+        reading = read_environment(console, origin, choices.selection, redact=redact, all_owners=all_owners)
+        exported = asyncio.run(reading)
         bundles.write(exported, path, force=force)
         # The export has applied the selection.
         choices = msgspec.structs.replace(choices, selection=EVERYTHING)

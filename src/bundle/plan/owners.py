@@ -1,0 +1,41 @@
+"""Owners of automations, named by an overlay where no API tells them (``[owners]``, ``--owner``). Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bundle.environment.selection import matches
+from bundle.errors import UsageError
+from bundle.model import Key, Record, Reference, kind_of
+from bundle.plan.renaming import LISTED
+from bundle.record.canonical import make_record
+
+_FIELD = "owner_resource"
+_PREFIX = "prefect.deployment."
+
+
+def owned(records: Sequence[Record], owners: Mapping[str, Key]) -> list[Record]:
+    """The records, in which automations belong to what the last pattern that matches them names.
+
+    Raises:
+        UsageError: a pattern matches no automation, or an owner is no deployment.
+    """
+    found = list(records)
+    for pattern, owner in owners.items():
+        hits = [place for place, each in enumerate(found) if each.kind == "automation" and matches(pattern, each.key)]
+        if not hits:
+            raise UsageError(f"no automation in the bundle matches {pattern!r}, which is to have an owner", hint=LISTED)
+        if kind_of(owner) != "deployment":
+            raise UsageError(
+                f"{owner!r} cannot own an automation: only a deployment can",
+                hint="write --owner 'automation:NAME=deployment:FLOW/NAME'",
+            )
+        for place in hits:
+            found[place] = _owned(found[place], owner)
+    return found
+
+
+def _owned(record: Record, owner: Key) -> Record:
+    rest = [each for each in record.references if each.pointer != f"/{_FIELD}"]
+    reference = Reference(f"/{_FIELD}", owner, offset=len(_PREFIX))
+    return make_record(record.key, record.body | {_FIELD: _PREFIX}, [*rest, reference], record.secrets)
