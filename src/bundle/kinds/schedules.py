@@ -38,25 +38,36 @@ def _timing(timing: Json) -> Json:
     if "anchor_date" in timing:
         return timing | {"anchor_date": re.sub(r"\+00:00$", "Z", timing["anchor_date"])}
     rule = timing.get("rrule", "")
-    is_bare = "rrule" in timing and "DTSTART" not in rule.upper() and not _FREQUENT.search(rule)
+    is_bare = "rrule" in timing and "DTSTART" not in rule.upper() and _period(rule) is None
     return timing | {"rrule": _BEGINNING + rule} if is_bare else timing
 
 
 def with_phase(schedule: Body) -> Body:
-    """A schedule with the phase of a frequent rule in place of its beginning, to compare it.
+    """A schedule with its beginning written out, or the phase of a frequent rule in place of it, to compare it.
 
-    Since 3.6.26 a server gives such a rule, if it has no beginning, a recent
-    one of the same phase, so that not every run since 2020 has to be counted.
+    Since 3.6.26 a server gives a rule without a beginning the common one. A
+    frequent rule gets a recent one of the same phase instead, so that not
+    every run since 2020 has to be counted.
     """
     timing = schedule.get("schedule") or {}
-    rule = str(timing.get("rrule", ""))
-    frequency = _FREQUENT.search(rule)
-    begun = _BEGUN.fullmatch(rule if "DTSTART" in rule.upper() else _BEGINNING + rule)
-    if frequency is None or begun is None or "COUNT" in rule.upper():
+    if "rrule" not in timing:
         return schedule
+    rule = str(timing["rrule"])
+    rule = rule if "DTSTART" in rule.upper() else _BEGINNING + rule
+    begun = _BEGUN.fullmatch(rule)
+    period = _period(begun[2]) if begun else None
+    if begun and period:
+        rule = f"{_seconds(begun[1]) % period} {begun[2]}"
+    return schedule | {"schedule": timing | {"rrule": rule, "timezone": timing.get("timezone") or "UTC"}}
+
+
+def _period(rule: str) -> int | None:
+    """The seconds between two runs of a frequent rule; None for one that counts its runs, and for a set of rules."""
+    frequency = _FREQUENT.search(rule)
+    if frequency is None or "COUNT" in rule.upper() or len(rule.split()) > 1:
+        return None
     interval = int((_INTERVAL.search(rule) or ("", "1"))[1])
-    phase = _seconds(begun[1]) % (interval * (60 if frequency[1].upper() == "MINUTE" else 1))
-    return schedule | {"schedule": timing | {"rrule": f"{phase} {begun[2]}"}}
+    return interval * (60 if frequency[1].upper() == "MINUTE" else 1)
 
 
 def _seconds(instant: str) -> int:

@@ -39,6 +39,8 @@ def test_an_anchor_ends_in_z() -> None:
         ("FREQ=DAILY", "DTSTART:20200101T000000\nFREQ=DAILY"),
         ("DTSTART:20240101T000000\nFREQ=DAILY", "DTSTART:20240101T000000\nFREQ=DAILY"),
         ("FREQ=MINUTELY;INTERVAL=5", "FREQ=MINUTELY;INTERVAL=5"),
+        ("freq=minutely;count=5", "DTSTART:20200101T000000\nfreq=minutely;count=5"),
+        ("RRULE:FREQ=MINUTELY\nEXRULE:FREQ=DAILY", "DTSTART:20200101T000000\nRRULE:FREQ=MINUTELY\nEXRULE:FREQ=DAILY"),
     ],
 )
 def test_a_rule_says_when_it_begins(rule: str, expected: str) -> None:
@@ -54,6 +56,12 @@ def test_a_rule_says_when_it_begins(rule: str, expected: str) -> None:
         ("FREQ=MINUTELY;INTERVAL=5", "DTSTART:20260301T001600\nFREQ=MINUTELY;INTERVAL=5", False),
         ("FREQ=MINUTELY;INTERVAL=5;COUNT=3", "DTSTART:20260301T001500\nFREQ=MINUTELY;INTERVAL=5;COUNT=3", False),
         ("DTSTART:20200101T000000\nFREQ=DAILY", "DTSTART:20260301T000000\nFREQ=DAILY", False),
+        ("FREQ=MINUTELY;COUNT=3", "DTSTART:20200101T000000\nFREQ=MINUTELY;COUNT=3", True),
+        (
+            "RRULE:FREQ=MINUTELY\nEXRULE:FREQ=DAILY",
+            "DTSTART:20200101T000000\nRRULE:FREQ=MINUTELY\nEXRULE:FREQ=DAILY",
+            True,
+        ),
     ],
 )
 def test_frequent_rules_of_one_phase_are_equal(one: str, other: str, *, is_same: bool) -> None:
@@ -65,7 +73,7 @@ def test_frequent_rules_of_one_phase_are_equal(one: str, other: str, *, is_same:
 def test_what_is_no_instant_is_no_failure() -> None:
     """A beginning that no calendar has is compared as the common one."""
     rule = "DTSTART:20261399T000000\nFREQ=SECONDLY"
-    assert with_phase({"schedule": {"rrule": rule}}) == {"schedule": {"rrule": "0 FREQ=SECONDLY"}}
+    assert with_phase({"schedule": {"rrule": rule}}) == {"schedule": {"rrule": "0 FREQ=SECONDLY", "timezone": "UTC"}}
 
 
 def test_fields_of_later_versions_are_named() -> None:
