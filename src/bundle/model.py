@@ -19,7 +19,7 @@ Key = str
 Pointer = str
 JsonType = Literal["string", "number", "boolean", "array", "object"]
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION = "1.2"
 
 
 def kind_of(key: Key) -> str:

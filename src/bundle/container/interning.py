@@ -13,11 +13,12 @@ import msgspec
 
 from bundle.container.limits import Limits
 from bundle.model import Json, Record
-from bundle.record.canonical import encode
 
 # Parts of parts are looked at this deep, and those from this size on (bytes of JSON) are kept once.
 _DEPTH = 3
 _LEAST = 256
+# Members in another order are another part.
+_ENCODE = msgspec.json.Encoder().encode
 # Bytes of memory: of a record, a reference or secret, an object, any other value, and a kept part.
 _RECORD, _PLACE, _OBJECT, _VALUE, _PART = 640, 192, 232, 64, 160
 
@@ -56,7 +57,7 @@ class Shelf:
         return {name: self._kept(item, depth - 1) for name, item in value.items()}
 
     def _kept(self, value: Json, depth: int) -> Json:
-        data = encode(value)
+        data = _ENCODE(value)
         if len(data) < _LEAST:
             self.cost += _cost(data)
             return value

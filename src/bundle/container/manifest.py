@@ -17,23 +17,19 @@ from typing import Any
 import msgspec
 
 from bundle.container.limits import Limits
+from bundle.container.lines import MALFORMED, reason_of, shown, too_deep, too_many_values
 from bundle.errors import Corrupt, UnsupportedFormat
-from bundle.model import FORMAT_VERSION, Count, Key, LeftOut, Manifest, Member, Record, Requirement, Wave
-from bundle.record.canonical import encode, sha256_hex
+from bundle.model import FORMAT_VERSION, Count, LeftOut, Manifest, Member, Requirement, Wave
+from bundle.record.canonical import encode
 
 NAME = "manifest.json"
 OLDEST_VERSION = "1.0"
 EXTERNAL_SINCE = "1.1"
+ORDERED_SINCE = "1.2"
 EXTERNAL = Requirement(EXTERNAL_SINCE, "it refers to resources that it does not hold")
+ORDERED = Requirement(ORDERED_SINCE, "members of objects keep the order of the source")
 _HINT = "the file is damaged or was not written by xfer; get a fresh copy, or export again"
 _VERSION = re.compile(r"([1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
-_KEY = re.compile(r"[a-z][a-z-]*:.", re.DOTALL)
-_DIGEST_FIELD = b',"digest":"'
-_DIGEST_LENGTH = len(_DIGEST_FIELD) + 64 + len('"')
-_MALFORMED = (ValueError, RecursionError)
-_NOT_CANONICAL = "it is not in the canonical form, or has unknown fields"
-_DEEP = "it is nested deeper than {} levels"
-_RECORDS = msgspec.json.Decoder(Record)
 
 
 class _Versions(msgspec.Struct):
@@ -59,6 +55,11 @@ def order_of(members: Iterable[Member]) -> tuple[Wave, ...]:
 def is_newer(version: str) -> bool:
     """Whether a format version is newer than the one that this xfer writes."""
     return _number(version) > _number(FORMAT_VERSION)
+
+
+def keeps_order(version: str) -> bool:
+    """Whether members of objects below the fields of a body may be in any order, in a format version."""
+    return _number(version) >= _number(ORDERED_SINCE)
 
 
 def account_problem(census: Mapping[str, Count], left_out: Iterable[LeftOut], members: Iterable[Member]) -> str | None:
@@ -106,82 +107,11 @@ def decode_manifest(data: bytes, limits: Limits) -> tuple[Manifest, tuple[str, .
     return manifest, warnings
 
 
-def decode_record(line: bytes, limits: Limits, *, newer: bool) -> Record:
-    """The record in one line of a member; ``newer`` lets it have unknown fields.
-
-    Raises:
-        ValueError: it is not a record, not canonical, beyond a limit, or its digest is wrong.
-    """
-    if too_many_values(line, limits):
-        raise ValueError(f"it holds more than {limits.values} JSON values")
-    try:
-        record = _RECORDS.decode(line)
-    except _MALFORMED as error:
-        raise ValueError(f"it is not a record: {_reason(error)}") from error
-    # Before anything is encoded, which would recurse as deep as the record does.
-    if _is_deep(line, record.body, limits.depth - 1):
-        raise ValueError(_DEEP.format(limits.depth))
-    unsigned = _unsigned(line, record, limits, newer=newer)
-    if sha256_hex(unsigned) != record.digest:
-        raise ValueError("its digest differs from its content")
-    problem = record_problem(record, line, limits)
-    if problem:
-        raise ValueError(problem)
-    return record
-
-
-def record_problem(record: Record, line: bytes, limits: Limits) -> str | None:
-    """Why a record, encoded as ``line``, is beyond what a bundle can hold; None when it is not."""
-    if not _KEY.match(record.key):
-        return "its key is malformed"
-    if len(record.key) > limits.key_length:
-        return f"its key is longer than {limits.key_length} characters"
-    if len(line) > limits.record_bytes:
-        return f"it is larger than {limits.record_bytes} bytes"
-    if too_many_values(line, limits):
-        return f"it holds more than {limits.values} JSON values"
-    # References and secrets lie two levels deep; a record is one level around its body.
-    return _DEEP.format(limits.depth) if _is_deep(line, record.body, limits.depth - 1) else None
-
-
-def undigested(line: bytes) -> bytes:
-    """What the digest of a record is taken over: its canonical line without the field ``digest``."""
-    # Inside a string the quotes would be escaped, and no field that sorts after "digest" holds such a field.
-    start = line.rindex(_DIGEST_FIELD)
-    return line[:start] + line[start + _DIGEST_LENGTH :]
-
-
-def is_key(text: str) -> bool:
-    """Whether a text has the form of a key."""
-    return _KEY.match(text) is not None
-
-
-def too_many_values(data: bytes, limits: Limits) -> bool:
-    """Whether a JSON document could unpack to more values than allowed; told from its bytes alone."""
-    if len(data) <= limits.values:
-        return False
-    return data.count(b",") + data.count(b"[") + data.count(b"{") > limits.values
-
-
-def _unsigned(line: bytes, record: Record, limits: Limits, *, newer: bool) -> bytes:
-    if encode(record) == line:
-        return undigested(line)
-    if not newer:
-        raise ValueError(_NOT_CANONICAL)
-    value = _decoded(line)
-    if _is_deep(line, value, limits.depth):
-        raise ValueError(_DEEP.format(limits.depth))
-    if encode(value) != line:
-        raise ValueError(_NOT_CANONICAL)
-    del value["digest"]
-    return encode(value)
-
-
 def _check_version(data: bytes) -> tuple[str, ...]:
     try:
         versions = msgspec.json.decode(data, type=_Versions)
-    except _MALFORMED as error:
-        raise _corrupt(f"it is not a manifest: {_reason(error)}") from error
+    except MALFORMED as error:
+        raise _corrupt(f"it is not a manifest: {reason_of(error)}") from error
     found = _VERSION.fullmatch(versions.format)
     if not found:
         raise _corrupt("its format is not a version such as 1.0")
@@ -220,9 +150,9 @@ def _unsupported(version: str, required: list[Requirement]) -> UnsupportedFormat
 def _plain(data: bytes, limits: Limits) -> Any:
     try:
         value = msgspec.json.decode(data)
-    except _MALFORMED as error:
-        raise _corrupt(f"it is not a manifest: {_reason(error)}") from error
-    if _too_deep(value, limits.depth):
+    except MALFORMED as error:
+        raise _corrupt(f"it is not a manifest: {reason_of(error)}") from error
+    if too_deep(value, limits.depth):
         raise _corrupt(f"it is nested deeper than {limits.depth} levels")
     if encode(value) != data:
         raise _corrupt("it is not in the canonical form")
@@ -237,7 +167,7 @@ def _converted(value: Any) -> Manifest:
         msgspec.convert(value, strict(Manifest))
         return msgspec.convert(value, Manifest)
     except msgspec.ValidationError as error:
-        raise _corrupt(_reason(error)) from error
+        raise _corrupt(reason_of(error)) from error
 
 
 def _check_members(manifest: Manifest, limits: Limits) -> None:
@@ -258,39 +188,6 @@ def _check_members(manifest: Manifest, limits: Limits) -> None:
         raise _corrupt(f"its members hold more than {limits.records} records")
     if order_of(manifest.members) != manifest.order:
         raise _corrupt("the dependency order differs from the order of the members")
-
-
-def _decoded(line: bytes) -> Any:
-    try:
-        return msgspec.json.decode(line)
-    except RecursionError as error:
-        raise ValueError(f"it is not a record: {_reason(error)}") from error
-
-
-def _is_deep(line: bytes, value: Any, depth: int) -> bool:
-    """Whether a value is nested too deep; most lines do not hold enough brackets to be looked into."""
-    return line.count(b"[") + line.count(b"{") > depth and _too_deep(value, depth)
-
-
-def _too_deep(value: Any, depth: int) -> bool:
-    level = [value]
-    for _ in range(depth + 1):
-        level = [item for item in level if isinstance(item, dict | list)]
-        if not level:
-            return False
-        level = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
-    return True
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deep"
-    return "it is not UTF-8" if isinstance(error, UnicodeError) else ascii(str(error))[1:-1][:200]
-
-
-def shown(text: Key) -> str:
-    """A text from a bundle, safe to print: quoted, control characters escaped, of bounded length."""
-    return ascii(text) if len(text) <= 200 else ascii(text[:200]) + "…"  # noqa: PLR2004
 
 
 def _corrupt(why: str) -> Corrupt:

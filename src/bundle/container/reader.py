@@ -16,6 +16,7 @@ from bundle.container import manifest as manifests
 from bundle.container.archive import ArchiveReader
 from bundle.container.interning import Shelf
 from bundle.container.limits import Limits
+from bundle.container.lines import decode_record, shown
 from bundle.container.sequence_rules import Ledger
 from bundle.errors import Corrupt
 from bundle.model import Bundle, Manifest, Member, Placed
@@ -58,7 +59,7 @@ def held_together(reader: BundleReader) -> Iterator[Placed]:
         try:
             yield Placed(placed.wave, shelf.put(placed.record, read_bytes=reader.read_bytes))
         except ValueError as error:
-            raise _corrupt(manifests.shown(placed.record.key), str(error)) from error
+            raise _corrupt(shown(placed.record.key), str(error)) from error
 
 
 def verify_bundle(source: Path | BinaryIO) -> Manifest:
@@ -89,6 +90,7 @@ class BundleReader:
         self.manifest, self.warnings = manifests.decode_manifest(self.manifest_bytes, limits)
         self._ledger = Ledger(limits, self.manifest.external or ())
         self._newer = manifests.is_newer(self.manifest.format)
+        self._ordered = manifests.keeps_order(self.manifest.format)
         self._expected_secrets = iter(self.manifest.secrets)
         self._started = False
 
@@ -127,7 +129,7 @@ class BundleReader:
             start = end + 1
 
     def _record(self, member: Member, line: bytes) -> Placed:
-        record = manifests.decode_record(line, self._limits, newer=self._newer)
+        record = decode_record(line, self._limits, newer=self._newer, ordered=self._ordered)
         if record.kind != member.kind:
             raise ValueError(f"it is not a {member.kind}")
         placed = Placed(member.wave, record)

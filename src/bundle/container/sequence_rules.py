@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from bundle.container.limits import Limits
-from bundle.container.manifest import is_key, shown
+from bundle.container.lines import is_key, shown
 from bundle.model import Key, Placed, Pointer, Record, Reference, SecretSlot
 from bundle.record.graph import components
 from bundle.record.key_set import KeySet

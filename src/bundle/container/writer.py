@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from bundle.container import lines
 from bundle.container import manifest as manifests
 from bundle.container.archive import ArchiveWriter, pack
 from bundle.container.limits import MIB, Limits
@@ -23,11 +24,19 @@ from bundle.container.reader import SUMS, sums
 from bundle.container.sequence_rules import Ledger
 from bundle.errors import BundleError
 from bundle.files import atomic, output_errors
-from bundle.model import Header, Manifest, Member, Placed, Requirement, SecretSlot
+from bundle.model import Header, Manifest, Member, Placed, SecretSlot
 from bundle.record.canonical import encode, sha256_hex
 
 PART_BYTES = 4 * MIB
 _SPOOL_BYTES = MIB
+
+
+class _Found:
+    """What the manifest says of all records, gathered while they pass."""
+
+    def __init__(self) -> None:
+        self.secrets: list[SecretSlot] = []
+        self.is_sorted = True
 
 
 def write_file(
@@ -72,7 +81,7 @@ def write_bundle(
     with contextlib.closing(spool):
         manifest = _spool_parts(header, records, spool)
         data = encode(manifest)
-        if len(data) > Limits().manifest_bytes or manifests.too_many_values(data, Limits()):
+        if len(data) > Limits().manifest_bytes or lines.too_many_values(data, Limits()):
             raise BundleError("the manifest is too large", hint="export fewer kinds at a time")
         with output_errors("bundle"):
             archive = ArchiveWriter(output)
@@ -86,11 +95,11 @@ def write_bundle(
 
 def _spool_parts(header: Header, records: Iterable[Placed], spool: tempfile.SpooledTemporaryFile[bytes]) -> Manifest:
     ledger = Ledger(Limits(), header.external)
-    secrets: list[SecretSlot] = []
+    found = _Found()
     members: list[Member] = []
     place: tuple[int, str] | None = None
     part = 0
-    for wave, kind, count, data in _parts(records, ledger, secrets):
+    for wave, kind, count, data in _parts(records, ledger, found):
         part = part + 1 if place == (wave, kind) else 1
         place = (wave, kind)
         name = manifests.part_name(wave, kind, part)
@@ -101,18 +110,16 @@ def _spool_parts(header: Header, records: Iterable[Placed], spool: tempfile.Spoo
     problem = manifests.account_problem(header.census, header.left_out, members)
     if problem:
         raise ValueError(problem)
-    return _manifest(header, members, secrets, ledger.close())
+    return _manifest(header, members, found, ledger.close())
 
 
-def _parts(
-    records: Iterable[Placed], ledger: Ledger, secrets: list[SecretSlot]
-) -> Iterator[tuple[int, str, int, bytearray]]:
-    """Each part with its wave, kind and number of records; secrets are entered on the way."""
+def _parts(records: Iterable[Placed], ledger: Ledger, found: _Found) -> Iterator[tuple[int, str, int, bytearray]]:
+    """Each part with its wave, kind and number of records; what the manifest says of all is entered on the way."""
     limits = Limits()
     for (wave, kind), group in itertools.groupby(records, key=lambda placed: (placed.wave, placed.record.kind)):
         count, data = 0, bytearray()
         for placed in group:
-            line = _line(placed, ledger, secrets, limits)
+            line = _line(placed, ledger, found, limits)
             if count and len(data) + len(line) > PART_BYTES:
                 yield wave, kind, count, data
                 count, data = 0, bytearray()
@@ -121,40 +128,41 @@ def _parts(
         yield wave, kind, count, data
 
 
-def _line(placed: Placed, ledger: Ledger, secrets: list[SecretSlot], limits: Limits) -> bytes:
-    line = encode(placed.record)
-    problem = manifests.record_problem(placed.record, line, limits)
+def _line(placed: Placed, ledger: Ledger, found: _Found, limits: Limits) -> bytes:
+    line = lines.encode_record(placed.record)
+    problem = lines.record_problem(placed.record, line, limits)
     if problem:
         raise BundleError(
-            f"{manifests.shown(placed.record.key)} does not fit into a bundle: {problem}",
+            f"{lines.shown(placed.record.key)} does not fit into a bundle: {problem}",
             hint="make it smaller at the source, or delete it there, then export again",
         )
-    if sha256_hex(manifests.undigested(line)) != placed.record.digest:
-        raise ValueError(f"{manifests.shown(placed.record.key)}: its digest differs from its content")
+    whole = encode(placed.record)
+    found.is_sorted = found.is_sorted and line == whole
+    if sha256_hex(lines.undigested(whole)) != placed.record.digest:
+        raise ValueError(f"{lines.shown(placed.record.key)}: its digest differs from its content")
     try:
-        secrets.extend(ledger.add(placed))
+        found.secrets.extend(ledger.add(placed))
     except ValueError as error:
-        raise ValueError(f"{manifests.shown(placed.record.key)}: {error}") from error
+        raise ValueError(f"{lines.shown(placed.record.key)}: {error}") from error
     return line + b"\n"
 
 
-def _manifest(header: Header, members: list[Member], secrets: list[SecretSlot], content_digest: str) -> Manifest:
+def _manifest(header: Header, members: list[Member], found: _Found, content_digest: str) -> Manifest:
+    needed = [
+        *([manifests.EXTERNAL] if header.external else ()),
+        *(() if found.is_sorted else [manifests.ORDERED]),
+    ]
     return Manifest(
-        format=manifests.EXTERNAL_SINCE if header.external else manifests.OLDEST_VERSION,
-        requires=_requirements(header),
+        format=needed[-1].version if needed else manifests.OLDEST_VERSION,
+        requires=(*header.requires, *(each for each in needed if each not in header.requires)),
         content_digest=content_digest,
         census=header.census,
         members=tuple(members),
         order=manifests.order_of(members),
-        secrets=tuple(secrets),
+        secrets=tuple(found.secrets),
         left_out=header.left_out,
         findings=header.findings,
         selection=header.selection,
         provenance=header.provenance,
         external=header.external or msgspec.UNSET,
     )
-
-
-def _requirements(header: Header) -> tuple[Requirement, ...]:
-    is_needed = header.external and manifests.EXTERNAL not in header.requires
-    return (*header.requires, manifests.EXTERNAL) if is_needed else header.requires

@@ -69,6 +69,10 @@ class Kind(Table):
     """How many writes one takes; two for what must not start before all has arrived."""
     holds_values: ClassVar[bool] = True
     """Whether bodies hold values of users, among which a secret may be; not only the shape of such."""
+    is_part: ClassVar[bool] = False
+    """Whether it is nothing without its parent: where that cannot be, it is skipped like that."""
+    newest_counts: ClassVar[bool] = False
+    """Whether Prefect takes the newest one of a parent, so that they are created in the order of the source."""
     is_read: ClassVar[bool] = False
     """Whether what runs reads its value by name, so that a resource of the destination may be read in its place."""
     owns_value: ClassVar[bool] = False
@@ -272,6 +276,10 @@ class Kind(Table):
         return None
 
     # Counting and costs
+
+    def is_built_in(self, name: str) -> bool:
+        """Whether every Prefect makes the one with this natural name by itself."""
+        return False
 
     def is_own(self, raw: Raw) -> bool:
         """Whether a row is something of the environment's own, and travels as such."""

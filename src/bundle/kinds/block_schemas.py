@@ -57,6 +57,7 @@ class BlockSchema(Kind):
         "block_type": Field(dict[str, Any], travels=False),
     }
     unique_names = False
+    newest_counts = True
     route_is_required = True
     holds_values = False
 
@@ -90,6 +91,9 @@ class BlockSchema(Kind):
         if look.name(raw["block_type_id"]) in BUILT_IN:
             return {}
         return {f"/fields{place}": kind for place, kind in secret_values(body["fields"]).items()}
+
+    def is_built_in(self, name: str) -> bool:
+        return name.partition("@")[0] in BUILT_IN
 
     def is_own(self, raw: Raw) -> bool:
         return (raw.get("block_type") or {}).get("slug") not in BUILT_IN

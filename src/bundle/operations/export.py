@@ -13,6 +13,7 @@ from bundle._version import __version__
 from bundle.environment.describe import Environment, describe
 from bundle.environment.read import OnEvent, Reading, changed_kinds, ignore, read_rows, server_version
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
+from bundle.environment.succession import predecessors
 from bundle.model import Api, Header, Placed
 from bundle.record.graph import place
 
@@ -73,7 +74,7 @@ async def export_environment(
             **({"all_owners": True} if all_owners else {}),
         },
     )
-    return Exported(header, place(environment.records.values()), torn)
+    return Exported(header, place(environment.records.values(), predecessors(environment)), torn)
 
 
 async def _consistent(

@@ -23,10 +23,9 @@ from bundle.environment.selection import EVERYTHING, Selection, select
 from bundle.environment.validation import checked
 from bundle.errors import UsageError
 from bundle.model import Bundle, Json, Key, Placed
-from bundle.plan.owners import owned
+from bundle.plan.owners import after_their_owners, owned
 from bundle.plan.patches import Patch, patched, set_values
 from bundle.plan.renaming import new_keys, with_names
-from bundle.record.graph import place
 
 
 class Overlay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,8 +70,7 @@ def adapt(bundle: Bundle, selection: Selection = EVERYTHING, overlay: Overlay = 
     )
     _refuse_equal(records)
     if overlay.owners:
-        # An owner is set by the request that creates, so it must be there before.
-        records = place(each.record for each in records)
+        records = after_their_owners(records)
         external = {*external, *overlay.owners.values()} - stored.keys()
     return Wanted(
         msgspec.structs.replace(bundle, records=records),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from bundle.environment.selection import matches
 from bundle.errors import UsageError
-from bundle.model import Key, Record, Reference, kind_of
+from bundle.model import Key, Placed, Record, Reference, kind_of
 from bundle.plan.renaming import LISTED
 from bundle.record.canonical import make_record
 
@@ -39,3 +41,16 @@ def _owned(record: Record, owner: Key) -> Record:
     rest = [each for each in record.references if each.pointer != f"/{_FIELD}"]
     reference = Reference(f"/{_FIELD}", owner, offset=len(_PREFIX))
     return make_record(record.key, record.body | {_FIELD: _PREFIX}, [*rest, reference], record.secrets)
+
+
+def after_their_owners(records: Sequence[Placed]) -> tuple[Placed, ...]:
+    """The records, of which automations come in a later wave than their owner: only the creating request sets it."""
+    waves = {placed.record.key: placed.wave for placed in records}
+    moved = [
+        msgspec.structs.replace(each, wave=max(each.wave, _owner_wave(each.record, waves) + 1)) for each in records
+    ]
+    return tuple(sorted(moved, key=lambda each: (each.wave, each.record.kind, each.record.key)))
+
+
+def _owner_wave(record: Record, waves: Mapping[Key, int]) -> int:
+    return max((waves.get(each.target, -1) for each in record.references if each.pointer == f"/{_FIELD}"), default=-1)

@@ -14,16 +14,26 @@ from bundle.model import Key, Placed, Record
 Node = TypeVar("Node", str, int)
 
 
-def place(records: Iterable[Record]) -> tuple[Placed, ...]:
-    """Each record with its wave, sorted by wave, kind and key."""
+def place(records: Iterable[Record], after: Mapping[Key, Key] | None = None) -> tuple[Placed, ...]:
+    """Each record with its wave, sorted by wave, kind and key.
+
+    ``after`` has for a key another one that comes in an earlier wave though nothing refers to it; where that would
+    close a cycle, none of it counts.
+    """
     by_key = {record.key: record for record in records}
-    waves = _waves({key: _needs(record, by_key) for key, record in by_key.items()})
+    needs = {key: _needs(record, by_key) for key, record in by_key.items()}
+    ordered = {key: [*each, *_earlier(key, after or {}, by_key)] for key, each in needs.items()}
+    waves = _waves(ordered if len(components(ordered)) == len(components(needs)) else needs)
     placed = (Placed(waves[key], record) for key, record in by_key.items())
     return tuple(sorted(placed, key=lambda each: (each.wave, each.record.kind, each.record.key)))
 
 
 def _needs(record: Record, known: Mapping[Key, Record]) -> list[Key]:
     return sorted({each.target for each in record.references if each.target in known})
+
+
+def _earlier(key: Key, after: Mapping[Key, Key], known: Mapping[Key, Record]) -> list[Key]:
+    return [after[key]] if after.get(key) in known else []
 
 
 def _waves(needs: Mapping[Key, list[Key]]) -> dict[Key, int]:

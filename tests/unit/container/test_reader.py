@@ -8,12 +8,16 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, cast
 
+import msgspec
 import pytest
 
+from bundle.container.limits import Limits
+from bundle.container.lines import decode_record, encode_record
 from bundle.container.reader import BundleReader, open_bundle, read_bundle
 from bundle.errors import Corrupt
 from bundle.model import Count, Header, LeftOut, Manifest
-from support.bundles import GOLDEN, GOLDEN_EXTERNAL, ROOT, SAMPLE, bundle_bytes
+from bundle.record.canonical import encode, make_record, sha256_hex
+from support.bundles import GOLDEN, GOLDEN_EXTERNAL, GOLDEN_ORDERED, ROOT, SAMPLE, bundle_bytes
 from support.forgery import frames, packed, refused, unpacked
 
 GOLDEN_DIGEST = "9b7846e6f13838d8161052b435b51989370b3893fa0d543996109b19be9e588f"
@@ -111,14 +115,39 @@ def test_golden_bundle_with_external_resources_is_read() -> None:
     assert [each.version for each in bundle.manifest.requires] == ["1.0", "1.1"]
 
 
+def test_golden_bundle_in_the_order_of_its_source_is_read() -> None:
+    """The golden bundle of format 1.2 reads as on the day it was made, its members in the order that was given."""
+    bundle = read_bundle(GOLDEN_ORDERED)
+    (kept,) = (placed.record for placed in bundle.records if placed.record.key == "variable:look-alikes")
+
+    assert bundle.manifest.content_digest == GOLDEN_EXTERNAL_DIGEST
+    assert [each.version for each in bundle.manifest.requires] == ["1.0", "1.1", "1.2"]
+    assert list(kept.body["value"])[:3] == ["id", "mask", "like"]
+
+
+def test_members_in_another_order_are_refused_where_the_version_has_none() -> None:
+    """What is not sorted, in a bundle that says it is older, was changed on its way; so were fields out of order."""
+    record = make_record("variable:v", {"name": "v", "value": {"b": 1, "a": 2}}, [], [])
+    line = encode_record(record)
+    assert line.index(b'"b"') < line.index(b'"a"')
+    assert decode_record(line, Limits(), newer=False, ordered=True) == record
+    newer = msgspec.json.decode(line) | {"new": 1}
+    old, new = newer.pop("digest"), sha256_hex(encode(newer))
+    later = line.replace(b'"references":', b'"new":1,"references":').replace(old.encode(), new.encode())
+    assert decode_record(later, Limits(), newer=True, ordered=True).body == record.body
+    for bad, ordered in ((line, False), (line.replace(b'"body":{"name":"v",', b'"body":{'), True)):
+        with pytest.raises(ValueError, match=r"canonical|digest"):
+            decode_record(bad, Limits(), newer=False, ordered=ordered)
+
+
 def test_golden_script_does_not_overwrite() -> None:
     """The script that made the golden bundle refuses to make it again."""
-    before = GOLDEN_EXTERNAL.read_bytes()
+    before = GOLDEN_ORDERED.read_bytes()
     done = subprocess.run(
         [sys.executable, ROOT / "fixtures" / "make_golden.py"], capture_output=True, check=False, text=True
     )
 
-    assert (done.returncode, GOLDEN_EXTERNAL.read_bytes()) == (1, before)
+    assert (done.returncode, GOLDEN_ORDERED.read_bytes()) == (1, before)
     assert "already exists" in done.stderr
 
 

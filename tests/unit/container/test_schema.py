@@ -10,10 +10,10 @@ import pytest
 
 from bundle.container import schema
 from bundle.container.limits import Limits
-from bundle.container.manifest import decode_record
+from bundle.container.lines import decode_record
 from bundle.container.reader import read_bundle
 from bundle.model import Manifest
-from support.bundles import GOLDEN, GOLDEN_EXTERNAL, ROOT, SAMPLE, Json, bundle_bytes, validator
+from support.bundles import GOLDEN, GOLDEN_EXTERNAL, GOLDEN_ORDERED, ROOT, SAMPLE, Json, bundle_bytes, validator
 from support.forgery import Change, forged, refused, signed, unpacked, unsigned, with_line
 
 GOOD_LINES = [
@@ -79,7 +79,7 @@ def test_installed_schemas_come_first(tmp_path: Path, monkeypatch: pytest.Monkey
     assert schema.load(schema.RECORD) == b"{}"
 
 
-@pytest.mark.parametrize("golden", [GOLDEN, GOLDEN_EXTERNAL])
+@pytest.mark.parametrize("golden", [GOLDEN, GOLDEN_EXTERNAL, GOLDEN_ORDERED])
 def test_golden_manifest_fits_its_schema(golden: Path) -> None:
     """A golden bundle's manifest and records fit the published schemas."""
     members = unpacked(golden.read_bytes())
@@ -148,4 +148,4 @@ def test_record_rules_agree_with_the_schema(value: Json) -> None:
     elif value["key"] == "flow:a":
         assert read_bundle(io.BytesIO(with_line(line))).records[0].record.body == value["body"]
     else:
-        assert decode_record(line, Limits(), newer=False).key == value["key"]
+        assert decode_record(line, Limits(), newer=False, ordered=False).key == value["key"]

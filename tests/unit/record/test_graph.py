@@ -30,6 +30,14 @@ def test_a_record_comes_after_what_it_needs() -> None:
     assert waves == {"flow:f": 0, "work-pool:p": 0, "work-queue:q": 1, "deployment:d": 2}
 
 
+def test_what_nothing_refers_to_may_have_to_come_first() -> None:
+    """A record comes after the one it is to follow, as far as that is there and does not need it."""
+    records = [_record("flow:a"), _record("flow:b"), _record("flow:c", "flow:b")]
+    after = {"flow:a": "flow:c", "flow:c": "flow:gone"}
+    assert {each.record.key: each.wave for each in place(records, after)} == {"flow:b": 0, "flow:c": 1, "flow:a": 2}
+    assert place(records, {"flow:b": "flow:c"}) == place(records)
+
+
 def test_a_cycle_shares_one_wave() -> None:
     """Records that need each other share a wave, and what needs the cycle comes after it."""
     waves = _waves(
