@@ -56,7 +56,9 @@ def test_refused_resource(shell: Any) -> None:
     ended = shell("import", "env.pxb", "--to", "b")
     assert ended.code == 3
     assert "rejected (1): refused by the destination\n  variable:retries" in ended.out
-    assert ended.last_line == "1 succeeded, 0 skipped, 1 failed (2 of 2 accounted for)"
+    *_, counts, why = ended.out.splitlines()
+    assert counts == "1 succeeded, 0 skipped, 1 failed (2 of 2 accounted for)"
+    assert why.startswith("exit code 3 (1 failed): ")
 
 
 def test_a_conflict_can_stop_an_import(shell: Any) -> None:

@@ -82,10 +82,12 @@ def test_all_resources_are_transferred_and_a_second_run_skips_them(world: World,
     second = transfer()
 
     # Every server has the type of the one block, and its schema.
-    found = re.fullmatch(r"\d+ succeeded, 2 skipped, 0 failed \((\d+) of \1 accounted for\)", first.last_line)
+    found = re.fullmatch(
+        r"(\d+) succeeded, 0 skipped, 0 failed, 2 built in \((\d+) of \2 accounted for\)", first.last_line
+    )
     assert found, first.out + first.err
-    count = found[1]
-    assert second.last_line == f"0 succeeded, {count} skipped, 0 failed ({count} of {count} accounted for)"
+    made, count = found.groups()
+    assert second.last_line == f"0 succeeded, {made} skipped, 0 failed, 2 built in ({count} of {count} accounted for)"
     assert (first.code, second.code) == (0, 0)
     assert len(prod.writes) == writes
     assert compare(dev.upstream_url, prod.upstream_url) == []

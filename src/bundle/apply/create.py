@@ -24,7 +24,7 @@ from bundle.kinds import KINDS
 from bundle.kinds.protocols import Made
 from bundle.model import Body, Key, Reference
 from bundle.plan.actions import Action
-from bundle.plan.compare import needs
+from bundle.plan.compare import needs, parent_of
 from bundle.plan.intended import Intended
 from bundle.record.references import put_back
 
@@ -73,10 +73,13 @@ class Creation:
         if action.verb in {"skip", "unsupported"}:
             return outcome_of(action, "failed" if action.reason == _OUTSTANDING else "skipped", detail=action.detail)
         missing = self._missing_needs(record, wave)
-        if action.verb == "blocked" or missing:
+        skipped = self._state.outcomes.get(parent_of(record) or "")
+        if skipped is not None and skipped.key in missing and skipped.state == "skipped":
+            return outcome_of(action, "skipped", reason=skipped.reason, detail=skipped.detail)
+        if action.verb == "blocked" or (missing and not self._state.is_over):
             return outcome_of(action, "blocked", reason="waits-for", waits_for=missing or action.waits_for)
         if self._state.is_over:
-            return outcome_of(action, "failed", reason="not-tried")
+            return self._state.untried(record)
         return await self._act(record, action)
 
     def _missing_needs(self, record: Intended, wave: set[Key]) -> tuple[Key, ...]:

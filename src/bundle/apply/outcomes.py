@@ -11,7 +11,8 @@ from bundle.errors import AccessDenied, PlanLimit, RequestRejected, ServerError,
 from bundle.model import Api, Key
 from bundle.plan.actions import Action
 
-State = Literal["succeeded", "skipped", "failed", "blocked"]
+State = Literal["succeeded", "skipped", "failed", "blocked", "begun", "not_tried"]
+"""``begun``: made or changed in part, and to be finished by the next run; ``not_tried``: the run stopped first."""
 
 _UNAUTHORIZED = 401
 
@@ -88,7 +89,8 @@ class Refusals:
         self.has_ended |= refuses_credentials(error)
         if isinstance(error, Unreachable):
             await self._probe()
-        return outcome_of(action, "failed", reason=reason_of(error), detail=error.message)
+        is_begun = exists and isinstance(error, Unreachable)
+        return outcome_of(action, "begun" if is_begun else "failed", reason=reason_of(error), detail=error.message)
 
     async def _probe(self) -> None:
         """End the run unless the destination still answers: one resource that it chokes on stops no other.

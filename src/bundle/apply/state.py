@@ -45,7 +45,8 @@ class Unfinished(msgspec.Struct, frozen=True):
 class State:
     """The state of one import.
 
-    ``ids`` are those of the bundle's keys. ``new`` has the ids of what this run created, or took up unfinished.
+    ``ids`` are those of the bundle's keys. ``new`` has the ids of what this run created, or took up unfinished,
+    ``written`` the keys of updates of which the first part is done.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class State:
         self.rows: dict[str, Raw] = dict(before.rows)
         self.new = {action.id for action in plan.actions if action.verb == "complete" and action.id is not None}
         self.unfinished: dict[Key, Unfinished] = {}
+        self.written: set[Key] = set()
         self.outcomes: dict[Key, Outcome] = {}
         self._dropped: dict[Key, frozenset[str]] = {}
         self.refusals = Refusals(api)
@@ -160,7 +162,13 @@ class State:
         lost = {each.target for each in record.references if each.target in needed and self._is_missing(each)}
         if lost:
             return outcome_of(action, "failed", reason="waits-for", waits_for=tuple(sorted(lost)))
-        return outcome_of(action, "failed", reason="not-tried") if self.is_over else None
+        return self.untried(record) if self.is_over else None
+
+    def untried(self, record: Intended) -> Outcome:
+        """The outcome of a record for which a run that is over does nothing more, whether it began it or not."""
+        if record.key in self.unfinished or record.key in self.written:
+            return outcome_of(self.actions[record.key], "begun", reason="begun")
+        return outcome_of(self.actions[record.key], "not_tried", reason="not-tried")
 
     def _is_missing(self, reference: Reference) -> bool:
         return reference.form != "name" and reference.target in self.actions and reference.target not in self.ids
@@ -190,7 +198,8 @@ class State:
 
     async def failed(self, record: Intended, error: ServerError) -> Outcome:
         """The outcome of a record whose request failed."""
-        return await self.refusals.outcome(self.actions[record.key], error, exists=record.key in self.unfinished)
+        is_begun = record.key in self.unfinished or record.key in self.written
+        return await self.refusals.outcome(self.actions[record.key], error, exists=is_begun)
 
     def left_alone(self, record: Intended) -> Outcome:
         """The outcome of a record that somebody else created meanwhile."""

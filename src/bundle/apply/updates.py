@@ -42,6 +42,7 @@ class Updates:
         dropped = await self._write(record, action, change.names - late, change)
         if late:
             self._late[record.key] = late
+            self._state.written |= {record.key} if change.names - late else set()
             return None
         return self._state.succeeded(record, dropped=dropped)
 

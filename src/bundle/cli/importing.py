@@ -20,10 +20,12 @@ from bundle.operations import saved_plan
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare, surface_of
 from bundle.operations.saved_plan import SavedPlan
 from bundle.plan.choices import Choices
+from bundle.plan.intended import Intended
 from bundle.report import endings
 from bundle.report import import_ as import_report
 from bundle.report import plan as plan_report
 from bundle.report.model import Report
+from bundle.report.next_steps import with_next_steps
 from bundle.report.records import Subject
 from bundle.server.client import PrefectApi
 from bundle.server.target import Target
@@ -104,6 +106,7 @@ async def carry_out_job(console: Console, job: ImportJob) -> Report:
     report = import_report.report(
         job.subject(prepared), prepared.plan, result.outcomes, ignores_failures=job.on_error == "ignore"
     )
+    report = with_next_steps(report, map(Intended.as_record, prepared.records), job.bundle.manifest.findings)
     if failure is not None:
         return endings.ended_by(report, failure)
     return endings.interrupted(report) if stop.is_set() else report

@@ -84,6 +84,9 @@ class BlockType(Kind):
     def is_own(self, raw: Raw) -> bool:
         return raw.get("slug") not in BUILT_IN
 
+    def is_built_in(self, name: str) -> bool:
+        return name in BUILT_IN
+
     async def create(self, to: Destination, body: Body) -> Made:
         """``POST`` the texts unescaped, since the server escapes them."""
         raw = await to.post("/block_types/", body | _plain(body))

@@ -38,6 +38,7 @@ class WorkQueue(Kind):
         **dict.fromkeys(("last_polled", "work_pool_name", "status", "active_slots"), OWN),
     }
     route_is_required = True
+    is_part = True
     rank = 40
     has_lanes = True
 

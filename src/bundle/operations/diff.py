@@ -34,7 +34,7 @@ def changes(older: Environment, newer: Environment) -> tuple[Change, ...]:
     """What was added, removed and changed between two environments, by key."""
     records = intend(Placed(0, record) for record in newer.records.values())
     view = View(is_deep=True, is_two_way=True)
-    plan = compare(records, match(records, older), Present(older, is_cloud=True), view=view)
+    plan = compare(records, match(records, older), Present(older, is_cloud=None), view=view)
     kept = {action.id for action in plan.actions}
     gone = [Change(key, each.kind, "removed") for key, each in older.records.items() if older.ids[key] not in kept]
     found = [*gone, *map(_change, plan.actions)]

@@ -36,8 +36,7 @@ async def drift(wanted: Wanted, api: TellingApi, *, on_event: OnEvent = ignore) 
     return compare(
         records,
         pairs,
-        # What the tier of a destination allows is no difference.
-        Present(there, is_cloud=True, secrets=values),
+        Present(there, is_cloud=None, secrets=values),
         chosen=wanted.chosen,
         external=wanted.external,
         view=View(is_deep=True),

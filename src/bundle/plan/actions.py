@@ -12,7 +12,7 @@ from bundle.record.pointers import join, split
 
 REASONS: Mapping[str, str] = {
     "created": "created because it was missing",
-    "created-without-secret": "created with a placeholder for a missing secret",
+    "created-without-secret": "created with a placeholder for a missing secret: runs that use it will fail",
     "completed": "an earlier run left it unfinished; now complete",
     "secret-filled": "the supplied secret has replaced the placeholder of an earlier run",
     "exists-same": "already there with the same content",
@@ -34,6 +34,7 @@ REASONS: Mapping[str, str] = {
     "rejected": "refused by the destination",
     "denied": "not permitted with these credentials",
     "unreachable": "no response from the destination",
+    "begun": "made or changed in part: the same command finishes it",
     "not-tried": "not attempted: the run stopped first",
 }
 Verb = Literal["create", "complete", "fill", "update", "skip", "unsupported", "blocked"]

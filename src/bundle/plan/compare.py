@@ -30,10 +30,13 @@ from bundle.server.tiers import LARGEST_REQUEST_BYTES, Tier
 
 
 class Present(msgspec.Struct, frozen=True):
-    """A destination as it is: all that it has, what its version takes, and what its secrets really are."""
+    """A destination as it is: all that it has, what its version takes, and what its secrets really are.
+
+    ``is_cloud`` is None where it does not matter what the destination could hold.
+    """
 
     environment: Environment
-    is_cloud: bool = False
+    is_cloud: bool | None = False
     fields: Fields = ANY_FIELDS
     secrets: SecretValues = NOTHING_SUPPLIED
 
@@ -136,7 +139,9 @@ def _existing(
 
 def _of_missing(record: Intended, present: Present, choices: Choices) -> Action:
     action = Action(record.key, record.kind, "create", "created")
-    unfit = KINDS[record.kind].unfit(record.body, is_cloud=present.is_cloud) or record.refused
+    unfit = record.refused
+    if present.is_cloud is not None:
+        unfit = KINDS[record.kind].unfit(record.body, is_cloud=present.is_cloud) or unfit
     if unfit:
         return msgspec.structs.replace(action, verb="unsupported", reason=unfit)
     if limit := KINDS[record.kind].beyond(record.body, choices.tier):
@@ -157,13 +162,14 @@ def _size(record: Intended) -> int:
 
 
 def _block(
-    records: Iterable[Intended],
+    records: Sequence[Intended],
     actions: Mapping[Key, Action],
     missing: Iterable[Key],
     tier: Tier,
     destination: Environment,
 ) -> Iterator[Action]:
     """The actions, with those blocked that need something which will not be there, and those that find no room."""
+    actions = {record.key: _like_its_whole(record, actions) for record in records}
     absent = {key for key, action in actions.items() if _stays_away(action)} | set(missing)
     room = _room(tier, destination)
     for record in records:
@@ -183,6 +189,14 @@ def _block(
         yield action
 
 
+def _like_its_whole(record: Intended, actions: Mapping[Key, Action]) -> Action:
+    """The action of a record; where what it is a part of cannot be, neither can it."""
+    action, whole = actions[record.key], actions.get(parent_of(record) or "")
+    if action.verb == "create" and whole is not None and whole.verb == "unsupported":
+        return msgspec.structs.replace(action, verb="unsupported", reason=whole.reason, detail=whole.detail)
+    return action
+
+
 def _room(tier: Tier, destination: Environment) -> dict[str, int]:
     """How many more of each limited kind a tier allows."""
     held = Counter(record.kind for record in destination.records.values())
@@ -192,6 +206,13 @@ def _room(tier: Tier, destination: Environment) -> dict[str, int]:
 
 def _stays_away(action: Action) -> bool:
     return action.verb == "unsupported" or (action.reason == "not-selected" and action.id is None)
+
+
+def parent_of(record: Intended) -> Key | None:
+    """What a record is a part of, and nothing without; None for what can be by itself."""
+    kind = KINDS[record.kind]
+    owner = (each.target for each in record.references if each.pointer == f"/{kind.parent_field}")
+    return next(owner, None) if kind.is_part else None
 
 
 def needs(record: Intended, action: Action) -> frozenset[Key]:

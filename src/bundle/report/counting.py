@@ -21,13 +21,16 @@ Counts = Mapping[str, Mapping[str, int]]
 """By kind: ``total``, and how many ended under each name."""
 
 STATES = ("succeeded", "skipped", "failed", "blocked")
+ENDINGS = (*STATES, "begun", "not_tried", "built_in")
+"""How records of an import end; ``built_in``: there without anybody's doing, since every Prefect makes it itself."""
 CENSUS = ("exported", "left_out")
 
 EXISTS_SAME = "exists-same"
 NOT_SELECTED = "not-selected"
 
 # Where every failure has one of these reasons, the server is at fault, not a resource.
-_NO_SERVER = frozenset({"unreachable", "denied", "not-tried"})
+_NO_SERVER = frozenset({"unreachable", "denied", "not-tried", "begun"})
+_UNDONE = frozenset({"failed", "begun", "not_tried"})
 
 
 def tally(found: Iterable[tuple[str, str]], names: Sequence[str]) -> dict[str, dict[str, int]]:
@@ -62,20 +65,33 @@ def records_by_kind(manifest: Manifest) -> Counter[str]:
     return found
 
 
-def has_differences(report: Report) -> bool:
+def has_differences(resources: Iterable[Resource]) -> bool:
     """Whether anything is not at the destination as it is in the bundle."""
-    return any(each.reason not in {EXISTS_SAME, NOT_SELECTED} for each in report.resources)
+    return any(each.reason not in {EXISTS_SAME, NOT_SELECTED} for each in resources)
 
 
 def exit_code_of(outcomes: Sequence[Outcome | Switched]) -> ExitCode:
     """The exit code of a run that reached its end."""
     states = {outcome.state for outcome in outcomes}
-    reasons = {outcome.reason for outcome in outcomes if outcome.state == "failed"}
-    if not states & {"failed", "blocked"}:
+    reasons = {outcome.reason for outcome in outcomes if outcome.state in _UNDONE}
+    if not states & {*_UNDONE, "blocked"}:
         return ExitCode.DONE
-    if "succeeded" not in states and reasons and reasons <= _NO_SERVER:
+    has_gone = "not-tried" in reasons and bool(reasons & {"unreachable", "denied"})
+    if reasons and reasons <= _NO_SERVER and (has_gone or "succeeded" not in states):
         return ExitCode.SERVER
     return ExitCode.INCOMPLETE
+
+
+def foretold(report: Report) -> Report:
+    """The report of a plan with the exit code that says what its import would come to.
+
+    3 where something would not arrive, else 2 where anything would be written or differs, else 0; what can never be at
+    the destination is skipped and counts for neither.
+    """
+    if any(each.action == "blocked" or each.reason == "too-large" for each in report.resources):
+        return msgspec.structs.replace(report, exit_code=ExitCode.INCOMPLETE) if report.ok else report
+    possible = tuple(each for each in report.resources if each.action != "unsupported")
+    return with_differences(report) if has_differences(possible) else report
 
 
 def with_differences(report: Report) -> Report:

@@ -9,11 +9,15 @@ import msgspec
 
 from bundle.apply.outcomes import Outcome
 from bundle.errors import ExitCode
+from bundle.kinds import KINDS
+from bundle.model import name_of
 from bundle.plan.actions import REASONS, Plan
 from bundle.report import plan as plan_report
-from bundle.report.counting import EXISTS_SAME, NOT_SELECTED, STATES, exit_code_of
+from bundle.report.counting import ENDINGS, EXISTS_SAME, NOT_SELECTED, exit_code_of
 from bundle.report.differences import because
+from bundle.report.endings import ending_lines
 from bundle.report.model import Report, Resource
+from bundle.report.next_steps import next_step_lines
 from bundle.report.notes import dropped_lines, export_notes, inert_lines, missing_secret_lines
 from bundle.report.parts import (
     Limit,
@@ -33,19 +37,22 @@ from bundle.report.signatures import signature_lines
 from bundle.report.waiting import blocked_elsewhere, blocked_lines, by_root
 
 # Nothing to do about these; what waits is listed under what it waits for.
-_AS_WANTED = frozenset(
-    {"created", "created-without-secret", "completed", "secret-filled", "updated", EXISTS_SAME, NOT_SELECTED}
-)
+_AS_WANTED = frozenset({"created", "created-without-secret", "completed", "updated", EXISTS_SAME, NOT_SELECTED})
 
 
 def report(subject: Subject, plan: Plan, outcomes: Sequence[Outcome], *, ignores_failures: bool = False) -> Report:
     """The report of an import that ran to its end; ``ignores_failures``: they leave the exit code 0."""
     actions = {action.key: action for action in plan.actions}
     resources = tuple(ended(outcome, actions[outcome.key]) for outcome in outcomes)
-    done = records_report(subject, resources, name_of=lambda each: str(each.state), names=STATES)
+    done = records_report(subject, resources, name_of=_name_of, names=ENDINGS)
     found = exit_code_of(outcomes)
     code = max(done.exit_code, ExitCode.DONE if ignores_failures and found == ExitCode.INCOMPLETE else found)
     return msgspec.structs.replace(done, exit_code=code, ok=done.ok and found == ExitCode.DONE)
+
+
+def _name_of(resource: Resource) -> str:
+    is_there = resource.state == "skipped" and resource.reason == EXISTS_SAME
+    return "built_in" if is_there and KINDS[resource.kind].is_built_in(name_of(resource.key)) else str(resource.state)
 
 
 def layout(report: Report, limit: Limit) -> Iterator[Lines]:
@@ -60,12 +67,13 @@ def layout(report: Report, limit: Limit) -> Iterator[Lines]:
 def result_blocks(report: Report, limit: Limit) -> Iterator[Lines]:
     """What became of the records, and what is left to do."""
     yield from export_notes(report, again(limit))
-    yield table(report.kinds, ("total", *STATES))
+    yield table(report.kinds, ("total", *ENDINGS))
     yield _attention(report.resources, limit)
     yield dropped_lines(report.resources, limit)
     yield missing_secret_lines(report, limit)
     yield inert_lines(report)
-    yield [count_line(report.summary, STATES)]
+    yield next_step_lines(report, limit)
+    yield [count_line(report.summary, ENDINGS), *ending_lines(report)]
 
 
 def _attention(resources: Sequence[Resource], limit: Limit) -> Lines:

@@ -17,6 +17,7 @@ from bundle.operations.inventory import Estimate
 from bundle.operations.preflight import Check
 from bundle.plan import actions as plan_actions
 from bundle.plan.execution_surface import Surfaces
+from bundle.plan.next_steps import NextStep
 from bundle.trust.verdict import Verdict
 
 REPORT_VERSION = "1.0"
@@ -138,6 +139,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``inert``: what was made was made switched off. ``next_runs``: of what is switched on.
     ``signatures``: who vouches for the bundle; null if it is not signed, and nobody asked.
     ``written``: the files that were written, where that is all there is to say.
+    ``next_steps``: what still needs a hand, in the order in which to do it.
     ``surface``: what the bundle would run and read, for a plan what its writes would; null elsewhere.
     For ``check``, ``kinds`` has what each server holds of each kind.
     """
@@ -162,6 +164,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     inert: bool = False
     next_runs: tuple[NextRuns, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     surface: Surfaces | None = None
     connections: tuple[Connection, ...] = ()
     checks: tuple[Check, ...] = ()

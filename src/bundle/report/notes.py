@@ -9,6 +9,8 @@ from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, Finding, LeftOut
 from bundle.report.model import Report, Resource, Slot
 from bundle.report.parts import Limit, Lines, cut, file_name, heading, joined, rest_of
 
+_NAMED = 5
+
 
 def export_notes(report: Report, limit: Limit) -> Iterator[Lines]:
     """What was noticed at export: findings, what was left out, what changed meanwhile."""
@@ -41,7 +43,8 @@ def _left_out(report: Report) -> Lines:
         count = sum(each.count for each in group)
         yield from heading(f"left out at export, {reason}", count, LEFT_OUT_REASONS.get(reason, ""))
         for each in group:
-            names = f": {joined(each.names, 5)}" if each.names else ""
+            more = each.count - len(each.names[:_NAMED])
+            names = f": {', '.join(each.names[:_NAMED])}{f' and {more} more' if more else ''}" if each.names else ""
             yield f"  {each.count} {each.kind}{names}"
 
 
@@ -67,7 +70,8 @@ def missing_secret_lines(report: Report, limit: Limit) -> Lines:
     """The secrets that the destination lacks."""
     slots: list[Slot] = [each for each in report.secrets if each.state == "outstanding"]
     if slots:
-        yield f"missing secrets ({len(slots)}): supply them with --secrets FILE, or as environment variables"
+        yield f"missing secrets ({len(slots)}): runs that use them fail until they are supplied with"
+        yield "--secrets FILE, or as environment variables"
     for slot in cut(slots, limit):
         yield f"  ? {slot.slot}"
         yield f"      {slot.variable}"

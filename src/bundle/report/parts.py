@@ -22,7 +22,7 @@ VALUE_CHARACTERS = 120
 _WIDTH = 80
 _KIND_CHARACTERS = 32
 # Not worth a word where there are none.
-_RARE = frozenset({"blocked", "not_selected"})
+_RARE = frozenset({"blocked", "not_selected", "begun", "not_tried", "built_in"})
 
 T = TypeVar("T")
 Lines = Iterable[str]
@@ -54,6 +54,7 @@ def table(kinds: Counts, names: Sequence[str]) -> Lines:
     """A line for each kind that has any."""
     rows = [(kind, counts) for kind, counts in kinds.items() if counts["total"]]
     width = min(max((len(kind) for kind, _ in rows), default=4), _KIND_CHARACTERS)
+    names = [name for name in names if name not in _RARE - {"blocked"} or any(counts[name] for _, counts in rows)]
     if rows:
         yield f"{'kind':<{width}}" + "".join(f"  {_words(name):>9}" for name in names)
     for kind, counts in rows:

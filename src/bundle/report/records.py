@@ -105,7 +105,11 @@ def _slots(subject: Subject, resources: Iterable[Resource]) -> Iterable[Slot]:
 def _slot_state(secret: SecretSlot, resource: Resource | None, supplied: Collection[str]) -> SlotState:
     if resource is not None and resource.reason == NOT_SELECTED:
         return "placeholder"
-    if resource is None or secret.slot in resource.missing_secrets or resource.state in {"failed", "blocked"}:
+    if (
+        resource is None
+        or secret.slot in resource.missing_secrets
+        or resource.state in {"failed", "blocked", "not_tried"}
+    ):
         return "outstanding"
     if resource.action == "skip" or (resource.action == "update" and secret.slot not in supplied):
         return "kept"

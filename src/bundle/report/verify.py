@@ -10,6 +10,7 @@ from bundle.report.bundle import bundle_blocks, bundle_report
 from bundle.report.counting import CENSUS, EXISTS_SAME, NOT_SELECTED, has_differences, with_differences
 from bundle.report.differences import resource_lines
 from bundle.report.model import Report, Resource
+from bundle.report.next_steps import next_step_lines
 from bundle.report.notes import dropped_lines, missing_secret_lines
 from bundle.report.parts import Limit, Lines, count_line
 from bundle.report.records import Subject, planned, records_report
@@ -28,7 +29,7 @@ def report_of_file(
 def report(subject: Subject, plan: Plan) -> Report:
     """The report on a destination that was read back: exit code 2 unless it holds the bundle."""
     done = records_report(subject, tuple(map(planned, plan.actions)), name_of=_name_of, names=_NAMES)
-    return with_differences(done) if has_differences(done) else done
+    return with_differences(done) if has_differences(done.resources) else done
 
 
 def _name_of(resource: Resource) -> str:
@@ -52,6 +53,7 @@ def layout(report: Report, limit: Limit) -> Iterator[Lines]:
     yield _drift(report.resources, limit)
     yield dropped_lines(report.resources, limit)
     yield missing_secret_lines(report, limit)
+    yield next_step_lines(report, limit)
     yield [count_line(report.summary, _NAMES)]
 
 

@@ -136,7 +136,18 @@ def test_an_import_that_is_over_is_an_obstacle() -> None:
 
     obstacle = found.obstacle(intended(FLOW)[0])
     assert obstacle is not None
-    assert (obstacle.state, obstacle.reason) == ("failed", "not-tried")
+    assert (obstacle.state, obstacle.reason) == ("not_tried", "not-tried")
+
+
+def test_what_is_there_in_part_is_begun() -> None:
+    """Once it is to stop, what was made and not finished, or changed in part, is neither failed nor untried."""
+    stop = asyncio.Event()
+    stop.set()
+    found = state(FLOW, control=Control(stop=stop))
+    found.written.add(FLOW.key)
+    obstacle = found.obstacle(intended(FLOW)[0])
+    assert obstacle is not None
+    assert (obstacle.state, obstacle.reason) == ("begun", "begun")
 
 
 @pytest.mark.parametrize(("aborts", "is_over"), [(True, True), (False, False)])

@@ -35,7 +35,7 @@ SLOT = SECRET.secrets[0].slot
 
 def planned(
     ours: list[Record], destination: Environment | None = None, *, secrets: SecretValues | None = None,
-    is_cloud: bool = False, **given: Any,
+    is_cloud: bool | None = False, **given: Any,
 ) -> Plan:  # fmt: skip
     """The plan for a destination, which has nothing unless it is given."""
     environment = destination or there()
@@ -126,6 +126,28 @@ def test_an_update_needs_only_what_it_writes() -> None:
         action = Action(ours.key, ours.kind, "update", "updated", "D", (Difference(written, 1, 2),))
         assert needs(intended(ours)[0], action) == needed
     assert needs(intended(ours)[0], Action(ours.key, ours.kind, "create", "created")) == {FLOW.key, "block:json/x"}
+
+
+def test_queues_go_the_way_of_their_pool() -> None:
+    """Where a pool can never be, its queues are skipped for its reason; a deployment on it is blocked all the same."""
+    pool = record("work-pool:p", {"name": "p", "type": "prefect:managed"})
+    queue = record("work-queue:p/q", {"name": "q", "work_pool_id": ""}, Reference("/work_pool_id", pool.key))
+    body = {"name": "d", "flow_id": "", "work_pool_name": "p"}
+    on_it = record(
+        "deployment:etl/d", body, Reference("/flow_id", FLOW.key), Reference("/work_pool_name", pool.key, "name")
+    )
+    plan = by_key(planned([FLOW, pool, queue, on_it]))
+    assert (plan[queue.key].verb, plan[queue.key].reason) == ("unsupported", plan[pool.key].reason)
+    assert plan[pool.key].verb == "unsupported"
+    assert (plan[on_it.key].verb, plan[on_it.key].waits_for) == ("blocked", (pool.key,))
+
+
+def test_what_is_only_compared_need_not_fit() -> None:
+    """What is missing at a destination that is not written to is missing, whatever it could hold."""
+    pool = record("work-pool:p", {"name": "p", "type": "prefect:managed"})
+    storage = record("default-result-storage:server", {"default_result_storage_block_id": "x"})
+    found = planned([pool, storage], is_cloud=None).actions
+    assert [(each.verb, each.reason) for each in found] == [("create", "created")] * 2
 
 
 def test_an_update_that_needs_what_is_missing_is_blocked() -> None:

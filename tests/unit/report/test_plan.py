@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from bundle.plan.actions import Difference, Plan
+import pytest
+
+from bundle.plan.actions import Action, Difference, Plan
 from bundle.report import import_, text
 from bundle.report import plan as plan_report
-from bundle.report.counting import has_differences
+from bundle.report.counting import foretold
 from bundle.report.records import Subject
 from support.reports import DESTINATION, SLOT, action, manifest, outcome
 
@@ -38,7 +40,24 @@ def test_plan_has_a_glyph_for_each_action() -> None:
         "Plan: 2 create, 1 update, 0 delete, 1 unchanged, 1 different, 1 unsupported, 1 secrets needed "
         "(6 of 6 accounted for)"
     )
-    assert has_differences(report)
+    assert foretold(report).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("planned", "code"),
+    [
+        (action("work-pool:push", "unsupported", "push-pool"), 0),
+        (action("flow:a", "skip", "exists-same"), 0),
+        (action("flow:a", "skip", "exists-differs"), 2),
+        (action("flow:a", "create", "created"), 2),
+        (action("flow:a", "blocked", "waits-for"), 3),
+        (action("flow:a", "unsupported", "too-large"), 3),
+    ],
+)
+def test_a_plan_ends_as_its_import_would(planned: Action, code: int) -> None:
+    """What can never be at the destination is no difference; what would be blocked is more than one."""
+    run = Subject("plan", manifest(planned.key), None, DESTINATION)
+    assert foretold(plan_report.report(run, Plan((planned,)))).exit_code == code
 
 
 def test_a_plan_names_what_cannot_be_changed() -> None:

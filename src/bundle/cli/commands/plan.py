@@ -12,7 +12,7 @@ from bundle.cli.import_options import ChoiceOptions
 from bundle.cli.importing import make_job, show
 from bundle.cli.trust_options import Trust
 from bundle.operations import saved_plan
-from bundle.report.counting import has_differences, with_differences
+from bundle.report.counting import foretold
 from bundle.report.model import Report
 
 
@@ -32,7 +32,9 @@ from bundle.report.model import Report
     "-o", "--output", "file", metavar="PLAN", help="Also save the plan, for `xfer import --plan`; - for stdout."
 )
 @options.force
-@click.option("--exit-code", "wants_code", is_flag=True, help="Exit with 2 if anything differs.")
+@click.option(
+    "--exit-code", "wants_code", is_flag=True, help="Exit with 2 if anything differs, 3 if anything is blocked."
+)
 @options.result
 @click.pass_obj
 def command(
@@ -59,4 +61,4 @@ def command(
     prepared, report = asyncio.run(show(console, job))
     if report.ok:
         plans.write(saved_plan.made_from(prepared, target.url), file, force=force)
-    return with_differences(report) if wants_code and has_differences(report) else report
+    return foretold(report) if wants_code else report

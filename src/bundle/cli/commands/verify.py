@@ -18,6 +18,7 @@ from bundle.operations.drift import drift
 from bundle.plan.overlay import Wanted, adapt
 from bundle.report import verify as verify_report
 from bundle.report.model import Report
+from bundle.report.next_steps import with_next_steps
 from bundle.report.records import Subject
 from bundle.server.target import Target
 
@@ -70,4 +71,6 @@ async def _read_back(console: Console, adapted: Wanted, file: str, target: Targe
         async with connection.connect(target) as api:
             plan = await drift(adapted, api, on_event=on_event)
     subject = Subject("verify", adapted.bundle.manifest, file, connection.side(target), keys=adapted.keys)
-    return verify_report.report(subject, plan)
+    report = verify_report.report(subject, plan)
+    stored = adapted.bundle
+    return with_next_steps(report, (placed.record for placed in stored.records), stored.manifest.findings)
