@@ -41,6 +41,7 @@ WELL: dict[str, tuple[tuple[str, ...], int]] = {
     "rollback": (("made.receipt", "--to", "b"), 0),
     "check": (("--from", "a", "--to", "b"), 0),
     "profiles": ((), 0),
+    "split": (("profiles.toml", "--size", "100"), 0),
     "sign": (("plan.json", "--key", "key"), 0),
     "secrets": (("template", "env.pxb"), 0),
     "demo": ((), 0),

@@ -39,6 +39,7 @@ COMMANDS = {
     "check": ("bundle.cli.commands.check", "Check before a transfer that both servers can be used."),
     "profiles": ("bundle.cli.commands.profiles", "List the profiles and what each would connect to."),
     "sign": ("bundle.cli.commands.sign", "Sign a file with an SSH key."),
+    "split": ("bundle.cli.commands.split", "Split a file into parts for small media."),
     "secrets": ("bundle.cli.commands.secrets", "Prepare the secrets that a bundle does not hold."),
     "demo": ("bundle.cli.commands.demo", "Try everything with two throwaway servers."),
 }

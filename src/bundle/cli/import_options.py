@@ -31,6 +31,7 @@ class ChoiceOptions(msgspec.Struct, frozen=True, kw_only=True):
     overlay: OverlayOptions
     conflicts: Conflicts
     secrets_file: str | None
+    identities: tuple[str, ...]
     missing_secrets: MissingSecrets
     inert: bool
     tier: Tier
@@ -107,11 +108,19 @@ def secrets(function: Command[T]) -> Command[T]:
         show_default=True,
         help="What to do with a resource whose secret is not supplied.",
     )(function)
+    function = click.option(
+        "-i",
+        "--identity",
+        "identities",
+        metavar="FILE",
+        multiple=True,
+        help="A private key that opens sealed secrets: of age, or an SSH key. Repeatable.",
+    )(function)
     return click.option(
         "--secrets",
         "secrets_file",
         metavar="FILE",
-        help="TOML or JSON file with the values, in the form that `xfer secrets template` writes.",
+        help="The values: a file that `xfer secrets template` or `xfer secrets seal` wrote.",
     )(function)
 
 

@@ -13,6 +13,7 @@ from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions, OnError
 from bundle.cli.interruption import stopping
 from bundle.cli.progress import progress
+from bundle.cli.trust_options import Trust
 from bundle.environment.read import OnEvent
 from bundle.errors import BundleError, Conflict, OutputError, SecretMissing
 from bundle.model import Bundle, Json
@@ -60,13 +61,17 @@ def make_job(
     target: Target,
     choices: ChoiceOptions,
     values: dict[str, Json],
+    trust: Trust,
     verdict: Verdict | None = None,
 ) -> ImportJob:
     """Match secrets and overlay with a bundle; sends no request.
 
     Raises:
         UsageError: a secret or the overlay does not fit the bundle.
+        Distrusted: the secrets are sealed, and not for this bundle or not for us.
     """
+    if choices.secrets_file is not None and secret_values.is_sealed(choices.secrets_file):
+        values = secret_values.unsealed(choices.secrets_file, stored, trust, choices.identities)
     supplied = secret_values.for_bundle(stored, values)
     return ImportJob(command, stored, file, target, choices.for_bundle(stored), supplied, verdict=verdict)
 

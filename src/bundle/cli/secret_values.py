@@ -9,28 +9,65 @@ from __future__ import annotations
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from bundle.cli import documents
+from bundle.cli import documents, passphrases, sources
 from bundle.cli.console import Console
+from bundle.cli.trust_options import Trust
 from bundle.errors import UsageError
 from bundle.model import Bundle, Json
 from bundle.record.secret_schema import json_type
 from bundle.record.secrets import variable_name
+from bundle.trust.verify import Namespace
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
+_AGE = b"age-encryption.org/v1\n"
+
+
+def is_sealed(name: str) -> bool:
+    """Whether a file of secrets is sealed: it begins as those of age do. A pipe is not, nor is what cannot be read."""
+    path = Path(name)
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_AGE)) == _AGE
+    except OSError:
+        return False
+
+
+def unsealed(name: str, bundle: Bundle, trust: Trust, identities: Sequence[str]) -> dict[str, Json]:
+    """The values in a file that was sealed for this bundle; they are in memory only.
+
+    Raises:
+        Distrusted: it is not signed as the user wants it, damaged, for other recipients, or for another bundle.
+        UsageError: there is no identity, or it cannot be used.
+    """
+    # Not at the top: it needs the extra.
+    from bundle.trust import sealing  # noqa: PLC0415
+
+    if not identities:
+        raise UsageError(f"{name}: sealed secrets need a key to open them", hint="name it with --identity")
+    keys = [key for each in identities for key in sealing.identities_of(Path(each), passphrases.ask)]
+    named_are_for_the_bundle = msgspec.structs.replace(trust, signatures=())
+    with sources.opened(name, named_are_for_the_bundle, Namespace.SECRETS) as source:
+        data = source.read(sealing.LONGEST + 1)
+        source.finish()
+    return sealing.unseal(data, name, bundle.manifest.content_digest, keys)
+
+
 def read_file(console: Console, name: str | None) -> dict[str, Json]:
-    """The filled slots of a secrets file; none where no file was named.
+    """The filled slots of a secrets file; none where no file was named, nor of a sealed one, which needs its bundle.
 
     Raises:
         UsageError: it cannot be read, or is not what ``xfer secrets template`` writes.
     """
-    if name is None:
+    if name is None or is_sealed(name):
         return {}
     path = Path(name)
     document = documents.parsed(path, what="a file of secrets", form="`xfer secrets template` writes one to fill in")

@@ -42,8 +42,10 @@ def signer_of(key: str) -> Signer:
     return signing.in_process(path, agent_socket=os.environ.get("SSH_AUTH_SOCK"), ask=passphrases.ask)
 
 
-def of_output(key: str | None, file: str, *, force: bool) -> Callable[[BinaryIO], object]:
-    """What is to be done with a bundle before it appears: its signature is put where it belongs.
+def of_output(
+    key: str | None, file: str, *, force: bool, namespace: Namespace = Namespace.BUNDLE
+) -> Callable[[BinaryIO], object]:
+    """What is to be done with a file before it appears: its signature is put where it belongs.
 
     Raises:
         UsageError: the key cannot be used, or there is no file to sign.
@@ -52,13 +54,13 @@ def of_output(key: str | None, file: str, *, force: bool) -> Callable[[BinaryIO]
     if key is None:
         return lambda _: None
     if file == STANDARD:
-        raise UsageError("standard output cannot be signed", hint="write the bundle to a file: -o FILE")
+        raise UsageError("standard output cannot be signed", hint="write to a file: -o FILE")
     signer, target = signer_of(key), signature_path(Path(file))
     check_target(target, force)
 
     def seal(stream: BinaryIO) -> None:
         from bundle.trust.signing import sign_stream  # noqa: PLC0415 - as above
 
-        sign_stream(stream, target, signer, namespace=Namespace.BUNDLE, force=force)
+        sign_stream(stream, target, signer, namespace=namespace, force=force)
 
     return seal

@@ -8,12 +8,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from bundle.cli.trust_options import Trust
 from bundle.errors import BundleRejected, Corrupt
 from bundle.files import output_errors
+from bundle.trust import parts
 from bundle.trust.digests import of_stream
 from bundle.trust.verdict import Verdict
 from bundle.trust.verify import Namespace, signature_files
@@ -61,8 +63,15 @@ def opened(name: str, trust: Trust, namespace: Namespace = Namespace.BUNDLE) -> 
         BundleRejected: it cannot be read.
         Distrusted: whom the user trusts does not vouch for it.
     """
-    files = trust.signatures or _beside(name)
-    with _stream(name) as stream:
+    if name.endswith(parts.SUFFIX):
+        listed = parts.read_file(Path(name))
+        directories = (Path(name).parent, *trust.parts_from)
+        files: Sequence[Path] = trust.signatures or tuple(_beside_parts(listed.whole.name, directories))
+        stream_of: AbstractContextManager[BinaryIO] = parts.joined(listed, directories)
+    else:
+        files = trust.signatures or _beside(name)
+        stream_of = _stream(name)
+    with stream_of as stream:
         if not trust.is_asked(files):
             yield Source(stream, None)
             return
@@ -74,6 +83,16 @@ def opened(name: str, trust: Trust, namespace: Namespace = Namespace.BUNDLE) -> 
 
 def _beside(name: str) -> Sequence[Path]:
     return () if name == STANDARD else signature_files(Path(name))
+
+
+def _beside_parts(whole: str, directories: Sequence[Path]) -> Iterator[Path]:
+    """The signatures of a whole, wherever its parts are; copies of one signature count once."""
+    seen = set[bytes]()
+    for file in (file for directory in directories for file in signature_files(directory / whole)):
+        data = file.read_bytes()
+        if data not in seen:
+            seen.add(data)
+            yield file
 
 
 def _called(name: str) -> str:

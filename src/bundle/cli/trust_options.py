@@ -37,12 +37,14 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Whom a command trusts: a policy and the file it is from, if one is known.
 
     ``signatures`` are named ones; none means those beside the file. ``is_unverified``: the user asks for no check.
+    ``parts_from`` are the directories with the parts of a file that was split, besides that of the list.
     """
 
     policy: Policy | None = None
     file: TrustFile | None = None
     signatures: tuple[Path, ...] = ()
     is_unverified: bool = False
+    parts_from: tuple[Path, ...] = ()
 
     def is_asked(self, files: Sequence[Path]) -> bool:
         """Whether there is anything to judge in a file with these signatures beside it."""
@@ -102,6 +104,13 @@ def trust(function: Callable[..., T]) -> Callable[..., T]:
         help="The signature, if it is not beside the file. Repeatable.",
     )
     @click.option("--unverified", "is_unverified", is_flag=True, help="Use the file whoever signed it, or nobody.")
+    @click.option(
+        "--parts-from",
+        "parts_from",
+        metavar="DIRECTORY",
+        multiple=True,
+        help="Where parts of the file are, if FILE is the .parts list of `xfer split`. Repeatable.",
+    )
     @functools.wraps(function)
     def gathered(*args: Any, **given: Any) -> T:
         asked = _Asked(**{name: given.pop(name) for name in _Asked.__struct_fields__})
@@ -120,9 +129,14 @@ class _Asked(msgspec.Struct, frozen=True):
     verify_time: str | None
     signatures: tuple[str, ...]
     is_unverified: bool
+    parts_from: tuple[str, ...]
 
 
 def _trust(asked: _Asked) -> Trust:
+    return msgspec.structs.replace(_whom(asked), parts_from=tuple(map(Path, asked.parts_from)))
+
+
+def _whom(asked: _Asked) -> Trust:
     signatures = tuple(map(Path, asked.signatures))
     narrowing = (asked.signer, asked.min_signers, asked.revoked_file, asked.verify_time)
     if asked.is_unverified:

@@ -25,12 +25,12 @@ async def reveal(wanted: Iterable[Key], api: Api, environment: Environment) -> d
         ServerError: the server cannot be reached or refuses.
     """
     wanted = list(wanted)
-    rows = await _revealed_rows(api, wanted, environment)
+    rows = await revealed_rows(api, wanted, environment)
     return {environment.ids[key]: body for key in wanted if (body := _live_body(environment, key, rows))}
 
 
-async def _revealed_rows(api: Api, wanted: Iterable[Key], environment: Environment) -> dict[str, Body]:
-    """What the listings show that their kinds have for this."""
+async def revealed_rows(api: Api, wanted: Iterable[Key], environment: Environment) -> dict[str, Body]:
+    """What the listings show that their kinds have for this, by id; nothing where the credentials do not permit it."""
     by_kind: dict[str, list[str]] = defaultdict(list)
     for key in wanted:
         by_kind[kind_of(key)].append(environment.ids[key])

@@ -43,6 +43,7 @@ _LAYOUTS: Mapping[str, Layout] = {
     "profiles": profiles.layout,
     "secrets": secrets.layout,
     "sign": files.layout,
+    "split": files.layout,
     "demo": demo.layout,
 }
 

@@ -53,6 +53,6 @@ def command(
     values = import_options.check(console, choices, target)
     receipt = receipts.place(bundle, execution)
     loaded = bundles.read(console, bundle, trust)
-    job = make_job("import", loaded.bundle, bundle, target, choices, values, loaded.verdict)
+    job = make_job("import", loaded.bundle, bundle, target, choices, values, trust, loaded.verdict)
     job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, plan=plan)
     return asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))

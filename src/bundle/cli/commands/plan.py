@@ -57,7 +57,7 @@ def command(
     (target,) = connection.find_targets(console, destination)
     values = import_options.check(console, choices, target)
     loaded = bundles.read(console, bundle, trust)
-    job = make_job("plan", loaded.bundle, bundle, target, choices, values, loaded.verdict)
+    job = make_job("plan", loaded.bundle, bundle, target, choices, values, trust, loaded.verdict)
     prepared, report = asyncio.run(show(console, job))
     if report.ok:
         plans.write(saved_plan.made_from(prepared, target.url), file, force=force)

@@ -11,11 +11,12 @@ from pathlib import Path
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, import_options, options, receipts
+from bundle.cli import bundles, connection, import_options, options, receipts, trust_options
 from bundle.cli.commands.export import read_environment
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions, Execution
 from bundle.cli.importing import carry_out_job, make_job, show
+from bundle.cli.trust_options import Trust
 from bundle.environment.read import check
 from bundle.environment.selection import EVERYTHING
 from bundle.errors import UsageError
@@ -42,6 +43,7 @@ from bundle.server.target import Target
 @options.all_owners
 @import_options.choices
 @import_options.execution
+@trust_options.trust
 @options.result
 @click.pass_obj
 def command(
@@ -55,6 +57,7 @@ def command(
     all_owners: bool,
     choices: ChoiceOptions,
     execution: Execution,
+    trust: Trust,
 ) -> Report:
     """Copy everything from SOURCE to DESTINATION: an export, then an import."""
     if file == bundles.STANDARD:
@@ -72,7 +75,7 @@ def command(
         bundles.write(exported, path, force=force)
         # The export has applied the selection.
         choices = msgspec.structs.replace(choices, selection=EVERYTHING)
-        job = make_job("transfer", bundles.read_own(console, path), path, target, choices, values)
+        job = make_job("transfer", bundles.read_own(console, path), path, target, choices, values, trust)
         job = msgspec.structs.replace(job, file=file, receipt=receipt, on_error=execution.on_error)
         warnings = () if choices.inert else tuple(_duplicate_runs(exported, origin, target))
         for warning in warnings:
