@@ -48,7 +48,8 @@ OWNERS = {
     "asyncssh": set(),
     "tomllib": {"server.profile_files", "cli"},
     "prefect": set(),
-    "jsonschema": set(),
+    "jsonschema": {"plan.conformity"},
+    "referencing": {"plan.conformity"},
     "pickle": set(),
     "marshal": set(),
 }

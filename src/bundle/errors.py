@@ -134,6 +134,17 @@ class RequestRejected(ServerError):
         self.detail = detail
         self.fields = fields
 
+    @property
+    def explanation(self) -> str:
+        """What was refused, and why, as far as the server said so without a value: ``tags (list_type)``."""
+        faults = [f"{place.removeprefix('body.') or 'the whole'} ({kind})" for place, kind in self.fields]
+        return listed(list(dict.fromkeys(faults))) or self.detail
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The members of the body in which a 422 finds fault."""
+        return frozenset(place.split(".")[1] for place, _ in self.fields if place.startswith("body."))
+
 
 class AccessDenied(RequestRejected):
     """401, or a 403: the credentials are missing, wrong or too weak."""

@@ -6,17 +6,19 @@ Rules:
 2. Whatever would start to run by itself is created inert and marked (``Kind.pending``), to be finished at the end.
 3. A write whose answer was lost, and one that the server calls a duplicate, is looked up at the destination; it is
    never simply sent again.
-4. What is refused because of the plan of a Cloud workspace is not tried again for the same kind.
+4. What a server refuses as it is is created in a lesser form (``Kind.eased``); the rest is set at the end.
+5. What is refused because of the plan of a Cloud workspace is not tried again for the same kind.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bundle.apply.confirm import Confirmation, Seen, is_ours
-from bundle.apply.outcomes import Outcome, outcome_of
+from bundle.apply.outcomes import REFUSED, Outcome, outcome_of
 from bundle.apply.state import State, Unfinished
 from bundle.apply.updates import Updates
 from bundle.errors import RequestRejected, Unreachable
@@ -112,13 +114,36 @@ class Creation:
         state.unfinished[record.key] = Unfinished(record, Made(identifier, state.rows[identifier]), first)
 
     async def _create(self, record: Intended) -> Outcome | None:
-        state, kind = self._state, KINDS[record.kind]
+        state = self._state
         full = state.refusals.full(record.kind)
         if full is not None:
             return outcome_of(state.actions[record.key], "skipped", reason="tier-limit", detail=full)
-        first = state.first(record)
-        to = state.sender(record.mark)
         state.control.witness.trying(record.key)
+        first = state.first(record)
+        try:
+            return await self._create_as(record, first)
+        except RequestRejected as error:
+            for lesser in self._lesser(record, first, error):
+                with contextlib.suppress(RequestRejected):
+                    return await self._create_as(record, lesser)
+            raise
+
+    def _lesser(self, record: Intended, first: Body, error: RequestRejected) -> Iterator[Body]:
+        """What may be created where the first form was refused; other requests set the rest at the end."""
+        kind = KINDS[record.kind]
+        for form in kind.eased(record.body, error.names) if error.status in REFUSED else ():
+            lesser = self._state.completed(record, kind.marked(form, record.mark))
+            if lesser != first:
+                yield lesser
+
+    async def _create_as(self, record: Intended, first: Body) -> Outcome | None:
+        """Create a resource in a first form.
+
+        Raises:
+            ServerError: the destination refuses it, or does not answer.
+        """
+        state, kind = self._state, KINDS[record.kind]
+        to = state.sender(record.mark)
         for is_last in state.control.patience.attempts():
             try:
                 made = await kind.create(to, first)

@@ -17,14 +17,15 @@ from collections.abc import Sequence
 import msgspec
 
 from bundle.apply.confirm import Confirmation, Seen
-from bundle.apply.outcomes import Outcome, outcome_of
+from bundle.apply.outcomes import REFUSED, Outcome, outcome_of, words_of
 from bundle.apply.race import Claim, Settled, settle
 from bundle.apply.state import State, Unfinished
 from bundle.apply.updates import Updates
-from bundle.errors import RequestRejected, ServerError, Unreachable
+from bundle.errors import RequestRejected, ServerError, Unreachable, listed
 from bundle.kinds import KINDS
 from bundle.kinds.protocols import Made
 from bundle.model import Key
+from bundle.plan.differences import between
 from bundle.plan.intended import Intended
 
 _NOT_FOUND = 404
@@ -131,12 +132,30 @@ class Finish:
                     raise
                 unfinished = Unfinished(record, seen.made, seen.body)
             except RequestRejected as error:
-                if error.status != _NOT_FOUND or self._is_last_round or not state.is_unsettled(record.key):
-                    raise
-                return None
+                if error.status == _NOT_FOUND and not self._is_last_round and state.is_unsettled(record.key):
+                    return None
+                return await self._finish_partly(unfinished, error)
         await self._note_time(record, unfinished.made)
         state.unfinished[record.key] = Unfinished(record, unfinished.made, full)
         return state.succeeded(record, dropped=to.dropped)
+
+    async def _finish_partly(self, unfinished: Unfinished, error: RequestRejected) -> Outcome:
+        """Leave what was created without what no request takes, and switched off: it is not what it was.
+
+        Raises:
+            RequestRejected: nothing is taken.
+        """
+        state, record, kind = self._state, unfinished.record, KINDS[unfinished.record.kind]
+        full = state.final(record)
+        for form in kind.eased(record.body, error.names) if error.status in REFUSED else ():
+            lesser = state.completed(record, form)
+            with contextlib.suppress(RequestRejected):
+                await kind.finish(state.sender(), unfinished.made, lesser, unfinished.first)
+                places = listed([each.pointer for each in between(full, lesser)])
+                said = state.actions[record.key].detail
+                detail = f"without {places}: {said or words_of(error)}"
+                return outcome_of(state.actions[record.key], "failed", reason="created-partly", detail=detail)
+        raise error
 
     async def _note_time(self, record: Intended, made: Made) -> None:
         """Note when what has supplied secrets was finished: a rollback knows by it that nobody has set one since."""

@@ -15,6 +15,8 @@ State = Literal["succeeded", "skipped", "failed", "blocked", "begun", "not_tried
 """``begun``: made or changed in part, and to be finished by the next run; ``not_tried``: the run stopped first."""
 
 _UNAUTHORIZED = 401
+REFUSED = frozenset({400, 404, 422})
+"""Statuses by which a server refuses what a request says, not who sends it."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -35,7 +37,7 @@ def outcome_of(
     state: State,
     *,
     reason: str | None = None,
-    detail: str = "",
+    detail: str | None = None,
     waits_for: tuple[Key, ...] | None = None,
     dropped: tuple[str, ...] = (),
 ) -> Outcome:
@@ -45,7 +47,7 @@ def outcome_of(
         action.kind,
         state,
         reason or action.reason,
-        detail,
+        action.detail if detail is None and reason is None else detail or "",
         action.waits_for if waits_for is None else waits_for,
         action.missing_secrets,
         tuple(sorted({*action.dropped, *dropped})),
@@ -57,6 +59,12 @@ def reason_of(error: ServerError) -> str:
     if isinstance(error, AccessDenied):
         return "denied"
     return "unreachable" if isinstance(error, Unreachable) else "rejected"
+
+
+def words_of(error: ServerError) -> str:
+    """What an error says, and what the server named of it."""
+    explanation = error.explanation if isinstance(error, RequestRejected) else ""
+    return f"{error.message}: {explanation}" if explanation else error.message
 
 
 def refuses_credentials(error: ServerError) -> bool:
@@ -90,7 +98,7 @@ class Refusals:
         if isinstance(error, Unreachable):
             await self._probe()
         is_begun = exists and isinstance(error, Unreachable)
-        return outcome_of(action, "begun" if is_begun else "failed", reason=reason_of(error), detail=error.message)
+        return outcome_of(action, "begun" if is_begun else "failed", reason=reason_of(error), detail=words_of(error))
 
     async def _probe(self) -> None:
         """End the run unless the destination still answers: one resource that it chokes on stops no other.

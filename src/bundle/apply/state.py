@@ -193,8 +193,10 @@ class State:
 
     def succeeded(self, record: Intended, *, dropped: tuple[str, ...] = ()) -> Outcome:
         """The outcome of a record that is there as it is to be; ``dropped`` are fields that could not be sent."""
-        before = self._dropped.get(record.key, frozenset())
-        return outcome_of(self.actions[record.key], "succeeded", dropped=(*before, *dropped))
+        before, action = self._dropped.get(record.key, frozenset()), self.actions[record.key]
+        # What was foreseen to be refused, and was not after all.
+        reason = "created" if action.reason == "created-partly" else None
+        return outcome_of(action, "succeeded", reason=reason, dropped=(*before, *dropped))
 
     async def failed(self, record: Intended, error: ServerError) -> Outcome:
         """The outcome of a record whose request failed."""

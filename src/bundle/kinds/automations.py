@@ -20,7 +20,7 @@ from bundle.kinds.fields import OWN, Field
 from bundle.kinds.naming import template_names
 from bundle.kinds.notification_policies import PATH as POLICIES
 from bundle.kinds.notification_policies import as_automation
-from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
+from bundle.kinds.protocols import Conformity, Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.kinds.runnable import MOST_NAMES, Run, as_object, members
 from bundle.model import Body, Json, Key, Pointer, Record
 from bundle.record.pointers import join, split, walk
@@ -110,11 +110,33 @@ class Automation(Kind):
                 if isinstance(action, dict):
                     yield from _runs(record, action, (field, str(position)))
 
+    def conformities(self, record: Record) -> Iterator[Conformity]:
+        """The variables that an action gives to a deployment; a server looks for that only where there are some."""
+        targets = {each.pointer: each.target for each in record.references}
+        for position, action in enumerate(record.body["actions"]):
+            place = join("actions", position)
+            if action.get("type") == "run-deployment" and action.get("deployment_id") and action.get("job_variables"):
+                named_at = f"{place}/deployment_id"
+                against = targets.get(named_at)
+                variables = f"{place}/job_variables"
+                yield Conformity(variables, against, variables, "created-partly", named_at)
+
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
         return "cloud-only" if not is_cloud and _needs_cloud(body) else None
 
     def pending(self, body: Body, mark: str) -> Body:
         return body | {"enabled": False, "description": f"{body.get('description') or ''} {mark}".lstrip()}
+
+    def eased(self, body: Body, refused: Collection[str]) -> Iterator[Body]:
+        """Switched off, since some are refused only while they are on; then without the variables of what they run.
+
+        Both are rules of the whole: a server checks whether what is on could run for ever, and whether the variables
+        that an action gives to a deployment conform to the template of its pool.
+        """
+        off = body | {"enabled": False}
+        bare = [{name: item for name, item in each.items() if name != "job_variables"} for each in body["actions"]]
+        yield off
+        yield off | {"actions": bare}
 
     def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         return mark in (raw.get("description") or "")

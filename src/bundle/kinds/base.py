@@ -11,21 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import ClassVar
 
-from bundle.kinds.fields import Field, Table
+from bundle.kinds.fields import SERVER_OWNED, Field, Table
 from bundle.kinds.naming import UNSAID
-from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw, Reader, made_of
+from bundle.kinds.protocols import Conformity, Destination, Look, Made, Offer, Raw, Reader, made_of
 from bundle.kinds.runnable import Run
 from bundle.model import Body, Json, JsonType, Key, Pointer, Record
 from bundle.record.pointers import split
 from bundle.server.tiers import Tier
-
-# All but the first line is Cloud's: where a resource lives and who touched it (webhooks say account and workspace),
-# and what it works out by itself.
-SERVER_OWNED = frozenset({
-    "id", "created", "updated",
-    "account", "account_id", "workspace", "workspace_id", "created_by", "updated_by",
-    "disabled", "is_push_pool", "is_mex_pool",
-})  # fmt: skip
 
 
 class Kind(Table):
@@ -41,6 +33,8 @@ class Kind(Table):
     name_form: ClassVar[str] = r"[^/%&<>]+"
     name_words: ClassVar[str] = "it may not have / % & < >"
     """What a server takes as a name: as a regular expression, and in words."""
+    name_rule: ClassVar[str] = ""
+    """What some versions take as a name and others do not (``too_new``), in words."""
     parent_kind: ClassVar[str | None] = None
     """The kind whose natural name comes first in this one's, before a slash."""
     parent_field: ClassVar[str | None] = None
@@ -153,6 +147,10 @@ class Kind(Table):
         """What it runs, calls or listens at, by place; None where nothing in it is ever run or rendered."""
         return None
 
+    def conformities(self, record: Record) -> Iterable[Conformity]:
+        """The values in it that a server checks by schemas."""
+        return ()
+
     # Whether a destination can hold it
 
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
@@ -193,6 +191,19 @@ class Kind(Table):
         ours and unfinished.
         """
         return body
+
+    def marked(self, body: Body, mark: str) -> Body:
+        """The same for what has to be changed once more in any case."""
+        return self.pending(body, mark)
+
+    def eased(self, body: Body, refused: Collection[str]) -> Iterator[Body]:
+        """What is left of a body where a server refuses some fields, the fullest form first; whatever is left is off.
+
+        ``refused`` are the fields that the server named; none where it did not say.
+        """
+        left = {name: value for name, value in body.items() if name not in refused or name in self.required}
+        if left != body:
+            yield self.switched(left, dict.fromkeys(self.switches(left), False))
 
     def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         """Whether what was found at the destination is what ``pending`` made of ``body``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from bundle.errors import RequestRejected
 from bundle.kinds.deployment_schedules import change_schedule, needs_own_route, pair
 from bundle.kinds.protocols import Destination, Made, Offer, Raw
 from bundle.kinds.schedules import portable_schedule
@@ -16,6 +17,7 @@ _CHANGES_WITHOUT_SCHEMA_SINCE = (3, 6)
 # The schema before 3.6.
 _RESET_BY_POST = ("parameters", "schedules", "parameter_openapi_schema")
 _TYPED = "__prefect_kind"
+_CONFLICT = 409
 
 
 def what_post_needs(to: Destination) -> Body:
@@ -59,3 +61,20 @@ def is_inherited(place: Pointer, raw: Raw, at: Offer) -> bool:
     flow = at.raw(str(raw["flow_id"])) or {}
     own = without_system_labels(raw)["labels"].items() - without_system_labels(flow)["labels"].items()
     return not any(place in {"/labels", join("labels", name)} for name, _ in own)
+
+
+async def pause(to: Destination, identifier: str, *, paused: bool) -> None:
+    """``PATCH``, which keeps late runs; older servers check all parameters at that and may refuse."""
+    try:
+        await to.patch("/deployments/{id}", {"paused": paused}, id=identifier)
+    except RequestRejected as error:
+        if error.status != _CONFLICT:
+            raise
+        route = "pause_deployment" if paused else "resume_deployment"
+        await to.post(f"/deployments/{{id}}/{route}", {}, id=identifier)
+
+
+def pool_of(body: Body) -> Body:
+    """Pool and queue always go together: a queue alone would be made in the default agent pool."""
+    both = {name: body.get(name) for name in POOL_FIELDS}
+    return both if not both["work_pool_name"] or both["work_queue_name"] else {"work_pool_name": body["work_pool_name"]}

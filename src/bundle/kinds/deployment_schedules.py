@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+import msgspec
+
 from bundle.errors import RequestRejected
 from bundle.kinds.protocols import Destination, Made, Raw
 from bundle.kinds.schedules import portable_schedule, with_phase
@@ -15,6 +17,17 @@ from bundle.record.canonical import encode
 _MOST_RUNS = "max_scheduled_runs"
 _NOT_FOUND = 404
 _RACES = 2
+
+
+class _Timing(msgspec.Struct):
+    anchor_date: str | msgspec.UnsetType = msgspec.UNSET
+    rrule: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Schedule(msgspec.Struct):
+    """The form of one, as far as it is looked into."""
+
+    schedule: _Timing | None = None
 
 
 async def give_schedules(to: Destination, made: Made, schedules: list[Json], tags: list[str]) -> None:

@@ -20,8 +20,17 @@ import msgspec
 from bundle.errors import RequestRejected
 from bundle.kinds.base import Kind
 from bundle.kinds.concurrency_limits import owner_id
-from bundle.kinds.deployment_posts import POOL_FIELDS, is_inherited, needs_post, post_over, what_post_needs
+from bundle.kinds.deployment_posts import (
+    POOL_FIELDS,
+    is_inherited,
+    needs_post,
+    pause,
+    pool_of,
+    post_over,
+    what_post_needs,
+)
 from bundle.kinds.deployment_schedules import (
+    Schedule,
     give_schedules,
     is_one_schedule,
     listed,
@@ -32,11 +41,19 @@ from bundle.kinds.deployment_schedules import (
     schedules_of,
     set_schedules,
 )
-from bundle.kinds.deployment_secrets import secrets_of_deployment
+from bundle.kinds.deployment_schemas import checked_values, secrets_of_deployment
 from bundle.kinds.fields import NAME, OWN, Field
 from bundle.kinds.naming import template_names
-from bundle.kinds.own_limits import OWN_LIMIT, has_own_limit, limit_of, link_limit
-from bundle.kinds.protocols import Destination, Look, Made, Offer, Raw
+from bundle.kinds.own_limits import (
+    LEAST_LIMIT,
+    OWN_LIMIT,
+    has_impossible_limit,
+    has_own_limit,
+    limit_of,
+    link_limit,
+    rest_of_limit,
+)
+from bundle.kinds.protocols import Conformity, Destination, Look, Made, Offer, Raw
 from bundle.kinds.runnable import Run, members, steps
 from bundle.kinds.schedules import unknown_fields, with_phase
 from bundle.kinds.spelling import without_system_labels
@@ -49,15 +66,6 @@ _CLEARS_POOL_SINCE = (3, 6, 27)
 _NO_SCHEMA = {"type": "object", "properties": {}}
 _OWN_LIMIT_FIELDS = frozenset({"concurrency_limit", OWN_LIMIT})
 _CONFLICT = 409
-
-
-class _Timing(msgspec.Struct):
-    anchor_date: str | msgspec.UnsetType = msgspec.UNSET
-    rrule: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Schedule(msgspec.Struct):
-    schedule: _Timing | None = None
 
 
 class _LinkedLimit(msgspec.Struct):
@@ -81,7 +89,7 @@ class Deployment(Kind):
         "version_info": Field(kept=False),
         "paused": Field(default=False, on=False),
         "schedules": Field(
-            list[_Schedule],
+            list[Schedule],
             default=[],
             unordered=True,
             inside=frozenset({"slug", "parameters", "max_scheduled_runs"}),
@@ -156,6 +164,9 @@ class Deployment(Kind):
     def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
         return secrets_of_deployment(body, look)
 
+    def conformities(self, record: Record) -> Iterable[Conformity]:
+        return checked_values(record.body)
+
     def most(self, tier: Tier) -> int | None:
         return tier.deployments
 
@@ -168,10 +179,18 @@ class Deployment(Kind):
         yield from members(body.get("job_variables"), ("job_variables",))
 
     def pending(self, body: Body, mark: str) -> Body:
-        if not body.get("schedules") and OWN_LIMIT not in body:
-            return body
+        is_whole = not body.get("schedules") and OWN_LIMIT not in body and not has_impossible_limit(body)
+        return body if is_whole else self.marked(body, mark)
+
+    def marked(self, body: Body, mark: str) -> Body:
+        """Without what a creation drops or refuses; a limit of 0, which can be set only later, is 1 first."""
         first = {name: value for name, value in body.items() if name not in {"schedules", OWN_LIMIT}}
+        first |= {"concurrency_limit": LEAST_LIMIT} if has_impossible_limit(body) else {}
         return first | {"tags": [*body.get("tags", ()), mark]}
+
+    def eased(self, body: Body, refused: Collection[str]) -> Iterator[Body]:
+        """Job variables are checked against the pool where a deployment is created, and not where it is changed."""
+        yield from super().eased(body, refused or {"job_variables"})
 
     async def create(self, to: Destination, body: Body) -> Made:
         """``POST /deployments/``; before 3.6 a deployment without any parameter schema refuses every ``PATCH``."""
@@ -179,13 +198,21 @@ class Deployment(Kind):
 
     async def finish(self, to: Destination, made: Made, body: Body, first: Body) -> None:
         """Give a deployment its schedules and take the mark off."""
-        if OWN_LIMIT in body:
-            limit = f"deployment:{made.id}"
-            await to.patch("/v2/concurrency_limits/{id_or_name}", body[OWN_LIMIT], id_or_name=limit)
-        changes = {name for name in {*body, *first} if body.get(name) != first.get(name)} - {OWN_LIMIT}
+        if limit := rest_of_limit(body, first):
+            await to.patch("/v2/concurrency_limits/{id_or_name}", limit, id_or_name=f"deployment:{made.id}")
+        changes = {name for name in {*body, *first} if body.get(name) != first.get(name)} - _OWN_LIMIT_FIELDS
+        try:
+            await self._finish(to, made, body, first, changes)
+        except RequestRejected as error:
+            if error.status != _CONFLICT:
+                raise
+            # PATCH checks parameters, and also those that it does not change; POST takes them as they are.
+            await post_over(to, made, body, self.changes(body, changes))
+
+    async def _finish(self, to: Destination, made: Made, body: Body, first: Body, changes: set[str]) -> None:
         if any(map(needs_own_route, body.get("schedules", ()))):
             await give_schedules(to, made, body["schedules"], first.get("tags", []))
-            changes -= {"schedules"}
+            changes = changes - {"schedules"}
         if changes:
             await to.patch("/deployments/{id}", self.changes(body, changes), id=made.id)
 
@@ -226,7 +253,7 @@ class Deployment(Kind):
         if set(names) & {*_OWN_LIMIT_FIELDS, "global_concurrency_limit_id"}:
             changes |= await link_limit(to, made, body)
         if set(POOL_FIELDS) & changes.keys():
-            changes |= _pool(body)
+            changes |= pool_of(body)
         if needs_post(changes.keys(), body, made.raw):
             await post_over(to, made, body, changes)
             return
@@ -252,7 +279,7 @@ class Deployment(Kind):
         ``PATCH`` of a schedule sets parameters that are not sent to none, so they are sent along.
         """
         if switches.get("paused") is False:
-            await _pause(to, made.id, paused=True)
+            await pause(to, made.id, paused=True)
         found = schedules_of(made.raw)
         for (name, _), (raw, _) in zip(named([each for _, each in found]), found, strict=True):
             if name in switches:
@@ -260,7 +287,7 @@ class Deployment(Kind):
                 place = {"id": made.id, "schedule_id": str(raw["id"])}
                 await to.patch("/deployments/{id}/schedules/{schedule_id}", kept | {"active": switches[name]}, **place)
         if switches.get("paused") is True:
-            await _pause(to, made.id, paused=False)
+            await pause(to, made.id, paused=False)
 
     def firing(self, body: Body) -> Iterable[Body]:
         return [] if body.get("paused") else [each for each in listed(body) if each.get("active")]
@@ -271,23 +298,6 @@ class Deployment(Kind):
         if linked and owner_id(linked) != made.id:
             await to.patch("/deployments/{id}", {"global_concurrency_limit_id": None}, id=made.id)
         await to.delete("/deployments/{id}", id=made.id)
-
-
-async def _pause(to: Destination, identifier: str, *, paused: bool) -> None:
-    """``PATCH``, which keeps late runs; older servers check all parameters at that and may refuse."""
-    try:
-        await to.patch("/deployments/{id}", {"paused": paused}, id=identifier)
-    except RequestRejected as error:
-        if error.status != _CONFLICT:
-            raise
-        route = "pause_deployment" if paused else "resume_deployment"
-        await to.post(f"/deployments/{{id}}/{route}", {}, id=identifier)
-
-
-def _pool(body: Body) -> Body:
-    """Pool and queue always go together: a queue alone would be made in the default agent pool."""
-    both = {name: body.get(name) for name in POOL_FIELDS}
-    return both if not both["work_pool_name"] or both["work_queue_name"] else {"work_pool_name": body["work_pool_name"]}
 
 
 def _has_leftover_queue(raw: Raw) -> bool:

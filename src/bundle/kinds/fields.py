@@ -10,6 +10,14 @@ import msgspec
 
 from bundle.model import Body, Json
 
+# All but the first line is Cloud's: where a resource lives and who touched it (webhooks say account and workspace),
+# and what it works out by itself.
+SERVER_OWNED = frozenset({
+    "id", "created", "updated",
+    "account", "account_id", "workspace", "workspace_id", "created_by", "updated_by",
+    "disabled", "is_push_pool", "is_mex_pool",
+})  # fmt: skip
+
 
 class Field(msgspec.Struct, frozen=True):
     """What is known of one field of a kind.

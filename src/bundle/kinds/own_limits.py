@@ -11,6 +11,20 @@ OWN_LIMIT = "own_limit"
 """The field for what is unusual in it."""
 _DEFAULTS = {"active": True, "slot_decay_per_second": 0.0}
 _CONFLICT = 409
+LEAST_LIMIT = 1
+"""The least with which a deployment can be created; its own limit can be changed to 0 by its own route."""
+
+
+def has_impossible_limit(body: Body) -> bool:
+    """Whether a deployment has a limit of its own with which none can be created."""
+    limit: Json = body.get("concurrency_limit")
+    return isinstance(limit, int) and limit < LEAST_LIMIT
+
+
+def rest_of_limit(body: Body, first: Body) -> Body:
+    """What of a deployment's own limit its creation could not say."""
+    is_open = has_impossible_limit(body) and body["concurrency_limit"] != first.get("concurrency_limit")
+    return {**body.get(OWN_LIMIT, {}), **({"limit": body["concurrency_limit"]} if is_open else {})}
 
 
 def has_own_limit(raw: Raw) -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from bundle.errors import Unreachable
-from bundle.model import Body, Json, Pointer
+from bundle.model import Body, Json, Key, Pointer
 from bundle.record.references import is_id
 
 Raw = Body
@@ -83,6 +83,21 @@ def made_of(answer: Json) -> Made:
             "the destination answered without an id", hint="see whether something answers in its place", maybe_done=True
         )
     return Made(identifier, answer)
+
+
+class Conformity(msgspec.Struct, frozen=True):
+    """A value that a server checks by a schema.
+
+    ``against`` is the schema; or the key of the pool that has it, or of the deployment whose pool has it; None where
+    what has it is nowhere, but named at ``named_at``. ``what`` is refused where it does not conform; ``reason`` is then
+    that of its creation.
+    """
+
+    place: Pointer
+    against: Key | Body | None
+    what: str
+    reason: str
+    named_at: Pointer = ""
 
 
 class Offer(Protocol):

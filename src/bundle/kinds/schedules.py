@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from bundle.kinds.base import SERVER_OWNED
+from bundle.kinds.fields import SERVER_OWNED
 from bundle.kinds.protocols import Raw
 from bundle.model import Body, Json
 

@@ -7,7 +7,8 @@ the older route has them. Both are read and merged by tag.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
 from typing import Any, ClassVar
 
 from bundle.kinds.base import Kind
@@ -26,6 +27,7 @@ class TagLimit(Kind):
     path = _OLD
     name_field = "tag"
     name_form = r"(?s:.+)"
+    name_rule = "since Prefect 3.4.19 it may not have / % & < >"
     fields: ClassVar = {
         "tag": Field(str, required=True, needed=True, sent=False, fixed=True),
         "limit": Field(int, required=True, needed=True, sent=False),
@@ -53,6 +55,11 @@ class TagLimit(Kind):
 
     def route(self, to: Offer) -> tuple[str, str]:
         return "POST", f"{GLOBAL_LIMITS}/" if _is_global(to) else f"{_OLD}/"
+
+    def too_new(self, body: Body, version: tuple[int, ...]) -> Iterator[Pointer]:
+        """Since tag limits are global ones, tags keep to the rules for the names of those."""
+        if version >= _GLOBAL_SINCE and not re.fullmatch(Kind.name_form, body["tag"]):
+            yield "/tag"
 
     async def create(self, to: Destination, body: Body) -> Made:
         """One atomic row where the server keeps tag limits as global ones, else the older upsert."""

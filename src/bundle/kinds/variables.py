@@ -22,6 +22,7 @@ class Variable(Kind):
     name_words = "it has lower-case letters, digits, _ and - only"
     route_is_required = True
     sort = "CREATED_DESC"
+    name_rule = "before Prefect 3.4.1 it may not have -"
     is_sorted_by_update = True
     counted = True
     rank = 10

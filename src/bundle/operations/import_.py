@@ -22,6 +22,7 @@ from bundle.plan.choices import DEFAULT, Choices
 from bundle.plan.compare import Present, compare
 from bundle.plan.compatibility import fit
 from bundle.plan.execution_surface import Surfaces, surfaces
+from bundle.plan.foresight import with_foreseen
 from bundle.plan.intended import Intended, intend
 from bundle.plan.matching import match
 from bundle.plan.overlay import adapt
@@ -99,6 +100,7 @@ async def prepare(
         chosen=wanted.chosen,
         external=wanted.external,
     )
+    plan = with_foreseen(plan, records, pairs, there)
     refuse_missing_secrets(plan, choices)
     refuse_conflicts(plan, choices)
     return Prepared(plan, wanted.bundle, records, there, values, fields, wanted.keys)

@@ -13,6 +13,8 @@ from bundle.record.pointers import join, split
 REASONS: Mapping[str, str] = {
     "created": "created because it was missing",
     "created-without-secret": "created with a placeholder for a missing secret: runs that use it will fail",
+    "created-unfit": "created as it was, but the destination will refuse to run it until it is changed",
+    "created-partly": "created and left switched off, because the destination refuses a part of it",
     "completed": "an earlier run left it unfinished; now complete",
     "secret-filled": "the supplied secret has replaced the placeholder of an earlier run",
     "exists-same": "already there with the same content",

@@ -25,6 +25,7 @@ from bundle.plan.merge import regions_of
 from bundle.plan.secret_values import NOTHING_SUPPLIED, SecretValues
 from bundle.plan.updating import secret_differences, updated
 from bundle.record.canonical import encode
+from bundle.record.pointers import join
 from bundle.record.references import NIL_ID
 from bundle.server.tiers import LARGEST_REQUEST_BYTES, Tier
 
@@ -143,7 +144,7 @@ def _of_missing(record: Intended, present: Present, choices: Choices) -> Action:
     if present.is_cloud is not None:
         unfit = KINDS[record.kind].unfit(record.body, is_cloud=present.is_cloud) or unfit
     if unfit:
-        return msgspec.structs.replace(action, verb="unsupported", reason=unfit)
+        return msgspec.structs.replace(action, verb="unsupported", reason=unfit, detail=_about_name(record))
     if limit := KINDS[record.kind].beyond(record.body, choices.tier):
         return msgspec.structs.replace(action, verb="unsupported", reason="tier-limit", detail=limit)
     if present.is_cloud and (size := _size(record)) > LARGEST_REQUEST_BYTES:
@@ -154,6 +155,13 @@ def _of_missing(record: Intended, present: Present, choices: Choices) -> Action:
     if lacking:
         return msgspec.structs.replace(action, reason="created-without-secret", missing_secrets=lacking)
     return action
+
+
+def _about_name(record: Intended) -> str:
+    """The rule for names, and the way out, where it is the name that a destination does not take."""
+    kind = KINDS[record.kind]
+    is_name = join(kind.name_field or "") in record.dropped
+    return f"{kind.name_rule}; give it another name with --map '{record.key}=NAME'" if is_name else ""
 
 
 def _size(record: Intended) -> int:

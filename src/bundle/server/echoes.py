@@ -15,6 +15,16 @@ _MOST_FIELDS = 100
 # A server's text that holds a value this long, or the beginning of a longer one, may be repeating what was sent.
 _ECHO_VALUE, _ECHO_WORD, _ECHO_BEGINNING = 4, 6, 16
 _NAMES = frozenset({"name", "tag", "slug"})
+# A value that does not conform to a schema is told in a text, with the value in it: place, value and rule.
+_NONCONFORMING = "Validation failed"
+_PLACE = re.compile(r" for field (['\"])([\w.$\[\]-]{1,200})\1\. Failure reason: ")
+_TYPES = r"(?:'(?:string|number|integer|object|array|boolean|null)'(?:, )?){1,7}"
+_RULES = (
+    (re.compile(rf" is not of type ({_TYPES})\s*$"), "must be of type {}"),
+    (re.compile(r" is a required property\s*$"), "lacks a required member"),
+    (re.compile(r"Failure reason: Additional properties are not allowed"), "has a member that is not allowed"),
+    (re.compile(r" is not valid under any of the given schemas\s*$"), "fits none of the allowed forms"),
+)
 
 
 def safe_detail(target: Target, call: Call, response: Response) -> str:
@@ -57,8 +67,19 @@ def fields(response: Response) -> tuple[tuple[str, str], ...]:
     """
     body = response.json if response.status == HTTPStatus.UNPROCESSABLE_ENTITY else None
     lists = [body.get("exception_detail"), body.get("detail")] if isinstance(body, dict) else []
-    faults = next((found for found in lists if isinstance(found, list)), [])
+    faults = next((found for found in lists if isinstance(found, list)), None)
+    if faults is None:
+        return tuple(_nonconforming(body.get("detail") if isinstance(body, dict) else None))
     return tuple(_field(fault) for fault in faults[:_MOST_FIELDS] if isinstance(fault, dict))
+
+
+def _nonconforming(text: Any) -> Iterator[tuple[str, str]]:
+    """What a text says of values that do not conform to a schema: the place and the rule, never the value."""
+    for part in text.split(_NONCONFORMING)[1 : _MOST_FIELDS + 1] if isinstance(text, str) else ():
+        place = _PLACE.match(part)
+        rules = ((rule.search(part), words) for rule, words in _RULES)
+        why = next((words.format(*hit.groups()) for hit, words in rules if hit), "does not conform to its schema")
+        yield place[2] if place else "", why.replace("'", "")
 
 
 def _field(fault: dict[str, Any]) -> tuple[str, str]:

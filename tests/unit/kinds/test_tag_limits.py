@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bundle.kinds import KINDS
 from support.one_kind import ID, OTHER, Rows, Sent, created, deleted, kind, read, updated
 
 BODY = {"tag": "heavy/x", "limit": 2, "active": False}
@@ -63,3 +66,12 @@ def test_an_older_server_is_posted_the_number_again() -> None:
     assert updated("tag-limit", BODY, {"limit"}, to=Sent(version=OLD)) == [
         ["POST", "/concurrency_limits/", {"tag": "heavy/x", "concurrency_limit": 2}, "tells nothing new"]
     ]
+
+
+@pytest.mark.parametrize(
+    ("tag", "version", "places"),
+    [("a/b", (3, 4, 19), ["/tag"]), ("a/b", (3, 4, 18), []), ("a/b", (), []), ("a-b", (3, 9, 1), [])],
+)
+def test_a_tag_that_no_global_limit_may_be_called(tag: str, version: tuple[int, ...], places: list[str]) -> None:
+    """Since tag limits are global ones, servers refuse a slash; where the version is not known, nobody knows."""
+    assert list(KINDS["tag-limit"].too_new({"tag": tag, "limit": 1}, version)) == places

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from bundle.environment.describe import Environment
 from bundle.environment.selection import EVERYTHING
 from bundle.model import Body, Placed, Record, Reference, Secret
 from bundle.operations.drift import drift
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare
+from bundle.plan import compare
 from bundle.plan.actions import Plan
 from bundle.plan.capabilities import Fields
 from bundle.plan.compatibility import fit
@@ -192,3 +194,17 @@ def test_a_comparison_says_what_could_not_be_held() -> None:
 
     assert {action.reason for action in plan.actions} == {"exists-same", "not-held", "not-offered"}
     assert next(each.dropped for each in plan.actions if each.key == "flow:labelled") == ("/labels",)
+
+
+def test_a_name_that_the_destination_does_not_take_comes_with_the_way_out() -> None:
+    """The rule is named, and the option that gives another name."""
+    limit = make_record("tag-limit:a/b", {"tag": "a/b", "limit": 1}, [], [])
+    records = fit(intend([Placed(0, limit)]), Fields(version=(3, 9, 1)))
+
+    (action,) = compare.compare(records, {}, compare.Present(Environment({}, {}, {}, {}))).actions
+
+    assert (action.verb, action.reason) == ("unsupported", "not-held")
+    assert (
+        action.detail
+        == "since Prefect 3.4.19 it may not have / % & < >; give it another name with --map 'tag-limit:a/b=NAME'"
+    )

@@ -83,3 +83,29 @@ def test_detail_never_repeats_our_credentials(settings: dict[str, Any]) -> None:
     error = FakeServer(status(404, {"detail": f"no account for {CANARY}"}), **settings).fail(get)
     assert isinstance(error, RequestRejected)
     assert error.detail == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        (
+            "for field 'env.A'. Failure reason: {CANARY} is not of type 'array', 'null'",
+            ("env.A", "must be of type array, null"),
+        ),
+        (". Failure reason: 'x' is a required property", ("", "lacks a required member")),
+        (
+            " for field 'n'. Failure reason: CANARY is not valid under any of the given schemas",
+            ("n", "fits none of the allowed forms"),
+        ),
+        (" for field 'n'. Failure reason: CANARY is less than CANARY", ("n", "does not conform to its schema")),
+        (" for field 'n'. Failure reason: 1 is not of type 'CANARY'", ("n", "does not conform to its schema")),
+    ],
+)
+def test_a_text_on_a_schema_tells_the_place_and_the_rule(text: str, fields: tuple[str, str]) -> None:
+    """What a server writes around the value is told, and the value is not."""
+    told = f"Error creating deployment: Validation failed {text.strip()}".replace("failed .", "failed.")
+    error = FakeServer(status(422, {"detail": told.replace("CANARY", CANARY)})).fail(put)
+    assert isinstance(error, RequestRejected)
+    assert error.fields == (fields,)
+    assert (error.detail, CANARY in error.explanation) == ("", False)
+    assert error.names == frozenset()

@@ -1,10 +1,10 @@
-"""Secrets in a deployment, as far as a schema says so."""
+"""What schemas say of a deployment: where its secrets are, and what a server checks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-from bundle.kinds.protocols import Look
+from bundle.kinds.protocols import Conformity, Look
 from bundle.model import Body, JsonType, Pointer
 from bundle.record.secret_defaults import secret_values
 from bundle.record.secret_schema import secret_places
@@ -21,6 +21,14 @@ def secrets_of_deployment(body: Body, look: Look) -> dict[Pointer, JsonType]:
         variables = (pool.get("base_job_template") or {}).get("variables")
         places |= _below("/job_variables", secret_places(body.get("job_variables"), variables))
     return places
+
+
+def checked_values(body: Body) -> Iterator[Conformity]:
+    """Job variables by the template of the pool, and parameters by their own schema, where that is enforced."""
+    if body.get("work_pool_name"):
+        yield Conformity("/job_variables", f"work-pool:{body['work_pool_name']}", "its runs", "created-unfit")
+    if body.get("enforce_parameter_schema", True):
+        yield Conformity("/parameters", body.get("parameter_openapi_schema", {}), "its runs", "created-unfit")
 
 
 def _below(above: Pointer, places: Mapping[Pointer, JsonType]) -> dict[Pointer, JsonType]:
