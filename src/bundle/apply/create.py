@@ -94,8 +94,7 @@ class Creation:
 
     async def _act(self, record: Intended, action: Action) -> Outcome | None:
         if action.verb == "fill":
-            await self._updates.fill(record, action)
-            return outcome_of(action, "succeeded")
+            return await self._updates.fill(record, action)
         if action.verb == "complete":
             self._take_up(record, str(action.id))
             return None

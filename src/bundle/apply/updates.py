@@ -9,9 +9,10 @@ Rules:
 from __future__ import annotations
 
 from bundle.apply.confirm import Confirmation, Seen
-from bundle.apply.outcomes import Outcome
+from bundle.apply.outcomes import Outcome, outcome_of
 from bundle.apply.state import State
-from bundle.errors import Unreachable
+from bundle.environment.reveal import shown_row
+from bundle.errors import Unreachable, listed
 from bundle.kinds import KINDS
 from bundle.kinds.protocols import Made
 from bundle.model import Key
@@ -19,7 +20,7 @@ from bundle.plan.actions import Action
 from bundle.plan.intended import Intended
 from bundle.plan.merge import Merged, merged
 from bundle.plan.secret_values import SecretValues
-from bundle.record.pointers import replace_all
+from bundle.record.pointers import exists, replace_all, resolve
 from bundle.record.references import NIL_ID
 from bundle.record.secrets import still_marked
 
@@ -64,8 +65,8 @@ class Updates:
         change = self._merged(record, action, seen)
         return self._state.succeeded(record, dropped=await self._write(record, action, change.names, change))
 
-    async def fill(self, record: Intended, action: Action) -> None:
-        """Put supplied secrets where an earlier run left its placeholder, and leave all else as it is."""
+    async def fill(self, record: Intended, action: Action) -> Outcome:
+        """Put supplied secrets where an earlier run left its placeholder, leave all else as it is, and look at it."""
         identifier = str(action.id)
         live = self._secrets.revealed[identifier]
         wanted = {
@@ -76,6 +77,13 @@ class Updates:
         names = sorted({pointer.split("/")[1] for pointer in wanted})
         to = self._state.sender()
         await KINDS[record.kind].update(to, Made(identifier), replace_all(live, wanted), names)
+        found = await shown_row(self._state.api, record.kind, identifier)
+        lost = [
+            place for place, value in wanted.items() if not (exists(found, place) and resolve(found, place) == value)
+        ]
+        if lost:
+            return outcome_of(action, "failed", reason="secret-not-kept", detail=listed(lost))
+        return outcome_of(action, "succeeded")
 
     def _merged(self, record: Intended, action: Action, seen: Seen | None = None) -> Merged:
         """What the destination's resource, as read for the plan or seen since, is to become."""

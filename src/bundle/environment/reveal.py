@@ -36,11 +36,26 @@ async def revealed_rows(api: Api, wanted: Iterable[Key], environment: Environmen
         by_kind[kind_of(key)].append(environment.ids[key])
     rows: dict[str, Body] = {}
     for name, identifiers in by_kind.items():
-        listing = KINDS[name].revealing(identifiers)
-        if listing is not None:
-            with contextlib.suppress(AccessDenied):
-                pages = [page async for page in api.pages(*listing)]
-                rows |= {str(row["id"]): row for page in pages for row in page}
+        rows |= await _shown(api, name, identifiers)
+    return rows
+
+
+async def shown_row(api: Api, kind: str, identifier: str) -> Body:
+    """A row with its secrets as it is by now; empty where it is not shown.
+
+    Raises:
+        ServerError: the server cannot be reached or refuses.
+    """
+    return (await _shown(api, kind, [identifier])).get(identifier, {})
+
+
+async def _shown(api: Api, kind: str, identifiers: list[str]) -> dict[str, Body]:
+    listing = KINDS[kind].revealing(identifiers)
+    rows: dict[str, Body] = {}
+    if listing is not None:
+        with contextlib.suppress(AccessDenied):
+            pages = [page async for page in api.pages(*listing)]
+            rows |= {str(row["id"]): row for page in pages for row in page}
     return rows
 
 

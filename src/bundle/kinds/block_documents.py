@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from bundle.errors import AccessDenied
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import OWN, Field
 from bundle.kinds.protocols import Destination, Look, Made, Raw, Reader, made_of
 from bundle.kinds.runnable import Run, members, server_of, urls
 from bundle.model import Body, Json, JsonType, Pointer, Record, name_of
-from bundle.record.pointers import split
-from bundle.record.secret_schema import outermost, secret_places
+from bundle.record.pointers import exists, replace_all, resolve, split, walk
+from bundle.record.secret_schema import MASK, holds_nothing, outermost, secret_places
 
 _SENDERS = frozenset(
     """
@@ -25,6 +26,8 @@ _SENDERS = frozenset(
     pager-duty-webhook sendgrid-email slack-incoming-webhook slack-webhook twilio-sms webhook
     """.split()
 )
+_EMPTY = "_empty_secrets"
+"""The member of a row with what the server masks and what is empty: pointers into the row, and the values there."""
 _EVERY = {"block_documents": {"is_anonymous": None}, "include_secrets": False}
 
 
@@ -49,6 +52,7 @@ class BlockDocument(Kind):
         "is_anonymous": Field(default=False, fixed=True),
         "block_schema": Field(dict[str, Any], travels=False),
         "block_document_references": Field(dict[str, _Reference], travels=False),
+        _EMPTY: OWN,
         "block_type": OWN,
         "block_type_name": OWN,
     }
@@ -61,7 +65,9 @@ class BlockDocument(Kind):
 
     async def read(self, reader: Reader) -> list[Raw]:
         """Anonymous documents are listed only when asked for."""
-        return await reader.rows("/block_documents/filter", {**_EVERY, "sort": "BLOCK_TYPE_AND_NAME_ASC"})
+        rows = await reader.rows("/block_documents/filter", {**_EVERY, "sort": "BLOCK_TYPE_AND_NAME_ASC"})
+        masked = [str(row["id"]) for row in rows if any(_masked(row))] if reader.is_deep else []
+        return await _with_empty(rows, *self.revealing(masked), reader) if masked else rows
 
     async def count(self, reader: Reader) -> int | None:
         return await reader.count("/block_documents/count", {"block_documents": {"is_anonymous": None}})
@@ -88,14 +94,14 @@ class BlockDocument(Kind):
         return "unreferenced-anonymous" if raw.get("is_anonymous") else None
 
     def portable(self, raw: Raw, look: Look) -> Body:
-        body = super().portable(raw, look)
+        body = replace_all(super().portable(raw, look), raw.get(_EMPTY) or {})
         nested = {
             field: {"$ref": {"block_document_id": entry["block_document"]["id"]}}
             for field, entry in (raw.get("block_document_references") or {}).items()
         }
         if raw.get("is_anonymous"):
             body.pop("name", None)
-        return body | {"data": {**(raw.get("data") or {}), **nested}}
+        return body | {"data": {**(body.get("data") or {}), **nested}}
 
     def secret_places(self, raw: Raw, body: Body, look: Look) -> Mapping[Pointer, JsonType]:
         """By the document's schema and all others of its type: a field may be left from one of those."""
@@ -131,6 +137,28 @@ class BlockDocument(Kind):
         data = {"data": _around(made, body["data"])} if made.hidden else {"data": body["data"]}
         changes = {name: body[name] for name in names} | data | {"merge_existing_data": bool(made.hidden)}
         await to.patch("/block_documents/{id}", changes, id=made.id)
+
+
+def _masked(row: Raw) -> Iterator[Pointer]:
+    """The places in a row where the server shows its mask."""
+    return (place for place, value in walk({"data": row.get("data")}) if value == MASK)
+
+
+async def _with_empty(rows: list[Raw], path: str, body: Body, reader: Reader) -> list[Raw]:
+    """The rows with those masked values that are empty, and so no secrets; no other one is kept.
+
+    The server masks them all. Where the credentials do not permit to see them, all count as secrets.
+    """
+    try:
+        shown = {str(row["id"]): row for row in await reader.rows(path, body)}
+    except AccessDenied:
+        return rows
+    return [row | {_EMPTY: _empty_in(row, shown.get(str(row["id"]), {}))} for row in rows]
+
+
+def _empty_in(row: Raw, shown: Raw) -> Body:
+    values = {place: resolve(shown, place) for place in _masked(row) if exists(shown, place)}
+    return {place: value for place, value in values.items() if holds_nothing(value)}
 
 
 def _schemas(raw: Raw, look: Look) -> Iterator[Json]:

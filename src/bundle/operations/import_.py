@@ -26,7 +26,13 @@ from bundle.plan.foresight import with_foreseen
 from bundle.plan.intended import Intended, intend
 from bundle.plan.matching import match
 from bundle.plan.overlay import adapt
-from bundle.plan.refusals import refuse_conflicts, refuse_misfits, refuse_missing_secrets, refuse_unknown_slots
+from bundle.plan.refusals import (
+    refuse_conflicts,
+    refuse_masks,
+    refuse_misfits,
+    refuse_missing_secrets,
+    refuse_unknown_slots,
+)
 from bundle.plan.secret_values import SecretValues, to_reveal
 from bundle.plan.switches import at_rest
 
@@ -82,6 +88,7 @@ async def prepare(
     """
     supplied = secrets or {}
     refuse_unknown_slots(bundle, supplied)
+    refuse_masks(supplied)
     wanted = adapt(bundle, choices.selection, choices.overlay)
     if choices.overlay.patch:
         refuse_misfits(bundle, wanted.bundle, await api.accepted_fields())

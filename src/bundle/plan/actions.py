@@ -17,6 +17,7 @@ REASONS: Mapping[str, str] = {
     "created-partly": "created and left switched off, because the destination refuses a part of it",
     "completed": "an earlier run left it unfinished; now complete",
     "secret-filled": "the supplied secret has replaced the placeholder of an earlier run",
+    "secret-not-kept": "the destination took the supplied secret, and does not hold it",
     "exists-same": "already there with the same content",
     "exists-differs": "already there with other content; left unchanged",
     "updated": "had other content; now has that of the bundle",

@@ -9,6 +9,8 @@ from bundle.model import Bundle, Json, kind_of
 from bundle.plan.actions import Plan
 from bundle.plan.choices import Choices
 from bundle.plan.compatibility import misfits
+from bundle.record.pointers import walk
+from bundle.record.secret_schema import MASK
 from bundle.server.openapi import Accepted
 
 
@@ -23,6 +25,20 @@ def refuse_unknown_slots(bundle: Bundle, supplied: Mapping[str, Json]) -> None:
         raise UsageError(
             f"the bundle has no secret slot {unknown[0]!r}",
             hint="`xfer secrets template` writes a file with the slots of a bundle",
+        )
+
+
+def refuse_masks(supplied: Mapping[str, Json]) -> None:
+    """Refuse a value that no server stores over another one: its own mask means "as it is".
+
+    Raises:
+        UsageError: there is one.
+    """
+    masks = sorted(slot for slot, value in supplied.items() if any(part == MASK for _, part in walk(value)))
+    if masks:
+        raise UsageError(
+            f"the value for the secret {masks[0]} is the mask that servers show ({MASK}), which they do not store",
+            hint="supply the real value, or leave the slot empty",
         )
 
 

@@ -22,6 +22,7 @@ from bundle.model import Body, Json, Key, Pointer, Secret
 from bundle.record.pointers import replace_all, resolve, walk
 from bundle.record.secret_schema import MASK
 
+_NOT_SUPPLIED = "xfer: this secret was not supplied:"
 SUPPLIED_PREFIX = "XFER_SECRET_"
 
 _SECRET_NAME = re.compile(
@@ -52,11 +53,20 @@ def variable_name(slot: str) -> str:
 
 
 def marker(secret: Secret) -> Json:
-    """The value that says plainly at the destination which secret is missing."""
-    text = f"xfer: this secret was not supplied: {secret.slot}"
-    if secret.type == "object":
-        return {"xfer": text}
-    return [text] if secret.type == "array" else text
+    """What is in the place of a missing secret: it fails where it is used, and says which one is missing.
+
+    No HTTP library sends a text of two lines as a header or in a URL. A map or a list is empty: each member would be
+    used, the members of ``headers`` sent to whoever is called.
+    """
+    if secret.type in {"object", "array"}:
+        return {} if secret.type == "object" else []
+    return f"{_NOT_SUPPLIED}\n{secret.slot}"
+
+
+def _older_marker(secret: Secret) -> Json:
+    """What earlier versions left there."""
+    text = f"{_NOT_SUPPLIED} {secret.slot}"
+    return {"object": {"xfer": text}, "array": [text]}.get(secret.type, text)
 
 
 def fill(body: Body, secrets: Iterable[Secret], supplied: Mapping[str, Json]) -> Body:
@@ -91,6 +101,6 @@ def _entropy(text: str) -> float:
 def still_marked(body: Body, secret: Secret) -> bool:
     """Whether the destination still holds our marker in a slot."""
     try:
-        return bool(resolve(body, secret.pointer) == marker(secret))
+        return resolve(body, secret.pointer) in (marker(secret), _older_marker(secret))
     except LookupError:
         return False

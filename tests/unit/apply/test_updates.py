@@ -100,3 +100,16 @@ def test_only_placeholders_are_filled() -> None:
     again = import_into(fake, seeded(), secrets={SUPPLIED_SLOT: SUPPLIED})
     assert again.by_key()["block:secret/db-password"].reason == "exists-same"
     assert fake.writes == []
+
+
+def test_a_secret_counts_as_filled_only_if_the_destination_holds_it() -> None:
+    """A write that is answered as done and does nothing is seen when the value is looked at."""
+    fake = arrived()
+
+    def before(request: httpx.Request) -> httpx.Response | None:
+        return httpx.Response(204) if request.method == "PATCH" else None
+
+    filled = import_into(fake, seeded(), Tampering(fake, before), secrets={SUPPLIED_SLOT: SUPPLIED})
+
+    outcome = filled.by_key()["block:secret/db-password"]
+    assert (outcome.state, outcome.reason, outcome.detail) == ("failed", "secret-not-kept", "/data/value")

@@ -10,7 +10,13 @@ import pytest
 from bundle.errors import BundleError, Conflict, SecretMissing, UsageError
 from bundle.plan.actions import Action, Plan
 from bundle.plan.choices import Choices, Conflicts
-from bundle.plan.refusals import refuse_conflicts, refuse_misfits, refuse_missing_secrets, refuse_unknown_slots
+from bundle.plan.refusals import (
+    refuse_conflicts,
+    refuse_masks,
+    refuse_misfits,
+    refuse_missing_secrets,
+    refuse_unknown_slots,
+)
 from bundle.server.openapi import parse_openapi
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of
@@ -52,6 +58,15 @@ def test_missing_secrets_end_an_import_where_they_are_to() -> None:
     with pytest.raises(SecretMissing) as refusal:
         refuse_missing_secrets(found, Choices(missing_secrets="fail"))
     assert message(refusal) == "secrets are not supplied: block:secret/a#/data/value"
+
+
+@pytest.mark.parametrize("value", ["********", {"a": ["********"]}])
+def test_a_mask_is_no_value(value: object) -> None:
+    """Servers show it in place of a secret and take it for "as it is", so it can never be stored over another one."""
+    refuse_masks({"a": "***", "b": ""})
+    with pytest.raises(UsageError) as refusal:
+        refuse_masks({"block:secret/a#/data/value": value})
+    assert "block:secret/a#/data/value is the mask" in message(refusal)
 
 
 def test_a_value_without_a_slot_is_a_mistake() -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
+
+import h11
+import httpx
 import pytest
 
 from bundle.model import Secret
@@ -128,7 +132,7 @@ def test_a_slot_is_named_by_resource_and_place() -> None:
     assert slot_id("block:secret/db", "/data/value") == "block:secret/db#/data/value"
 
 
-@pytest.mark.parametrize("kind", ["string", "number", "boolean", "array", "object"])
+@pytest.mark.parametrize("kind", ["string", "number", "boolean"])
 def test_a_marker_names_its_slot_and_is_recognised(kind: str) -> None:
     """The marker says which secret is missing, is never the mask, and is known again later."""
     secret = Secret("/data/value", "block:secret/db#/data/value", kind)  # type: ignore[arg-type]
@@ -137,6 +141,36 @@ def test_a_marker_names_its_slot_and_is_recognised(kind: str) -> None:
     assert secret.slot in str(marker(secret))
     assert MASK not in str(body)
     assert still_marked(body, secret)
+    assert not still_marked({"data": {"value": "live"}}, secret)
+
+
+def test_a_marker_is_sent_to_nobody() -> None:
+    """As a header or in a URL it is refused before anything is sent."""
+    text = marker(Secret("/data/value", "block:secret/db#/data/value", "string"))
+
+    with httpx.Client(transport=httpx.HTTPTransport(), trust_env=False) as client:
+        with pytest.raises(httpx.InvalidURL):
+            client.get(text)
+        with pytest.raises(httpx.InvalidURL):
+            client.get(f"http://127.0.0.1:9/{text}")
+    with pytest.raises(h11.LocalProtocolError):
+        h11.Request(method="GET", target="/", headers=[("Host", "x"), ("Authorization", f"Bearer {text}")])
+    plain = http.client.HTTPConnection("127.0.0.1")
+    plain.putrequest("GET", "/")
+    with pytest.raises(ValueError, match="Invalid header value"):
+        plain.putheader("Authorization", text)
+
+
+@pytest.mark.parametrize(("kind", "empty"), [("object", {}), ("array", [])])
+def test_a_map_or_list_that_is_missing_is_empty(kind: str, empty: object) -> None:
+    """A member that says so would be used, a header sent; it is known again, also as earlier versions left it."""
+    secret = Secret("/headers", "s", kind)  # type: ignore[arg-type]
+    text = "xfer: this secret was not supplied: s"
+
+    assert fill({"headers": None}, [secret], {}) == {"headers": empty}
+    assert still_marked({"headers": empty}, secret)
+    assert still_marked({"headers": {"xfer": text} if kind == "object" else [text]}, secret)
+    assert still_marked({"headers": text}, Secret("/headers", "s", "string"))
 
 
 def test_a_supplied_secret_takes_its_place() -> None:
