@@ -33,7 +33,9 @@ def test_secret_is_required(shell: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("x = ", "not a file of secrets in TOML"),
+        ("x = ", "not a file of secrets in TOML, at its end"),
+        ("a = 1\nb:c = 2", "not a file of secrets in TOML, line 2"),
+        ('{"a": 1,\n"b" 2}', "not a file of secrets in JSON, line 2"),
         ('"block:none#/x" = "v"', "the bundle has no secret slot 'block:none#/x'"),
         ('"deployment:etl/nightly/job_variables/keys" = "canary"', "must be JSON of type array"),
         ('"deployment:etl/nightly/job_variables/keys" = 1', "is not of type array"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import msgspec
 
 from bundle.errors import UsageError
 from bundle.model import Json
+
+_LINE = re.compile(r"\(at line (\d+), column \d+\)$")
+_BYTE = re.compile(r"\(byte (\d+)\)$")
 
 
 def parsed(path: Path, *, what: str, form: str) -> dict[str, Json]:
@@ -35,17 +39,26 @@ def _text(path: Path) -> str:
 def _json(text: str, path: Path, what: str, form: str) -> dict[str, Json]:
     try:
         return msgspec.json.decode(text, type=dict[str, Json])
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
         # Without the cause: it may quote the document.
-        raise UsageError(f"{path}: not {what} in JSON", hint=form) from None
+        raise UsageError(f"{path}: not {what} in JSON{_at_byte(text, error)}", hint=form) from None
+
+
+def _at_byte(text: str, error: Exception) -> str:
+    """The line of an error that tells a byte."""
+    found = _BYTE.search(str(error))
+    lines = 1 + text.encode()[: int(found[1])].count(b"\n") if found else 0
+    return f", line {lines}" if lines else ""
 
 
 def _toml(text: str, path: Path, what: str, form: str) -> dict[str, Json]:
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         # Without the cause: it may quote the document.
-        raise UsageError(f"{path}: not {what} in TOML", hint=form) from None
+        line = _LINE.search(str(error))
+        where = f", line {line[1]}" if line else ", at its end"
+        raise UsageError(f"{path}: not {what} in TOML{where}", hint=form) from None
     try:
         return msgspec.json.decode(msgspec.json.encode(document), type=dict[str, Json])
     except (ValueError, RecursionError):

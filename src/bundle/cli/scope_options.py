@@ -21,7 +21,10 @@ from bundle.plan.overlay import NO_OVERLAY, Overlay
 
 T = TypeVar("T")
 
-_FORM = "see docs/overlay.md for the form"
+_FORM = (
+    "its parts are [map], [set] and [[patch]] with match, at, merge, put and remove; "
+    "in TOML a key with a colon or a slash is in quotes, and true and false are not"
+)
 
 
 class OverlayOptions(msgspec.Struct, frozen=True):

@@ -113,7 +113,7 @@ class Automation(Kind):
     def conformities(self, record: Record) -> Iterator[Conformity]:
         """The variables that an action gives to a deployment; a server looks for that only where there are some."""
         targets = {each.pointer: each.target for each in record.references}
-        for position, action in enumerate(record.body["actions"]):
+        for position, action in enumerate(_listed_actions(record.body)):
             place = join("actions", position)
             if action.get("type") == "run-deployment" and action.get("deployment_id") and action.get("job_variables"):
                 named_at = f"{place}/deployment_id"
@@ -134,7 +134,9 @@ class Automation(Kind):
         that an action gives to a deployment conform to the template of its pool.
         """
         off = body | {"enabled": False}
-        bare = [{name: item for name, item in each.items() if name != "job_variables"} for each in body["actions"]]
+        bare = [
+            {name: item for name, item in each.items() if name != "job_variables"} for each in _listed_actions(body)
+        ]
         yield off
         yield off | {"actions": bare}
 
@@ -158,6 +160,12 @@ class Automation(Kind):
         whole = {**self.defaults, **body}
         whole.pop(OWNER, None)
         await to.put("/automations/{id}", whole, id=made.id)
+
+
+def _listed_actions(body: Body) -> list[Body]:
+    """The actions in a body; none where a bundle has something else in their place."""
+    found = body.get("actions")
+    return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else []
 
 
 def _runs(record: Record, action: Body, place: tuple[str, str]) -> Iterator[Run]:

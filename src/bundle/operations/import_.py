@@ -35,6 +35,7 @@ from bundle.plan.refusals import (
 )
 from bundle.plan.secret_values import SecretValues, to_reveal
 from bundle.plan.switches import at_rest
+from bundle.server.published import newest
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -91,7 +92,7 @@ async def prepare(
     refuse_masks(supplied)
     wanted = adapt(bundle, choices.selection, choices.overlay)
     if choices.overlay.patch:
-        refuse_misfits(bundle, wanted.bundle, await api.accepted_fields())
+        refuse_misfits(bundle, wanted.bundle, await api.accepted_fields() or newest())
     there = await read_destination(api, on_event=on_event)
     fields = await read_fields(api, wanted.bundle)
     records = fit(intend(wanted.bundle.records), fields)

@@ -42,7 +42,7 @@ def _fitted(record: Intended, fields: Fields) -> Intended:
 
 
 def misfits(before: Record, after: Record, accepted: Accepted) -> tuple[Pointer, ...]:
-    """Places of a changed record that a destination does not take, and that were not like that before the change.
+    """Places of a changed record that a destination does not take or know, and that were not like that before.
 
     Types and bounds count: what a person wrote can be held against what the destination's document says.
     """
@@ -56,7 +56,9 @@ def _refused(record: Record, accepted: Accepted) -> tuple[Pointer, ...]:
     kind = KINDS[record.kind]
     method, path = kind.route(Offered(Fields(accepted), {}))
     body = {name: item for name, item in record.body.items() if name not in kind.unsent}
-    return accepted.judge(method, path, body, is_strict=True).refused
+    found = accepted.judge(method, path, body, is_strict=True)
+    # What the kind knows at the top may be one that other releases take: it is left out and named there.
+    return (*found.refused, *(place for place in found.unknown if place[1:] not in kind.travelling))
 
 
 def _without(record: Intended, places: tuple[Pointer, ...]) -> Intended:

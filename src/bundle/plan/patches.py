@@ -43,18 +43,30 @@ def set_values(values: Mapping[Key, Json]) -> Iterator[Patch]:
 
 def patched(records: list[Record], patches: Iterable[Patch]) -> list[Record]:
     for patch in patches:
+        for pointer in (patch.at, *patch.remove):
+            _check_pointer(pointer)
         hits = [position for position, record in enumerate(records) if matches(patch.match, record.key)]
         changed = [(position, _with_patch(records[position], patch)) for position in hits]
         if not any(found for _, found in changed):
             where = f" at {patch.at!r}" if hits else ""
             raise UsageError(
                 f"nothing in the bundle matches {patch.match!r}{where}, which is to be changed",
-                hint="check the pointer; docs/overlay.md has the form" if hits else LISTED,
+                hint="check the pointer: * and name=value mean items of a list" if hits else LISTED,
             )
         records = list(records)
         for position, found in changed:
             records[position] = found or records[position]
     return records
+
+
+def _check_pointer(pointer: Pointer) -> None:
+    try:
+        split(pointer)
+    except LookupError:
+        raise UsageError(
+            f"the overlay has {pointer!r} where a JSON Pointer must be",
+            hint=f"begin it with a slash, like {join(pointer)!r}; ~ is written ~0, and / inside a name ~1",
+        ) from None
 
 
 def _with_patch(record: Record, patch: Patch) -> Record | None:
@@ -84,8 +96,13 @@ def _parts_at(value: Json, tokens: Sequence[str], path: tuple[str, ...]) -> Iter
         for position, item in enumerate(value):
             if token in {"*", str(position)} or _has_member(item, token):
                 yield from _parts_at(item, rest, (*path, str(position)))
-    elif isinstance(value, dict) and (token in value or not rest):
+    elif isinstance(value, dict) and (token in value or (not rest and _may_be_new(token))):
         yield from _parts_at(value.get(token), rest, (*path, token))
+
+
+def _may_be_new(name: str) -> bool:
+    """Whether a member of this name may be added: it is none of the words for items of a list."""
+    return name != "*" and "=" not in name
 
 
 def _has_member(item: Json, token: str) -> bool:

@@ -42,18 +42,18 @@ def refuse_masks(supplied: Mapping[str, Json]) -> None:
         )
 
 
-def refuse_misfits(bundle: Bundle, patched: Bundle, accepted: Accepted | None) -> None:
+def refuse_misfits(bundle: Bundle, patched: Bundle, accepted: Accepted) -> None:
     """Refuse a patch that gives a value which the destination does not take.
 
     Raises:
         UsageError: there is one.
     """
     for before, after in zip(bundle.records, patched.records, strict=True):
-        places = () if accepted is None else misfits(before.record, after.record, accepted)
+        places = misfits(before.record, after.record, accepted)
         if places:
             raise UsageError(
-                f"the overlay gives {after.record.key} a value at {places[0]} that the destination does not take",
-                hint="give one of the type and range that Prefect has there",
+                f"the overlay gives {after.record.key} something at {places[0]} that the destination does not take",
+                hint="check the name of the member, and the type and range of its value",
             )
 
 

@@ -23,6 +23,8 @@ from bundle.record.pointers import replace_all, resolve, walk
 from bundle.record.secret_schema import MASK
 
 _NOT_SUPPLIED = "xfer: this secret was not supplied:"
+# A map is used member by member: those of ``headers`` are sent to whoever is called.
+_NAME_OF_MEMBER = "xfer: these secrets\nwere not supplied"
 SUPPLIED_PREFIX = "XFER_SECRET_"
 
 _SECRET_NAME = re.compile(
@@ -55,12 +57,10 @@ def variable_name(slot: str) -> str:
 def marker(secret: Secret) -> Json:
     """What is in the place of a missing secret: it fails where it is used, and says which one is missing.
 
-    No HTTP library sends a text of two lines as a header or in a URL. A map or a list is empty: each member would be
-    used, the members of ``headers`` sent to whoever is called.
+    No HTTP library sends a text of two lines as the name or value of a header, or in a URL.
     """
-    if secret.type in {"object", "array"}:
-        return {} if secret.type == "object" else []
-    return f"{_NOT_SUPPLIED}\n{secret.slot}"
+    text = f"{_NOT_SUPPLIED}\n{secret.slot}"
+    return {"object": {_NAME_OF_MEMBER: text}, "array": [text]}.get(secret.type, text)
 
 
 def _older_marker(secret: Secret) -> Json:

@@ -269,6 +269,23 @@ def test_an_entry_that_does_not_fit_is_refused(overlay: Overlay, message: str) -
         _adapted(overlay)
 
 
+@pytest.mark.parametrize(
+    ("patch", "message", "hint"),
+    [
+        ({"at": "job_variables", "put": {}}, "'job_variables' where a JSON Pointer", "like '/job_variables'"),
+        ({"remove": ("version",)}, "'version' where a JSON Pointer", "like '/version'"),
+        ({"at": "/a~2", "put": 1}, "'/a~2' where a JSON Pointer", "~ is written ~0"),
+        ({"at": "/schedules/*/slug=x", "put": 1}, "matches 'deployment:etl/nightly' at", "items of a list"),
+        ({"at": "/job_variables/*", "put": 1}, "matches 'deployment:etl/nightly' at", "items of a list"),
+    ],
+)
+def test_a_pointer_that_is_none_is_told_with_what_to_write(patch: Any, message: str, hint: str) -> None:
+    """Neither a missing slash nor a word for items in the place of a name makes a member of that name."""
+    with pytest.raises(UsageError, match=message) as refusal:
+        _adapted(_patch("deployment:etl/nightly", **patch))
+    assert hint in refusal.value.hint
+
+
 def test_two_resources_never_get_one_key() -> None:
     """A name that another resource of the bundle has is refused."""
     records = [*RECORDS, make_record("work-pool:k8s-prod", {"name": "k8s-prod", "type": "process"}, [], [])]

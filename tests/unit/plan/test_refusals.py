@@ -8,8 +8,11 @@ import msgspec
 import pytest
 
 from bundle.errors import BundleError, Conflict, SecretMissing, UsageError
+from bundle.model import Body
 from bundle.plan.actions import Action, Plan
 from bundle.plan.choices import Choices, Conflicts
+from bundle.plan.overlay import Overlay, adapt
+from bundle.plan.patches import Patch
 from bundle.plan.refusals import (
     refuse_conflicts,
     refuse_masks,
@@ -18,6 +21,7 @@ from bundle.plan.refusals import (
     refuse_unknown_slots,
 )
 from bundle.server.openapi import parse_openapi
+from bundle.server.published import newest
 from support.fake_prefect import FakePrefect
 from support.moving import bundle_of
 from support.offline import speaking_to
@@ -102,10 +106,31 @@ def test_a_patch_must_fit_the_destination(value: Any, *, is_refused: bool) -> No
         ),
     )
 
-    refuse_misfits(bundle, patched, None)
     refuse_misfits(bundle, bundle, accepted)
     if is_refused:
-        with pytest.raises(UsageError, match="work-pool:p a value at /concurrency_limit that the destination"):
+        with pytest.raises(UsageError, match="work-pool:p something at /concurrency_limit that the destination"):
             refuse_misfits(bundle, patched, accepted)
     else:
         refuse_misfits(bundle, patched, accepted)
+
+
+@pytest.mark.parametrize(
+    ("match", "at", "merge", "place"),
+    [
+        ("deployment:scheduled/with slugs", "/schedules/*", {"activ": False}, "/schedules/0/activ"),
+        ("automation:*", "/trigger", {"withn": 5}, "/trigger/withn"),
+        ("work-pool:*", "", {"concurrency_limit": "five"}, "/concurrency_limit"),
+        ("work-queue:*", "", {"priority": 0}, "/priority"),
+        ("deployment:*", "", {"concurrency_options": {"collision": "ENQUEUE"}}, "/concurrency_options"),
+    ],
+)
+def test_a_mistyped_member_is_refused_also_where_nobody_can_be_asked(
+    match: str, at: str, merge: Body, place: str
+) -> None:
+    """What the newest Prefect takes is known without a server, to the innermost member."""
+    wanted = adapt(seeded(), overlay=Overlay(patch=(Patch(match=match, at=at, merge=merge),)))
+
+    with pytest.raises(UsageError, match="that the destination does not take") as refusal:
+        refuse_misfits(seeded(), wanted.bundle, newest())
+    assert f" at {place}" in message(refusal)
+    refuse_misfits(seeded(), seeded(), newest())
