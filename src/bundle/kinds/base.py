@@ -32,9 +32,8 @@ class Kind(Table):
     """The field with the last part of the natural name; None where a name cannot be chosen freely."""
     name_form: ClassVar[str] = r"[^/%&<>]+"
     name_words: ClassVar[str] = "it may not have / % & < >"
-    """What a server takes as a name: as a regular expression, and in words."""
     name_rule: ClassVar[str] = ""
-    """What some versions take as a name and others do not (``too_new``), in words."""
+    """What a server takes as a name: as a regular expression, in words, and what only some versions take."""
     parent_kind: ClassVar[str | None] = None
     """The kind whose natural name comes first in this one's, before a slash."""
     parent_field: ClassVar[str | None] = None
@@ -193,13 +192,13 @@ class Kind(Table):
         return body
 
     def marked(self, body: Body, mark: str) -> Body:
-        """The same for what has to be changed once more in any case."""
+        """The same for what will be changed once more in any case."""
         return self.pending(body, mark)
 
     def eased(self, body: Body, refused: Collection[str]) -> Iterator[Body]:
         """What is left of a body where a server refuses some fields, the fullest form first; whatever is left is off.
 
-        ``refused`` are the fields that the server named; none where it did not say.
+        ``refused`` are the fields that the server named, if it did.
         """
         left = {name: value for name, value in body.items() if name not in refused or name in self.required}
         if left != body:

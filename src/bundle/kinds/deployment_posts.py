@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from bundle.errors import RequestRejected
-from bundle.kinds.deployment_schedules import change_schedule, needs_own_route, pair
+from bundle.kinds.deployment_schedules import change_schedule, give_schedules, needs_own_route, pair
 from bundle.kinds.protocols import Destination, Made, Offer, Raw
 from bundle.kinds.schedules import portable_schedule
 from bundle.kinds.spelling import SYSTEM_LABELS, without_system_labels
@@ -31,6 +31,21 @@ def needs_post(names: Collection[str], body: Body, raw: Raw) -> bool:
     is_typed = any(isinstance(each, dict) and _TYPED in each for _, each in walk(after.get("parameters")))
     is_checked = body.get("enforce_parameter_schema", True)
     return "labels" in names or (is_typed and bool(names) and ("parameters" in names or is_checked))
+
+
+async def complete(to: Destination, made: Made, body: Body, changes: Body, tags: list[str]) -> None:
+    """Make what was created into ``body``, which differs from it by ``changes``; ``tags`` are those that it has."""
+    try:
+        if any(map(needs_own_route, body.get("schedules", ()))):
+            await give_schedules(to, made, body["schedules"], tags)
+            changes = {name: value for name, value in changes.items() if name != "schedules"}
+        if changes:
+            await to.patch("/deployments/{id}", changes, id=made.id)
+    except RequestRejected as error:
+        if error.status != _CONFLICT:
+            raise
+        # PATCH checks parameters, also those that it does not change; POST takes them as they are.
+        await post_over(to, made, body, changes | {"schedules": body.get("schedules", [])})
 
 
 async def post_over(to: Destination, made: Made, body: Body, changes: Body) -> None:

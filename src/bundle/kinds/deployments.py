@@ -17,11 +17,11 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.errors import RequestRejected
 from bundle.kinds.base import Kind
 from bundle.kinds.concurrency_limits import owner_id
 from bundle.kinds.deployment_posts import (
     POOL_FIELDS,
+    complete,
     is_inherited,
     needs_post,
     pause,
@@ -31,11 +31,9 @@ from bundle.kinds.deployment_posts import (
 )
 from bundle.kinds.deployment_schedules import (
     Schedule,
-    give_schedules,
     is_one_schedule,
     listed,
     named,
-    needs_own_route,
     pair,
     place_of,
     schedules_of,
@@ -65,7 +63,6 @@ _CLEARS_POOL_SINCE = (3, 6, 27)
 # What servers write out for an empty one.
 _NO_SCHEMA = {"type": "object", "properties": {}}
 _OWN_LIMIT_FIELDS = frozenset({"concurrency_limit", OWN_LIMIT})
-_CONFLICT = 409
 
 
 class _LinkedLimit(msgspec.Struct):
@@ -200,21 +197,8 @@ class Deployment(Kind):
         """Give a deployment its schedules and take the mark off."""
         if limit := rest_of_limit(body, first):
             await to.patch("/v2/concurrency_limits/{id_or_name}", limit, id_or_name=f"deployment:{made.id}")
-        changes = {name for name in {*body, *first} if body.get(name) != first.get(name)} - _OWN_LIMIT_FIELDS
-        try:
-            await self._finish(to, made, body, first, changes)
-        except RequestRejected as error:
-            if error.status != _CONFLICT:
-                raise
-            # PATCH checks parameters, and also those that it does not change; POST takes them as they are.
-            await post_over(to, made, body, self.changes(body, changes))
-
-    async def _finish(self, to: Destination, made: Made, body: Body, first: Body, changes: set[str]) -> None:
-        if any(map(needs_own_route, body.get("schedules", ()))):
-            await give_schedules(to, made, body["schedules"], first.get("tags", []))
-            changes = changes - {"schedules"}
-        if changes:
-            await to.patch("/deployments/{id}", self.changes(body, changes), id=made.id)
+        names = {name for name in {*body, *first} if body.get(name) != first.get(name)} - _OWN_LIMIT_FIELDS
+        await complete(to, made, body, self.changes(body, names), first.get("tags", []))
 
     def can_change(self, place: Pointer, *, is_removal: bool, raw: Raw, at: Offer) -> bool:
         """Labels that come from the flow stay; there are routes of their own for labels, schedules and own limits."""
