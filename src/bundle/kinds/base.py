@@ -33,7 +33,7 @@ class Kind(Table):
     name_form: ClassVar[str] = r"[^/%&<>]+"
     name_words: ClassVar[str] = "it may not have / % & < >"
     name_rule: ClassVar[str] = ""
-    """What a server takes as a name: as a regular expression, in words, and what only some versions take."""
+    """What a server takes as a name: an expression, the same in words, and what only some versions take."""
     parent_kind: ClassVar[str | None] = None
     """The kind whose natural name comes first in this one's, before a slash."""
     parent_field: ClassVar[str | None] = None
@@ -146,11 +146,11 @@ class Kind(Table):
         """What it runs, calls or listens at, by place; None where nothing in it is ever run or rendered."""
         return None
 
+    # Whether a destination can hold it
+
     def conformities(self, record: Record) -> Iterable[Conformity]:
         """The values in it that a server checks by schemas."""
         return ()
-
-    # Whether a destination can hold it
 
     def unfit(self, body: Body, *, is_cloud: bool) -> str | None:
         """Why this resource cannot be at such a destination (a reason code)."""
@@ -196,13 +196,9 @@ class Kind(Table):
         return self.pending(body, mark)
 
     def eased(self, body: Body, refused: Collection[str]) -> Iterator[Body]:
-        """What is left of a body where a server refuses some fields, the fullest form first; whatever is left is off.
-
-        ``refused`` are the fields that the server named, if it did.
-        """
-        left = {name: value for name, value in body.items() if name not in refused or name in self.required}
-        if left != body:
-            yield self.switched(left, dict.fromkeys(self.switches(left), False))
+        """What is left where a server refuses fields (those it named, if it did), the fullest first; all is off."""
+        left = {name: value for name, value in body.items() if name not in set(refused) - self.required}
+        yield from [self.switched(left, dict.fromkeys(self.switches(left), False))] if left != body else ()
 
     def is_pending(self, raw: Raw, body: Body, mark: str, is_new: Callable[[str], bool]) -> bool:
         """Whether what was found at the destination is what ``pending`` made of ``body``.
