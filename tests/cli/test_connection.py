@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -21,4 +22,35 @@ def test_ignored_variables_are_named(shell: Any, monkeypatch: pytest.MonkeyPatch
     assert "xfer: warning: PREFECT_API_KEY ignored: a profile was named" in ended.err
     assert "canary" not in ended.err
     monkeypatch.setenv("PREFECT_API_URL", "http://a.test/api")
-    assert "warning" not in shell("export", "--from", "env", "-o", "other.pxb").err
+    assert "ignored" not in shell("export", "--from", "env", "-o", "other.pxb").err
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_warned"),
+    [
+        ({"PREFECT_API_URL": "http://a.test/api", "PREFECT_API_KEY": "canary"}, True),
+        ({"PREFECT_API_URL": "http://a.test/api", "PREFECT_API_AUTH_STRING": "u:canary"}, True),
+        (
+            {
+                "PREFECT_API_URL": "http://a.test/api",
+                "PREFECT_CLIENT_CUSTOM_HEADERS": '{"Authorization": "Basic canary"}',
+            },
+            True,
+        ),
+        ({"PREFECT_API_URL": "http://a.test/api"}, False),
+        ({"PREFECT_API_URL": "https://b.test/api", "PREFECT_API_KEY": "canary"}, False),
+        ({"PREFECT_API_URL": "http://127.0.0.1:4200/api", "PREFECT_API_AUTH_STRING": "u:canary"}, False),
+    ],
+)
+def test_credentials_in_clear_are_warned_of(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], *, is_warned: bool
+) -> None:
+    """Credentials that go over plain http to another machine are warned of once, in JSON too; it goes on."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    ended = shell("export", "--from", "env", "-o", "env.pxb", "--json")
+
+    assert ended.err.count("sent unencrypted to a.test (http://)") == is_warned
+    assert sum("unencrypted" in each for each in json.loads(ended.out)["warnings"]) == is_warned
+    assert "canary" not in ended.err + ended.out

@@ -26,7 +26,7 @@ def load() -> Profiles:
 
 
 def find_targets(console: Console, *names: str) -> list[Target]:
-    """The servers that are named; warns of variables without effect and of TLS that is not verified.
+    """The servers that are named; warns of variables without effect, and of connections that protect nothing.
 
     Raises:
         ProfileError: a profile is unknown or incomplete.
@@ -37,6 +37,8 @@ def find_targets(console: Console, *names: str) -> list[Target]:
     for target in targets:
         if target.url.startswith("https:") and not target.verify:
             console.warn(f"{target.name}: TLS certificate not verified (PREFECT_API_TLS_INSECURE_SKIP_VERIFY)")
+        if target.is_exposed:
+            console.warn(f"{target.name}: credentials are sent unencrypted to {target.host} (http://)", reported=True)
     return targets
 
 

@@ -28,6 +28,7 @@ class Console:
         self.is_json = "--json" in (given[: given.index("--")] if "--" in given else given)
         self.is_quiet = False
         self.is_verbose = False
+        self.warnings: list[str] = []
         self._hide_log: Callable[[], None] | None = None
         self.command = "xfer"
         self.result_to_stderr = False
@@ -48,8 +49,10 @@ class Console:
         if not self.is_quiet:
             click.echo(escaping.escape(text), err=True)
 
-    def warn(self, text: str) -> None:
-        """One line that somebody should read."""
+    def warn(self, text: str, *, reported: bool = False) -> None:
+        """One line that somebody should read; ``reported``: it is among the warnings of the JSON document, too."""
+        if reported:
+            self.warnings.append(text)
         click.echo(f"xfer: warning: {escaping.escape(text)}", err=True)
 
     def error(self, message: str, hint: str) -> None:
@@ -71,7 +74,7 @@ class Console:
         if self.is_json:
             from bundle.report import json  # noqa: PLC0415 - msgspec is not needed for --help
 
-            self.result(json.render(report))
+            self.result(json.render(report, self.warnings))
             return
         from bundle.report import text  # noqa: PLC0415 - as above
 

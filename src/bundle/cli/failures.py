@@ -52,7 +52,8 @@ def _tell(console: Console, code: int, name: str, message: str, hint: str, reaso
 
         # Where even this cannot be written, the exit code is all that is left to say.
         with contextlib.suppress(OSError):
-            click.echo(json.render(endings.failed(console.command, code, Problem(name, message, hint, reason))))
+            report = endings.failed(console.command, code, Problem(name, message, hint, reason))
+            click.echo(json.render(report, console.warnings))
     return int(code)
 
 

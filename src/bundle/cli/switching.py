@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -26,6 +27,7 @@ from bundle.server.target import Target
 from bundle.trust.verdict import Verdict
 
 _TIMES = 3
+_SECONDS = 10
 
 
 class SwitchJob(msgspec.Struct, frozen=True):
@@ -55,19 +57,26 @@ async def switch(console: Console, job: SwitchJob, api: PrefectApi) -> Report:
                 results = await cutover.carry_out(switching, api, on_event=on_event, stop=stop)
     side = connection.side(job.target)
     subject = Subject(job.command, job.bundle.manifest, job.file, side, verdict=job.verdict)
-    report = switch_report.report(subject, results, tuple(_next_runs(results)), dry_run=job.dry_run)
-    return endings.interrupted(report) if stop.is_set() else report
+    # The account is complete before anything is reckoned from what a server or a bundle holds.
+    report = switch_report.report(subject, results, dry_run=job.dry_run)
+    if stop.is_set():
+        return endings.interrupted(report)
+    return msgspec.structs.replace(report, next_runs=tuple(_next_runs(results)))
 
 
 def _next_runs(results: Iterable[Switched]) -> Iterator[NextRuns]:
-    """What runs next, the soonest first; what never runs again, and what is not known, at the end."""
-    now = dt.datetime.now(dt.UTC)
+    """What runs next, the soonest first; what never runs again, and what is not known or takes too long, at the end."""
+    now, started = dt.datetime.now(dt.UTC), time.monotonic()
     found = [
-        (each.key, next_runs.words(schedule), next_runs.next_times(schedule, now, _TIMES))
+        (
+            each.key,
+            next_runs.words(schedule),
+            next_runs.next_times(schedule, now, _TIMES) if time.monotonic() - started < _SECONDS else None,
+        )
         for each in results
         for schedule in (entry.get("schedule") or {} for entry in each.firing)
     ]
     for key, words, times in sorted(found, key=lambda each: (not each[2], each[2] or (), each[:2])):
         yield NextRuns(
-            key, words, None if times is None else tuple(time.isoformat(timespec="minutes") for time in times)
+            key, words, None if times is None else tuple(each.isoformat(timespec="minutes") for each in times)
         )

@@ -94,7 +94,7 @@ class BlockType(Kind):
 
 
 def _plain(body: Body) -> Body:
-    return {name: html.unescape(body[name]) for name in _ESCAPED if name in body}
+    return {name: html.unescape(body[name]) for name in _ESCAPED if body.get(name) is not None}
 
 
 KIND = BlockType()

@@ -1,7 +1,8 @@
 """When schedules fire next, as Prefect reckons it: cron, interval and RRULE schedules of deployments.
 
 All is reckoned in the wall time of the schedule's time zone, as Prefect's server does. What it would take long to
-reckon, or what only some versions of Prefect take, is not given.
+reckon, what never fires in ten years, or what only some versions of Prefect take, is not given. A server takes rules
+that never come to an end; so the steps are bounded before a library takes the first one.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bundle.model import Body, Json
+
+if TYPE_CHECKING:
+    from dateutil.rrule import rruleset
 
 _ANCHOR = dt.datetime(2020, 1, 1)  # noqa: DTZ001 - wall time; Prefect's DTSTART where a rule has none
 _FREQUENCIES = {
@@ -20,7 +25,11 @@ _FREQUENCIES = {
     "MINUTELY": dt.timedelta(minutes=1),
     "SECONDLY": dt.timedelta(seconds=1),
 }
+_DAYS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
+_PART = re.compile(r"(\w+)=([^;\s]*)")
 _SHOWN_CHARACTERS = 80
+_HORIZON = dt.timedelta(days=3660)  # leap days are at most eight years apart
+_MOST_STEPS = 300_000  # days and times of day that are looked at for one schedule
 
 
 def next_times(schedule: Body, now: dt.datetime, count: int) -> tuple[dt.datetime, ...] | None:
@@ -94,12 +103,95 @@ def _rule(text: str, zone: ZoneInfo, now: dt.datetime) -> Iterator[dt.datetime] 
     """Times of an RRULE. Rules that step by hours or less are reckoned only where that is plain arithmetic."""
     from dateutil.rrule import rrule, rrulestr  # noqa: PLC0415 - as croniter
 
-    rule, wall = rrulestr(text, dtstart=_ANCHOR, ignoretz=True), now.replace(tzinfo=None)
-    if not set(_FREQUENCIES).intersection(re.findall(r"FREQ=(\w+)", text.upper())):
-        return (time.replace(tzinfo=zone) for time in rule.xafter(wall, inc=True))
-    parts = dict(re.findall(r"(\w+)=([^;\s]*)", text.upper().rpartition("RRULE:")[2]))
-    if not isinstance(rule, rrule) or parts.keys() - {"FREQ", "INTERVAL", "WKST"}:
+    wall, parts = now.replace(tzinfo=None), _parts(text)
+    if any(re.fullmatch("[1-9][0-9]{0,8}", each.get("INTERVAL", "1")) is None for each in parts):
+        raise ValueError("no step forward")
+    if any({"COUNT", "UNTIL"} <= each.keys() for each in parts):
+        raise ValueError("two ends, which no RRULE may have")
+    if all(each.get("FREQ") not in _FREQUENCIES for each in parts):
+        return _days(text, parts, zone, wall)
+    rule = rrulestr(text, dtstart=_ANCHOR, ignoretz=True)
+    if not isinstance(rule, rrule) or parts[0].keys() - {"FREQ", "INTERVAL", "WKST"}:
         return None
-    step = _FREQUENCIES[parts["FREQ"]] * int(parts.get("INTERVAL", "1"))
+    step = _FREQUENCIES[parts[0]["FREQ"]] * int(parts[0].get("INTERVAL", "1"))
     missing = max(0, -((rule[0] - wall) // step))
     return ((rule[0] + step * number).replace(tzinfo=zone) for number in itertools.count(missing))
+
+
+def _parts(text: str) -> list[dict[str, str]]:
+    """The parts of each rule in a text, as dateutil reads it."""
+    return [dict(_PART.findall(line)) for line in text.upper().split() if "FREQ=" in line]
+
+
+def _days(
+    text: str, parts: Sequence[Mapping[str, str]], zone: ZoneInfo, wall: dt.datetime
+) -> Iterator[dt.datetime] | None:
+    """Times of rules that step by days or more; dateutil looks for them from their beginning on."""
+    lines = text.upper().split()
+    begins = [line for line in lines if line.startswith("DTSTART")]
+    begin = re.search(r":([0-9]{8})", begins[-1])[1] if begins else f"{_ANCHOR:%Y%m%d}"  # type: ignore[index]
+    days = max(0, (wall - dt.datetime.strptime(begin, "%Y%m%d")).days) + _HORIZON.days  # noqa: DTZ007 - wall time
+    if any(line.startswith("EXRULE") for line in lines) or sum(days * _weight(each) for each in parts) > _MOST_STEPS:
+        return None
+    return _bounded(_set_of(lines, begins, days), zone, wall)
+
+
+def _weight(parts: Mapping[str, str]) -> int:
+    """About how many steps a day of a rule takes."""
+    times, rest = 1, 0
+    for name, value in parts.items():
+        if name in {"BYHOUR", "BYMINUTE", "BYSECOND", "BYSETPOS"}:
+            times *= value.count(",") + 1
+        else:
+            rest += value.count(",")
+    return times * (1 + rest // 16)
+
+
+def _set_of(lines: Iterable[str], begins: Iterable[str], days: int) -> rruleset:
+    """The rules and dates of a text, to be looked through for so many days from their beginning."""
+    from dateutil import parser  # noqa: PLC0415 - as croniter
+    from dateutil.rrule import rrule, rruleset, rrulestr  # noqa: PLC0415 - as croniter
+
+    found = rruleset()
+    for line in lines:
+        if "FREQ=" in line:
+            rule, each = rrulestr("\n".join([*begins, line]), dtstart=_ANCHOR, ignoretz=True), dict(_PART.findall(line))
+            interval = _Steps(each.get("INTERVAL", "1"))
+            interval.left = days // (_DAYS[each["FREQ"]] * interval.real) + 2
+            if isinstance(rule, rrule):
+                found.rrule(rule.replace(interval=interval))
+        elif not line.startswith("DTSTART"):
+            add = {"RDATE": found.rdate, "EXDATE": found.exdate}[re.split("[:;]", line)[0]]
+            for date in line.rpartition(":")[2].split(","):
+                add(parser.parse(date, ignoretz=True))
+    return found
+
+
+class _Steps(int):
+    """An interval that dateutil can add ``left`` times, since it looks for a match until the year 9999."""
+
+    left = 0
+
+    def __radd__(self, other: int) -> int:
+        return other + self * 1
+
+    def __mul__(self, other: int) -> int:
+        if self.left <= 0:
+            raise ArithmeticError("no match in time")
+        self.left -= 1
+        return self.real * other
+
+
+def _bounded(rule: rruleset, zone: ZoneInfo, wall: dt.datetime) -> Iterator[dt.datetime]:
+    """The times from now on, as far as they are found.
+
+    Raises:
+        ArithmeticError: there is none in the years that are looked through.
+    """
+    number = 0
+    try:
+        for number, time in enumerate(rule.xafter(wall, inc=True), 1):  # noqa: B007 - read below
+            yield time.replace(tzinfo=zone)
+    except ArithmeticError:
+        if not number:
+            raise

@@ -12,6 +12,7 @@ import msgspec
 
 from bundle.kinds import KINDS
 from bundle.model import Body, Key, Placed, Pointer, Record, Reference, Secret
+from bundle.record.pointers import split
 
 
 class Intended(msgspec.Struct, frozen=True):
@@ -64,11 +65,20 @@ class Intended(msgspec.Struct, frozen=True):
 
 
 def intend(records: Iterable[Placed]) -> tuple[Intended, ...]:
-    """The records as they are."""
+    """The records as they are; a field that is null is meant as one that is left out."""
     return tuple(
-        Intended(placed.record, placed.wave, placed.record.body, placed.record.references, placed.record.secrets)
+        Intended(placed.record, placed.wave, _said(placed.record), placed.record.references, placed.record.secrets)
         for placed in records
     )
+
+
+def _said(record: Record) -> Body:
+    """The body without nulls, but for those that something else of the record, or its kind, speaks of."""
+    if all(value is not None for value in record.body.values()):
+        return record.body
+    places = [*(each.pointer for each in record.references), *(each.pointer for each in record.secrets)]
+    kept = {split(place)[0] for place in places} | KINDS[record.kind].required
+    return {name: value for name, value in record.body.items() if value is not None or name in kept}
 
 
 def switched_off(record: Intended) -> Intended:

@@ -29,7 +29,7 @@ from bundle.report.records import Subject
 from bundle.report.signatures import signature_lines
 
 
-def report(subject: Subject, results: Sequence[Switched], next_runs: Sequence[NextRuns], *, dry_run: bool) -> Report:
+def report(subject: Subject, results: Sequence[Switched], *, dry_run: bool) -> Report:
     """The report of what was switched on or off; each resource of the bundle that has switches is counted."""
     code = exit_code_of(results)
     kinds = tally(((each.kind, each.state) for each in results), STATES)
@@ -43,7 +43,6 @@ def report(subject: Subject, results: Sequence[Switched], next_runs: Sequence[Ne
         bundle=contents(subject.manifest, subject.file),
         signatures=subject.verdict,
         resources=tuple(_resource(each, dry_run=dry_run) for each in results),
-        next_runs=tuple(next_runs),
     )
 
 

@@ -98,15 +98,15 @@ def _check_url(target: Target, response: Response, *, is_known: bool) -> str:
 
 
 def _redirected(target: Target, call: Call, response: Response) -> RequestRejected:
-    """The error for a redirect that is not followed; where it leads is said only of the same host."""
-    there = (location(target.base + call.path, response) or "").partition("?")[0]
-    right = there.removesuffix(call.path.partition("?")[0])
-    is_same_host = there != right and origin(there)[1] == origin(target.base)[1]
+    """The error for a redirect that is not followed; no address in it is the server's."""
+    there = location(target.base + call.path, response)
+    secure = target.base.replace("http://", "https://", 1)
+    is_to_https = there is not None and secure != target.base and origin(there) == origin(secure)
     return RequestRejected(
         f"{call.place} on {target.host}: redirected (status {response.status}), which is not followed",
         status=response.status,
-        hint=f"set PREFECT_API_URL to {right}"
-        if is_same_host
+        hint=f"the server wants https: set PREFECT_API_URL to {secure}"
+        if is_to_https
         else "set PREFECT_API_URL to the final URL (https:// instead of http:// is the usual reason)",
     )
 

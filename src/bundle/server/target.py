@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
-from bundle.server.urls import names_workspace
+from bundle.server.urls import is_this_machine, names_workspace
+
+_CREDENTIAL = re.compile("auth|cookie|token|key|secret|password", re.IGNORECASE)
 
 
 class SecretText:
@@ -78,6 +81,12 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     def is_cloud(self) -> bool:
         """Whether the URL names a Cloud workspace; customer-managed Cloud has other hosts, but the same path."""
         return names_workspace(self.url)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether credentials, also those in custom headers, go over a network unencrypted."""
+        has_any = self.credentials is not None or any(_CREDENTIAL.search(name) for name, _ in self.headers)
+        return has_any and self.base.startswith("http:") and not is_this_machine(self.base)
 
     @property
     def base(self) -> str:

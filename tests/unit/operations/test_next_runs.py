@@ -6,9 +6,13 @@ import datetime as dt
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bundle.operations.next_runs import next_times, words
 
@@ -105,3 +109,85 @@ def test_a_schedule_that_has_ended_has_no_next_times() -> None:
 def test_schedules_in_words(schedule: dict[str, Any], text: str) -> None:
     """A schedule has one short line."""
     assert words(schedule) == text
+
+
+# What is made to take for ever
+
+MOST_CALLS = 400_000
+
+
+@contextmanager
+def counted() -> Iterator[None]:
+    """Ends what makes more calls than a second of any machine takes."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in {"call", "c_call"}
+        if calls > MOST_CALLS:
+            raise AssertionError("too many steps")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield
+    finally:
+        sys.setprofile(before)
+
+
+def numbers(low: int, high: int) -> st.SearchStrategy[str]:
+    """A list of numbers: one, some, or all there are."""
+    some = st.lists(st.integers(low, high), min_size=1, max_size=4)
+    return st.one_of(some, st.just(list(range(low, high)))).map(lambda found: ",".join(map(str, found)))
+
+
+PARTS = st.fixed_dictionaries(
+    {"FREQ": st.sampled_from(["YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY"])},
+    optional={
+        "INTERVAL": st.sampled_from(["0", "-1", "00", "1", "2", "7", "999999999", "9" * 40]),
+        "COUNT": st.sampled_from(["0", "1", "5", "999999999", "9" * 40]),
+        "UNTIL": st.sampled_from(["20260101", "99991231T235959", "00010101"]),
+        "BYMONTH": st.sampled_from(["2", "4,6", "13"]),
+        "BYMONTHDAY": st.sampled_from(["30", "31", "-31", "32"]),
+        "BYDAY": st.sampled_from(["MO", "6MO", "-6SU", "MO,TU,WE,TH,FR"]),
+        "BYYEARDAY": st.sampled_from(["366", "-366", "1"]),
+        "BYWEEKNO": st.sampled_from(["53", "54"]),
+        "BYEASTER": st.sampled_from(["0", "9999"]),
+        "BYSETPOS": numbers(1, 366),
+        "BYHOUR": numbers(0, 24),
+        "BYMINUTE": numbers(0, 60),
+        "BYSECOND": numbers(0, 60),
+    },
+).map(lambda parts: ";".join(f"{name}={value}" for name, value in parts.items()))
+BEGINNINGS = st.sampled_from(
+    ["", "DTSTART:00010101T000000\n", "DTSTART:20200101T000000\n", "DTSTART:99990101T000000\n"]
+)
+ENDS = st.sampled_from(["", "\nEXDATE:20270101T000000", "\nEXRULE:FREQ=DAILY", "\nRRULE:FREQ=DAILY;INTERVAL=0"])
+RULES = st.builds(lambda begin, rule, end: {"rrule": f"{begin}RRULE:{rule}{end}"}, BEGINNINGS, PARTS, ENDS)
+CRONS = st.tuples(
+    *(st.sampled_from(each) for each in (["*", "0"], ["*", "0"], ["31", "30", "29", "*"], ["2", "4"], ["*", "mon#5"]))
+).map(lambda fields: {"cron": " ".join(fields), "day_or": False})
+INTERVALS = st.builds(
+    lambda seconds, anchor: {"interval": seconds, "anchor_date": anchor},
+    st.floats(0, 1e12),
+    st.sampled_from(["0001-01-01T00:00:00Z", "9999-12-31T00:00:00Z", "2026-01-01T00:00:00Z"]),
+)
+
+
+@settings(max_examples=150, derandomize=True)
+@given(st.one_of(RULES, RULES, CRONS, INTERVALS))
+def test_no_schedule_takes_long(schedule: dict[str, Any]) -> None:
+    """A rule that never matches, never ends, begins in the year 1 or fires each second takes few steps."""
+    with counted():
+        next_times(schedule, dt.datetime(2026, 11, 23, tzinfo=dt.UTC), 3)
+
+
+def test_what_is_far_or_never_is_not_said_to_have_ended() -> None:
+    """None means that it is not known; only a rule that is over has no times."""
+    now = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+    never = "FREQ=DAILY;COUNT=5;BYMONTH=2;BYMONTHDAY=30"
+    assert next_times({"rrule": never}, now, 3) is None
+    assert next_times({"rrule": "FREQ=DAILY;UNTIL=20260101"}, now, 3) == ()
+    leap = next_times({"rrule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29"}, now, 2)
+    assert leap is not None
+    assert [each.year for each in leap][:2] == [2028, 2032]

@@ -60,10 +60,27 @@ def test_redirects_end() -> None:
 
 @pytest.mark.parametrize("code", [301, 302, 307, 308])
 def test_a_redirect_to_https_says_what_to_set(code: int) -> None:
-    """The usual redirect, to https on the same host, is not followed, but the URL to set is said."""
-    server = FakeServer(status(code, Location="https://server.test/prefix/api/flows/count?x=1"))
-    assert server.fail(read).hint == "set PREFECT_API_URL to https://server.test/prefix/api"
+    """The usual redirect, to https on the same host and port, is not followed, but told: the URL to set is our own."""
+    server = FakeServer(status(code, Location="https://server.test:4200/of-the-server/flows/count?x=1"))
+    assert (
+        server.fail(read).hint == "the server wants https: set PREFECT_API_URL to https://server.test:4200/prefix/api"
+    )
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        "https://server.test/other/api/flows/count",
+        "https://server.test:444/prefix/api/flows/count",
+        "http://server.test:9999/prefix/api/flows/count",
+        "https://evil.test/prefix/api/flows/count",
+    ],
+)
+def test_no_hint_has_an_address_of_the_server(there: str) -> None:
+    """What a redirect says of a port, a path or a host is never proposed as the URL to set."""
+    hint = str(FakeServer(status(302, Location=there)).fail(read).hint)
+    assert not any(part in hint for part in ("444", "9999", "evil", "other", "server.test"))
 
 
 def test_a_redirect_to_plain_http_is_not_followed() -> None:
