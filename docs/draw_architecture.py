@@ -21,8 +21,8 @@ PICTURE = ROOT / "docs" / "architecture.svg"
 JOBS = {
     "cli": "commands: options in, one report out",
     "fleet": "many workspaces, on Prefect",
-    "archive": "snapshots that come back",
     "report": "what was done, as values, text and JSON",
+    "archive": "snapshots that come back",
     "operations": "the use cases, one module each",
     "apply": "carries out a plan, one outcome a record",
     "plan": "what is to be done, field by field; writes nothing",

@@ -27,6 +27,7 @@ ORDER = (
     "plan",
     "apply",
     "operations",
+    "archive",
     "report",
     "cli",
     "__main__",
@@ -50,6 +51,7 @@ OWNERS = {
     "prefect": set(),
     "jsonschema": {"plan.conformity"},
     "referencing": {"plan.conformity"},
+    "obstore": {"archive.objects"},
     "pickle": set(),
     "marshal": set(),
 }

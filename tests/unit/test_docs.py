@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import bundle
+from bundle.archive.integrity import CHECK_CODES
+from bundle.archive.retention import RETENTION_REASONS
 from bundle.cli import COMMANDS
 from bundle.errors import ExitCode
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
@@ -47,6 +49,13 @@ def table(text: str, heading: str) -> dict[str, str]:
 def test_codes_are_documented(heading: str, codes: Mapping[str, str]) -> None:
     """docs/cli.md lists exactly the codes that there are, with their meanings."""
     assert table(CLI, heading) == dict(codes)
+
+
+def test_codes_of_the_archive_are_documented() -> None:
+    """docs/archive.md has the texts of the program, word for word."""
+    page = (ROOT / "docs" / "archive.md").read_text()
+    assert table(page, "What can go wrong, and what then") == CHECK_CODES
+    assert table(page, "Retention") == RETENTION_REASONS
 
 
 def test_commands_are_documented() -> None:

@@ -40,6 +40,7 @@ COMMANDS = {
     "profiles": ("bundle.cli.commands.profiles", "List the profiles and what each would connect to."),
     "sign": ("bundle.cli.commands.sign", "Sign a file with an SSH key."),
     "split": ("bundle.cli.commands.split", "Split a file into parts for small media."),
+    "archive": ("bundle.cli.commands.archive", "Keep snapshots in a directory or bucket, and get them back."),
     "secrets": ("bundle.cli.commands.secrets", "Prepare the secrets that a bundle does not hold."),
     "demo": ("bundle.cli.commands.demo", "Try everything with two throwaway servers."),
 }

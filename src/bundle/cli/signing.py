@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 KEY = "KEY"
 """How a key for signing is called in help texts: a private key, or a .pub whose private half is in the SSH agent."""
 
-sign = click.option("--sign", "key", metavar=KEY, help="Sign the bundle with this SSH key, into FILE.sig.")
+sign = click.option("--sign", "key", metavar=KEY, help="Sign the bundle with this SSH key, into a .sig beside it.")
 
 
 def signer_of(key: str) -> Signer:
@@ -64,3 +66,16 @@ def of_output(
         sign_stream(stream, target, signer, namespace=namespace, force=force)
 
     return seal
+
+
+def signature_of(content: bytes, key: str) -> bytes:
+    """The signature file of a bundle that is in memory.
+
+    Raises:
+        UsageError: the key cannot be used.
+    """
+    with tempfile.TemporaryDirectory(prefix="xfer-") as directory:
+        file = Path(directory, "bundle.pxb")
+        seal = of_output(key, str(file), force=False)
+        seal(io.BytesIO(content))
+        return signature_path(file).read_bytes()

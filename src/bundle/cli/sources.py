@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from bundle.archive.address import is_address
 from bundle.cli.trust_options import Trust
 from bundle.errors import BundleRejected, Corrupt
 from bundle.files import output_errors
@@ -57,12 +58,17 @@ class Source:
 
 @contextlib.contextmanager
 def opened(name: str, trust: Trust, namespace: Namespace = Namespace.BUNDLE) -> Iterator[Source]:
-    """A file or, for ``-``, standard input; nothing of it is looked at before its signatures are judged.
+    """A file, ``STORE//NAME@WHEN``, or standard input for ``-``; its signatures are judged before anything is read.
 
     Raises:
         BundleRejected: it cannot be read.
         Distrusted: whom the user trusts does not vouch for it.
     """
+    with _local(name) as place:
+        yield from _judged(place, trust, namespace)
+
+
+def _judged(name: str, trust: Trust, namespace: Namespace) -> Iterator[Source]:
     if name.endswith(parts.SUFFIX):
         listed = parts.read_file(Path(name))
         directories = (Path(name).parent, *trust.parts_from)
@@ -79,6 +85,18 @@ def opened(name: str, trust: Trust, namespace: Namespace = Namespace.BUNDLE) -> 
             digests = of_stream(readable)
             readable.seek(0)
             yield Source(readable, trust.judge(_called(name), digests, files, namespace))
+
+
+@contextlib.contextmanager
+def _local(name: str) -> Iterator[str]:
+    """Where the bytes are: a snapshot in a store is fetched, with its signatures, for as long as it is read."""
+    if not is_address(name):
+        yield name
+        return
+    from bundle.cli import stores  # noqa: PLC0415 - few commands name a snapshot
+
+    with stores.fetched(name) as file:
+        yield str(file)
 
 
 def _beside(name: str) -> Sequence[Path]:

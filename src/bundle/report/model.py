@@ -131,6 +131,51 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     problem: Problem | None = None
 
 
+class SnapshotRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot in a store; times are ISO 8601, ``time`` by the store's clock, ``size`` in bytes of its bundle.
+
+    ``same_as`` is the id of the one whose bundle it shares, ``signers`` are its signature files, ``pinned`` the reason
+    of its pin. ``checked`` and ``drilled`` say when it was last read whole, and imported and compared, without a fault.
+    ``changed``: its content differs from that of the one before.
+    """
+
+    id: str
+    name: str
+    time: str
+    resources: int
+    size: int
+    complete: bool
+    changed: bool
+    same_as: str | None = None
+    signers: tuple[str, ...] = ()
+    pinned: str | None = None
+    checked: str | None = None
+    drilled: str | None = None
+
+
+class Retained(msgspec.Struct, frozen=True):
+    """A snapshot that is kept or removed, and every reason for it."""
+
+    id: str
+    reasons: tuple[str, ...]
+
+
+class StoreFault(msgspec.Struct, frozen=True):
+    """Something in a store that is not as it should be: ``points`` are the snapshots that are concerned."""
+
+    code: str
+    object: str
+    points: tuple[str, ...] = ()
+
+
+class HistoryStep(msgspec.Struct, frozen=True):
+    """What changed with one snapshot, against the one before it."""
+
+    id: str
+    time: str
+    resources: tuple[Resource, ...]
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What one command did.
 
@@ -169,3 +214,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     connections: tuple[Connection, ...] = ()
     checks: tuple[Check, ...] = ()
     estimates: tuple[Estimate, ...] = ()
+    store: str | None = None
+    snapshots: tuple[SnapshotRow, ...] = ()
+    keep: tuple[Retained, ...] = ()
+    remove: tuple[Retained, ...] = ()
+    faults: tuple[StoreFault, ...] = ()
+    history: tuple[HistoryStep, ...] = ()

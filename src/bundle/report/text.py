@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bundle.report import (
+    archive,
     check,
     demo,
     diff,
@@ -45,6 +46,15 @@ _LAYOUTS: Mapping[str, Layout] = {
     "sign": files.layout,
     "split": files.layout,
     "demo": demo.layout,
+    "archive init": archive.layout_init,
+    "archive snapshot": archive.layout_snapshot,
+    "archive list": archive.layout_list,
+    "archive log": archive.layout_log,
+    "archive pin": archive.layout_list,
+    "archive unpin": archive.layout_list,
+    "archive forget": archive.layout_forget,
+    "archive check": archive.layout_check,
+    "archive drill": archive.layout_drill,
 }
 
 

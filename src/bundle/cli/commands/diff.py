@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from bundle.archive.address import is_address
 from bundle.cli import bundles, connection, options, trust_options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
@@ -31,7 +32,7 @@ from bundle.report.model import Report, Side
 def command(console: Console, older: str, newer: str, *, trust: Trust) -> Report:
     """Show what was added, removed and changed from OLDER to NEWER.
 
-    Each is a bundle (a file, or - for stdin) or a server (profile, URL, or
+    Each is a bundle (a file, STORE//NAME@WHEN, or - for stdin) or a server (profile, URL, or
     env). Exit code 2 if anything differs.
     """
     if older == newer:
@@ -41,7 +42,7 @@ def command(console: Console, older: str, newer: str, *, trust: Trust) -> Report
 
 
 def _is_bundle(name: str) -> bool:
-    return name == bundles.STANDARD or name.endswith(".pxb") or Path(name).is_file()
+    return name == bundles.STANDARD or name.endswith(".pxb") or is_address(name) or Path(name).is_file()
 
 
 def _side(console: Console, name: str) -> Side:
