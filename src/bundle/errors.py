@@ -5,6 +5,7 @@
     ├── ProfileError              64   a profile is unknown or incomplete
     ├── OutputError                1   a file cannot be written
     ├── Conflict                   1   the destination differs, and the policy is to fail
+    ├── SecretsSuspected           1   values look like secrets, and the policy is to fail
     ├── BundleRejected             4
     │   ├── Corrupt                4   bytes are missing, changed, added or reordered
     │   └── UnsupportedFormat      4   a newer xfer is needed
@@ -73,6 +74,10 @@ class OutputError(BundleError):
 
 class Conflict(BundleError):
     """The destination has resources of the bundle with other content, and the policy is to fail."""
+
+
+class SecretsSuspected(BundleError):
+    """The source has values that look like secrets, and the policy is to carry none; nothing was written."""
 
 
 class BundleRejected(BundleError):

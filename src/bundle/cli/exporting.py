@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bundle.cli.console import Console
+from bundle.cli.options import Suspects
 from bundle.cli.progress import progress
 from bundle.environment.selection import EVERYTHING, Selection
+from bundle.errors import SecretsSuspected
 from bundle.operations.export import Exported, export_environment
 from bundle.server.client import PrefectApi
 
@@ -16,12 +18,34 @@ async def export(
     api: PrefectApi,
     selection: Selection = EVERYTHING,
     *,
-    redact: bool = False,
+    suspects: Suspects = "carry",
     all_owners: bool = False,
 ) -> Exported:
-    """Read an environment now, with progress."""
+    """Read an environment now, with progress.
+
+    Raises:
+        SecretsSuspected: something looks like a secret, and ``suspects`` is ``fail``.
+    """
     with progress(console) as on_event:
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        return await export_environment(
-            api, selection=selection, redact=redact, all_owners=all_owners, created=created, on_event=on_event
+        exported = await export_environment(
+            api,
+            selection=selection,
+            redact=suspects == "redact",
+            all_owners=all_owners,
+            created=created,
+            on_event=on_event,
+        )
+    if suspects == "fail":
+        _refuse_suspects(exported)
+    return exported
+
+
+def _refuse_suspects(exported: Exported) -> None:
+    found = [each for each in exported.header.findings if each.code == "secret-suspected"]
+    if found:
+        places = "".join(f"\n  {each.key} at {each.pointer}" for each in found)
+        raise SecretsSuspected(
+            f"values look like secrets ({len(found)}), and nothing was written:{places}",
+            hint="put them into secret blocks, or take them out with --suspects redact",
         )

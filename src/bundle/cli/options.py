@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import click
 
 from bundle.cli.console import Console
+from bundle.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
+Suspects = Literal["carry", "redact", "fail"]
 
 
 def examples(*lines: str) -> str:
@@ -59,9 +62,29 @@ bundle = click.argument("bundle", metavar="FILE", required=True)
 source = click.option("--from", "source", metavar="SOURCE", required=True, help="Profile, URL, or env.")
 destination = click.option("--to", "destination", metavar="DESTINATION", required=True, help="Profile, URL, or env.")
 force = click.option("--force", is_flag=True, help="Replace the file if it exists.")
-redact = click.option("--redact", is_flag=True, help="Also remove values that only look like secrets.")
 all_owners = click.option(
     "--all-owners",
     is_flag=True,
     help="Ask every deployment of SOURCE which automations it owns, a request each.",
 )
+
+
+def suspects(function: F) -> F:
+    """``--suspects``, of which ``--redact`` is the short form; the command gets ``suspects``."""
+
+    @click.option(
+        "--suspects",
+        type=click.Choice(["carry", "redact", "fail"]),
+        help="What to do with values that look like secrets although nothing declares them as such: carry and report "
+        "them (the default), take them out as secrets to supply, or write nothing.",
+    )
+    @click.option("--redact", is_flag=True, help="Short for --suspects redact.")
+    @functools.wraps(function)
+    def command(*arguments: Any, suspects: Suspects | None, redact: bool, **settings: Any) -> Any:
+        if redact and suspects not in {None, "redact"}:
+            raise UsageError(
+                f"--redact and --suspects {suspects} contradict each other", hint="use one of them; see --help"
+            )
+        return function(*arguments, suspects="redact" if redact else suspects or "carry", **settings)
+
+    return cast("F", command)

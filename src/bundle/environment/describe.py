@@ -25,11 +25,25 @@ from bundle.errors import BundleError
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
 from bundle.kinds.protocols import Raw
-from bundle.model import Count, Finding, JsonType, Key, LeftOut, Pointer, Record, Reference, Secret, kind_of, name_of
+from bundle.model import (
+    Body,
+    Count,
+    Finding,
+    JsonType,
+    Key,
+    LeftOut,
+    Pointer,
+    Record,
+    Reference,
+    Secret,
+    kind_of,
+    name_of,
+)
 from bundle.record.canonical import make_record
 from bundle.record.pointers import replace_all
 from bundle.record.references import cut
-from bundle.record.secrets import slot_id, suspects
+from bundle.record.secrets import slot_id
+from bundle.record.suspects import suspects
 
 _NAMES_LISTED = 20
 
@@ -100,15 +114,21 @@ def _described(reading: Reading, *, redact: bool, everything: bool, kinds: Mappi
 def _draft(identifier: str, kind: Kind, raw: Raw, look: Lookup, dropped: Mapping[str, str], *, redact: bool) -> Draft:
     body = kind.portable(raw, look)
     places: dict[Pointer, JsonType] = dict(kind.secret_places(raw, body, look))
-    if redact and kind.holds_values:
-        places |= {place: "string" for place in suspects(body) if not _is_covered(place, places)}
+    redacted = _redacted(kind, body, places) if redact and kind.holds_values else {}
+    places |= redacted
     bare = replace_all(body, dict.fromkeys(places))
     done = cut(bare, lambda each: each in look and each not in dropped, look.key)
-    names = tuple((place, look.readable_key(key)) for place, key in kind.names(body))
+    names = tuple((place, look.readable_key(key)) for place, key in kind.names(body) if place not in redacted)
     if any(hit.form == "member" for hit in done.found):
         names = tuple((look.readable_pointer(place), key) for place, key in names)
         places = {look.readable_pointer(place): kind_ for place, kind_ in places.items()}
     return Draft(identifier, kind, raw, done, places, names)
+
+
+def _redacted(kind: Kind, body: Body, places: Mapping[Pointer, JsonType]) -> dict[Pointer, JsonType]:
+    """What is suspected and taken out; a resource is never without its name."""
+    found = suspects(body).items()
+    return {place: form for place, form in found if place != f"/{kind.name_field}" and not _is_covered(place, places)}
 
 
 def _is_covered(place: str, places: Mapping[Pointer, JsonType]) -> bool:

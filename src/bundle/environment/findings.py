@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from bundle.environment.keys import Draft
 from bundle.model import Finding, Key, Record
-from bundle.record.secrets import suspects
+from bundle.record.suspects import suspects
 
 _ID_FIELD = re.compile(r"(_id|/owner_resource)$")
 _ID_LABEL = re.compile(r"/(match|match_related)(/|$)")

@@ -1,8 +1,8 @@
 """Finds what is run in values: steps, commands, images, packages, environment, servers that are called. Pure.
 
-Rules: nothing is rendered, followed, fetched or resolved. A text is one line, short, and without anything that looks
-like a secret; of environment variables only the names are given, of URLs no user information and no query. What does
-not have the shape that Prefect knows is passed over, since a server refuses it.
+Rules: nothing is rendered, followed, fetched or resolved. A text is one line and whole, but for ``***`` where
+something looks like a secret; of environment variables only the names are given. What does not have the shape that
+Prefect knows is passed over, since a server refuses it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 
 from bundle.model import Json, Pointer
 from bundle.record.pointers import join, walk
-from bundle.record.secrets import suspects
+from bundle.record.suspects import masked_text
 
 Run = tuple[str, Pointer, str]
 """A code of ``plan.execution_surface``, a place in the body, and a text."""
@@ -43,14 +43,6 @@ _MEMBERS: Mapping[str, str] = {
 _STEP_PLACES = ("repository", "url", "branch", "commit_sha", "bucket", "container", "folder", "directory")
 _OWN_VARIABLE = re.compile(r"^\s*\{\{\s*\w+\s*\}\}\s*$")
 _URL = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>{}|\\]{1,2000}", re.IGNORECASE)
-_USER_INFORMATION = re.compile(r"(?<=//)[^/\s@]*@")
-_QUOTE = re.compile("([\"'])")
-_QUERY = re.compile("[?#]")
-_CREDENTIAL = re.compile(
-    r"((?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|api[_-]?key|access[_-]?key)[\w-]{0,64}\"?\s*[=:\s]\s*)"
-    r"(?!\{\{)\S+",
-    re.IGNORECASE,
-)
 _STORES = frozenset({"s3", "gs", "gcs", "az", "adl", "abfs", "abfss", "r2"})
 """Schemes whose URLs name a bucket, not a host."""
 _LOCAL_NAMES = (".local", ".localhost", ".internal", ".svc", ".lan")
@@ -150,16 +142,5 @@ def as_object(value: Json) -> Mapping[str, Json]:
 
 @functools.lru_cache(maxsize=1024)
 def safe(text: str) -> str:
-    """A text on one line, whole, without what looks like a secret."""
-    line = _CREDENTIAL.sub(r"\1***", " ".join(_without_credentials(word) for word in text.split()))
-    return " ".join("***" if any(suspects({"": word})) else word for word in line.split(" "))
-
-
-def _without_credentials(word: str) -> str:
-    """A word without user and query of the URLs in it; in one pass, however long it is."""
-    return "".join(_without_query(_USER_INFORMATION.sub("", part)) for part in _QUOTE.split(word))
-
-
-def _without_query(text: str) -> str:
-    scheme, mark, rest = text.partition("://")
-    return scheme + mark + _QUERY.split(rest, maxsplit=1)[0] if mark else text
+    """A text on one line, whole, but for ``***`` in the place of what looks like a secret."""
+    return " ".join(masked_text(text).split())

@@ -9,6 +9,7 @@ import msgspec
 
 from bundle.model import Json, Key, Pointer
 from bundle.record.pointers import join, split
+from bundle.record.secret_names import Told
 
 REASONS: Mapping[str, str] = {
     "created": "created because it was missing",
@@ -58,7 +59,7 @@ class Difference(msgspec.Struct, frozen=True):
     """One place where bundle and destination differ; None where one side has nothing.
 
     Keys are in place of ids, in the values as in the pointer, where ``members`` has them. ``is_secret``: a supplied
-    secret is not the live one; neither is in here.
+    secret is not the live one; neither is in here. ``told`` is what the names around the place say of its value.
     """
 
     pointer: Pointer
@@ -66,6 +67,7 @@ class Difference(msgspec.Struct, frozen=True):
     destination: Json
     is_secret: bool = False
     members: tuple[MemberKey, ...] = ()
+    told: Told = Told.NOTHING
 
     def at(self, id_of: Callable[[Key], str]) -> Pointer:
         """The same place at the destination, whose member names have ids."""

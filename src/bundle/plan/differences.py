@@ -19,6 +19,7 @@ from bundle.plan.intended import Intended
 from bundle.record.canonical import encode
 from bundle.record.pointers import exists, join, replace_all, split
 from bundle.record.references import put_back
+from bundle.record.suspects import told_at
 
 # From the first character that Unicode keeps for use inside programs, which hardly any text has, to the last of all.
 _MARKS = range(0xFDD0, 0x110000)
@@ -48,7 +49,9 @@ def differences_of(
         ours, theirs = ({name: item for name, item in each.items() if name not in lonely} for each in (ours, theirs))
         ours = kind.wanted(ours, theirs)
     if encode(ours) != encode(theirs):
-        yield from (_unmarked(each, mark) for each in between(ours, theirs))
+        for each in between(ours, theirs):
+            told = max(told_at(side, each.pointer) for side in (ours, theirs))
+            yield _unmarked(msgspec.structs.replace(each, told=told), mark)
 
 
 def by_name(record: Intended | Record) -> bytes:
@@ -115,6 +118,7 @@ def _unmarked(difference: Difference, mark: str) -> Difference:
         _bare(difference.bundle, mark),
         _bare(difference.destination, mark),
         members=tuple(_members(split(difference.pointer), mark)),
+        told=difference.told,
     )
 
 

@@ -6,8 +6,8 @@ Rules:
 
 1. What is listed is found in the bodies themselves, never taken from what a bundle says of itself.
 2. Nothing is rendered, followed, fetched or resolved; no name is looked up.
-3. A text is one line, short, and without anything that looks like a secret. Of environment variables only the
-   names are listed, of URLs no user information and no query.
+3. A text is one line and whole, but for ``***`` where something looks like a secret. Of environment variables only
+   the names are listed.
 4. A bundle can hold any JSON. What has not the shape that Prefect knows is passed over, since a server refuses it.
 """
 

@@ -1,4 +1,4 @@
-"""Finds secrets, names their slots, and makes the marker for a missing one.
+"""Names the slots of secrets, fills them, and makes the marker for a missing one.
 
 Rules:
 
@@ -6,42 +6,23 @@ Rules:
    through. What is secret, a schema says (``secret_schema``).
 2. The whole value at a secret place is taken out, whatever its type. Null and
    what is empty hold no secret and stay.
-3. Values that merely look like secrets elsewhere are reported by place; their
-   text never leaves this module.
+3. What merely looks like a secret elsewhere is found by ``suspects``.
 
 Pure: no I/O, no logging.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from bundle.model import Body, Json, Key, Pointer, Secret
-from bundle.record.pointers import replace_all, resolve, walk
-from bundle.record.secret_schema import MASK
+from bundle.record.pointers import replace_all, resolve
 
 _NOT_SUPPLIED = "xfer: this secret was not supplied:"
 # A map is used member by member: those of ``headers`` are sent to whoever is called.
 _NAME_OF_MEMBER = "xfer: these secrets\nwere not supplied"
 SUPPLIED_PREFIX = "XFER_SECRET_"
-
-_SECRET_NAME = re.compile(
-    r"pass(word|phrase|wd)?$|^pwd$|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credential"
-    r"|conn(ection)?[-_]?str|auth(orization)?$|bearer|cookie|dsn$|(^|_)sas(_|$)",
-    re.IGNORECASE,
-)
-_NAMES_ANOTHER = re.compile(r"_(name|slug|id)$", re.IGNORECASE)
-# Each alternative ends soon after where it begins, so that a long text costs no more than its length.
-_SECRET_VALUE = re.compile(
-    r"[a-z0-9]://(?:[^/\s:@]+:[^/\s@]+|[^/\s:@]{12,})@"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_|glpat-"
-    r"|xox[abpr]-|hooks\.slack\.com/services/|eyJ[\w-]{8,500}\.[\w-]{8,}\.|pn[ub]_[A-Za-z0-9]{20,}|AccountKey=",
-)
-_PURE_TEMPLATE = re.compile(r"^\s*\{\{[^{}]*\}\}\s*$")
-_DENSE = re.compile(r"^[A-Za-z0-9+/=_-]{24,}$")
-_DENSE_BITS_PER_CHARACTER = 4.2
 
 
 def slot_id(key: Key, pointer: Pointer) -> str:
@@ -74,28 +55,6 @@ def fill(body: Body, secrets: Iterable[Secret], supplied: Mapping[str, Json]) ->
     return replace_all(
         body, {each.pointer: supplied[each.slot] if each.slot in supplied else marker(each) for each in secrets}
     )
-
-
-def suspects(body: Body) -> Iterator[Pointer]:
-    """Places whose value looks like a secret although Prefect does not mask it."""
-    for pointer, value in walk(body):
-        if isinstance(value, str) and value not in {"", MASK} and _looks_secret(pointer, value):
-            yield pointer
-
-
-def _looks_secret(pointer: Pointer, value: str) -> bool:
-    if _PURE_TEMPLATE.match(value):
-        return False
-    name = pointer.rpartition("/")[2]
-    is_told = _SECRET_NAME.search(name) and not _NAMES_ANOTHER.search(name)
-    if _SECRET_VALUE.search(value) or (is_told and "{{" not in value):
-        return True
-    return bool(_DENSE.match(value)) and _entropy(value) >= _DENSE_BITS_PER_CHARACTER
-
-
-def _entropy(text: str) -> float:
-    shares = [text.count(character) / len(text) for character in set(text)]
-    return -sum(share * math.log2(share) for share in shares)
 
 
 def still_marked(body: Body, secret: Secret) -> bool:

@@ -10,7 +10,7 @@ from bundle.kinds import KINDS
 from bundle.model import Json
 from bundle.plan.actions import Difference
 from bundle.record.pointers import split
-from bundle.record.secrets import suspects
+from bundle.record.suspects import SHOWN, masked, told_at
 from bundle.report.model import FieldDifference, Resource
 from bundle.report.parts import VALUE_CHARACTERS, Limit, Lines, as_text, clipped, cut, joined, rest_of
 
@@ -84,7 +84,7 @@ def _around(before: str, after: str) -> tuple[Sequence[str], Sequence[str]]:
 
 
 def field_differences(kind: str, found: Iterable[Difference]) -> tuple[FieldDifference, ...]:
-    """Differences as they may be shown: with the defaults of fields left out, without what looks like a secret."""
+    """Differences as they may be shown: with the defaults of fields, and ``***`` for what looks like a secret."""
     return tuple(_field_difference(_with_defaults(kind, each)) for each in found)
 
 
@@ -99,16 +99,12 @@ def _with_defaults(kind: str, found: Difference) -> Difference:
 
 
 def _field_difference(found: Difference) -> FieldDifference:
-    pointer = found.pointer
-    is_hidden = found.is_secret or any(_may_be_secret(pointer, each) for each in (found.bundle, found.destination))
-    if is_hidden:
-        return FieldDifference(pointer, None, None, is_hidden=True)
-    return FieldDifference(pointer, found.bundle, found.destination)
-
-
-def _may_be_secret(pointer: str, value: Json) -> bool:
-    """Whether a value, or the name of any place around it, looks like a secret."""
-    return any(next(suspects({name: value}), None) is not None for name in split(pointer) or [""])
+    """A difference as it may be shown. Here values enter a report."""
+    told = max(found.told, told_at(None, found.pointer))
+    newer, older = masked(found.bundle, told), masked(found.destination, told)
+    if found.is_secret or SHOWN in (newer, older) or newer == older:
+        return FieldDifference(found.pointer, None, None, is_hidden=True)
+    return FieldDifference(found.pointer, newer, older)
 
 
 def because(resource: Resource) -> str:

@@ -49,7 +49,11 @@ def test_steps_with_what_they_fetch() -> None:
     clone = {CLONE: {"repository": "https://user:hunter2@git.example.com/flows?x=1", "branch": "main"}}
     script = {SCRIPT: {"script": "pip install x\n  && y", "requires": "prefect-aws>=0.3", "env": {"KEY": "v"}}}
     assert found(deployment(pull_steps=[clone, script])) == {
-        ("step", f"/pull_steps/0/{CLONE}", f"{CLONE}, repository https://git.example.com/flows, branch main"),
+        (
+            "step",
+            f"/pull_steps/0/{CLONE}",
+            f"{CLONE}, repository https://user:***@git.example.com/flows?x=1, branch main",
+        ),
         ("url", f"/pull_steps/0/{CLONE}/repository", "https://git.example.com"),
         ("step", f"/pull_steps/1/{SCRIPT}", SCRIPT),
         ("command", f"/pull_steps/1/{SCRIPT}/script", "pip install x && y"),

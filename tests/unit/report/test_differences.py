@@ -20,14 +20,15 @@ from support.reports import DESTINATION, action, manifest
         ("/value", "ghp_" + "x" * 36, True),
         ("/job_variables/env/DB_PASSWORD", "hunter2", True),
         ("/job_variables/password/value", "hunter2", True),
-        ("/job_variables", {"env": {"token": "hunter2"}}, True),
-        ("", {"token": "hunter2"}, True),
+        ("/job_variables", {"env": {"token": "hunter2"}}, False),
+        ("", {"token": "hunter2"}, False),
+        ("/value", "psql postgres://u:hunter2@db/x", False),
         ("/value", "eu-central-1", False),
         ("/limit", 5, False),
     ],
 )
 def test_values_that_look_secret_are_hidden(pointer: str, value: Any, is_hidden: bool) -> None:  # noqa: FBT001
-    """A difference does not show a value that looks like a secret, or that stands where secrets stand."""
+    """A value that looks like a secret, or stands where secrets do, is hidden; in others only the secret parts."""
     for difference in (Difference(pointer, value, None), Difference(pointer, None, value)):
         plan = Plan((action("variable:x", "skip", "exists-differs", differences=(difference,)),))
         report = plan_report.report(Subject("plan", manifest("variable:x"), None, DESTINATION), plan)

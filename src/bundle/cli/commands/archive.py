@@ -80,13 +80,20 @@ def init(console: Console, url: str | None) -> Report:
 @options.source
 @click.option("--store", "url", metavar="STORE", help="The store; XFER_STORE unless given.")
 @click.option("--name", metavar="NAME", help="What the environment is called there; the profile's name unless given.")
-@options.redact
+@options.suspects
 @signing.sign
 @timezone
 @options.result
 @click.pass_obj
 def snapshot(
-    console: Console, source: str, url: str | None, name: str | None, *, key: str | None, redact: bool, zone: tzinfo
+    console: Console,
+    source: str,
+    url: str | None,
+    name: str | None,
+    *,
+    key: str | None,
+    suspects: options.Suspects,
+    zone: tzinfo,
 ) -> Report:
     """Export SOURCE into a store.
 
@@ -98,7 +105,7 @@ def snapshot(
     (target,) = connection.find_targets(console, source)
     name = points.check_name(name or target.name)
     began = stores.now()
-    exported = asyncio.run(_export(console, target, redact=redact))
+    exported = asyncio.run(_export(console, target, suspects=suspects))
     output = io.BytesIO()
     manifest = write_bundle(exported.header, exported.records, output)
     beside = {} if key is None else {"pxb.sig": signing.signature_of(output.getvalue(), key)}
@@ -229,7 +236,7 @@ def _bundles(store: Store, kept: Sequence[Kept]) -> Iterator[tuple[str, datetime
         yield each.point.id, each.time, read_bundle(io.BytesIO(stores.content(store, each.point)))
 
 
-async def _export(console: Console, target: Target, *, redact: bool) -> Exported:
+async def _export(console: Console, target: Target, *, suspects: options.Suspects) -> Exported:
     connection.announce(console, "reading", target)
     async with connection.connect(target) as api:
-        return await exporting.export(console, api, redact=redact)
+        return await exporting.export(console, api, suspects=suspects)

@@ -27,7 +27,7 @@ from bundle.server.target import Target
 @options.source
 @click.option("-o", "--output", "file", metavar="FILE", required=True, help="The bundle to write; - for stdout.")
 @options.force
-@options.redact
+@options.suspects
 @signing.sign
 @options.all_owners
 @scope_options.selection
@@ -40,7 +40,7 @@ def command(
     *,
     selection: Selection,
     force: bool,
-    redact: bool,
+    suspects: options.Suspects,
     all_owners: bool,
     key: str | None,
 ) -> Report:
@@ -52,15 +52,15 @@ def command(
     bundles.check_output(console, file, force=force)
     seal = signing.of_output(key, file, force=force)
     (target,) = connection.find_targets(console, source)
-    exported = asyncio.run(read_environment(console, target, selection, redact=redact, all_owners=all_owners))
+    exported = asyncio.run(read_environment(console, target, selection, suspects=suspects, all_owners=all_owners))
     manifest = bundles.write(exported, file, force=force, before_it_appears=seal)
     return export_report.report(manifest, file, connection.side(target), exported.torn)
 
 
 async def read_environment(
-    console: Console, target: Target, selection: Selection, *, redact: bool, all_owners: bool
+    console: Console, target: Target, selection: Selection, *, suspects: options.Suspects, all_owners: bool
 ) -> Exported:
     """Read an environment, with progress."""
     connection.announce(console, "reading", target)
     async with connection.connect(target) as api:
-        return await exporting.export(console, api, selection, redact=redact, all_owners=all_owners)
+        return await exporting.export(console, api, selection, suspects=suspects, all_owners=all_owners)

@@ -39,7 +39,7 @@ from bundle.server.target import Target
 @options.destination
 @click.option("-o", "--output", "file", metavar="FILE", help="Keep the bundle in this file.")
 @options.force
-@options.redact
+@options.suspects
 @options.all_owners
 @import_options.choices
 @import_options.execution
@@ -53,7 +53,7 @@ def command(
     *,
     file: str | None,
     force: bool,
-    redact: bool,
+    suspects: options.Suspects,
     all_owners: bool,
     choices: ChoiceOptions,
     execution: Execution,
@@ -70,7 +70,7 @@ def command(
     receipt = receipts.place(file, execution)
     asyncio.run(_check_both(origin, target))
     with _place(file) as path:
-        reading = read_environment(console, origin, choices.selection, redact=redact, all_owners=all_owners)
+        reading = read_environment(console, origin, choices.selection, suspects=suspects, all_owners=all_owners)
         exported = asyncio.run(reading)
         bundles.write(exported, path, force=force)
         # The export has applied the selection.
