@@ -67,6 +67,15 @@ def test_names_of_blocks_and_variables_in_it() -> None:
     assert sorted(key for _, key in POOL.names(body)) == ["block:gcp-credentials/me", "variable:region"]
 
 
+@pytest.mark.parametrize("step", ["bundle_upload_step", "bundle_execution_step"])
+@pytest.mark.parametrize("slug", ["aws-credentials", "gcp-credentials", "azure-blob-storage-credentials"])
+def test_every_step_names_its_credentials(step: str, slug: str) -> None:
+    """Whatever the cloud, and whether bundles are brought or fetched."""
+    field = f"{slug.replace('-', '_')}_block_name"
+    body = {"storage_configuration": {step: {"f": {field: "me"}}}}
+    assert list(POOL.names(body)) == [(f"/storage_configuration/{step}/f/{field}", f"block:{slug}/me")]
+
+
 def test_it_is_changed_and_deleted_by_name() -> None:
     """``PATCH`` and ``DELETE`` take the name."""
     assert updated("work-pool", {"name": "p"}, {"concurrency_limit"}) == [
