@@ -144,6 +144,28 @@ def test_what_is_missing_holds_back_what_needs_it(fake: FakePrefect) -> None:
     assert all(each.state == "blocked" and each.waits_for for each in blocked)
 
 
+@pytest.mark.parametrize("table", ["work_pools", "variables", "block_documents"])
+def test_a_plan_holds_back_all_that_hangs_on_what_is_missing(fake: FakePrefect, table: str) -> None:
+    """Whether it has switches of its own or not, what needs it is blocked, and what needs that, too."""
+    for identifier in list(fake.tables[table]):
+        fake.drop(table, identifier)
+
+    async def plan() -> cutover.Switching:
+        async with api_of(fake) as api:
+            return await cutover.prepare(seeded(), api, on=True)
+
+    switching = asyncio.run(plan())
+
+    steps = {each.key: each.state for each in switching.plan}
+    there = switching.destination.records
+    held = {key for key, state in steps.items() if state in {"failed", "blocked"}}
+    held |= {each.key for each in intend(seeded().records) if each.kind in {"variable", "block"}} - there.keys()
+    needy = [each for each in intend(seeded().records) if {one.target for one in each.references} & held]
+    states = {steps[each.key] for each in needy if each.key in steps}
+    assert "blocked" in states
+    assert "succeeded" not in states
+
+
 def test_what_is_refused_holds_back_what_needs_it(fake: FakePrefect) -> None:
     """What the destination refuses to switch on has failed, and what needs it is blocked; the rest goes on."""
 
