@@ -317,11 +317,11 @@ JSON = st.recursive(
     ),
 )
 def test_any_body_can_be_looked_at(kind: str, body: dict[str, Any]) -> None:
-    """Whatever JSON stands in a bundle, the codes are known ones and the texts are short lines."""
+    """Whatever JSON stands in a bundle, the codes are known ones and each text is one line."""
     result = surfaces([record(f"{kind}:x/y", body)])
     assert result.counts.keys() <= SURFACE_CODES.keys()
     assert sum(result.counts.values()) == len(result.entries)
-    assert all(len(each.text) <= 201 and "\n" not in each.text for each in result.entries)
+    assert not any("\n" in each.text for each in result.entries)
 
 
 def test_a_plan_lists_what_its_writes_would_run() -> None:
