@@ -202,16 +202,16 @@ def test_a_plan_that_was_edited_is_refused(
 @pytest.mark.parametrize(
     ("match", "merge", "told"),
     [
-        ("deployment:etl/pool only", "{ paused = 'maybe' }", "a value at /paused"),
+        ("deployment:etl/pool only", "{ paused = 'maybe' }", "something at /paused"),
         ("deployment:etl/pool only", "{ tags = 'x' }", "no deployment: Expected array | null, got str - at $.tags"),
-        ("deployment:etl/pool only", "{ concurrency_limit = 0 }", "a value at /concurrency_limit"),
+        ("deployment:etl/pool only", "{ concurrency_limit = 0 }", "something at /concurrency_limit"),
         (
             "deployment:scheduled/with slugs",
             "{ schedules = [{ active = 1, schedule = { cron = 'x' } }] }",
             "/schedules/0/active",
         ),
-        ("work-pool:local", "{ concurrency_limit = -1 }", "a value at /concurrency_limit"),
-        ("work-pool:local", "{ concurrency_limit = 1.5 }", "a value at /concurrency_limit"),
+        ("work-pool:local", "{ concurrency_limit = -1 }", "something at /concurrency_limit"),
+        ("work-pool:local", "{ concurrency_limit = 1.5 }", "something at /concurrency_limit"),
     ],
 )
 def test_a_value_that_the_destination_does_not_take_is_refused(

@@ -113,14 +113,19 @@ def replay(url: str, bundle: Bundle) -> tuple[Sent, Counter[str]]:
 
 @pytest.mark.parametrize("size", [None, Size.SMALL, Size.BULK])
 def test_an_export_reads_pages_and_looks_again(server_factory: Factory, size: Size | None) -> None:
-    """An export reads each page, counts what can be counted, asks who can own automations, and looks again."""
+    """An export reads each page, counts what can be counted, asks who can own automations, and looks again.
+
+    Blocks with masked values are read once more, to see which of them are empty.
+    """
     url = server_factory(size).url
     rows = rows_of(url)
 
-    _, sent = export(url)
+    bundle, sent = export(url)
 
     reading = TOKEN + all_pages(rows) + STORAGE + len(COUNTED) + (ASKED if rows["automations"] else 0)
-    assert sent == Sent(reads=reading + second_look(rows) + VERSION, writes=0)
+    secretive = sum(placed.record.kind == "block" and bool(placed.record.secrets) for placed in bundle.records)
+    masked = pages(secretive) if secretive else 0
+    assert sent == Sent(reads=reading + masked + second_look(rows) + VERSION, writes=0)
 
 
 def test_a_first_import_reads_pages_and_writes_each_once(server_factory: Factory, source_server: Server) -> None:
@@ -213,12 +218,13 @@ def test_commands_that_only_look(door: Proxy, kept: str) -> None:
         placed.record.kind == "block" and bool(placed.record.secrets) for placed in read_bundle(Path(kept)).records
     )
     look = TOKEN + all_pages(rows) + STORAGE
-    revealed = pages(secretive)
+    # Where all is compared, which masked values are empty; then which secrets are placeholders.
+    masked = revealed = pages(secretive)
 
     assert ask(door, "plan", kept, "--to", door.url) == Asked(look + VERSION + revealed, 0)
     assert ask(door, "import", kept, "--to", door.url, "--dry-run") == Asked(look + VERSION + revealed, 0)
-    assert ask(door, "verify", kept, "--to", door.url) == Asked(look + VERSION + ASKED + revealed, 0)
-    assert ask(door, "diff", kept, door.url) == Asked(look + ASKED, 0)
+    assert ask(door, "verify", kept, "--to", door.url) == Asked(look + VERSION + ASKED + masked + revealed, 0)
+    assert ask(door, "diff", kept, door.url) == Asked(look + ASKED + masked, 0)
     assert ask(door, "activate", kept, "--to", door.url, "--dry-run") == Asked(look, 0)
     assert ask(door, "inspect", kept) == ask(door, "verify", kept) == Asked(0, 0)
 

@@ -256,7 +256,8 @@ def test_credentials_do_not_follow_a_redirect(code: int) -> None:
     with Door(trap(seen)) as other, Door(redirect(other.url, code)) as front:
         with pytest.raises(RequestRejected, match="redirected") as caught:
             ask(profile(front.url(), PREFECT_API_AUTH_STRING=PASSWORD))
-        assert caught.value.hint == f"set PREFECT_API_URL to {other.url()}"
+        assert "set PREFECT_API_URL to the final URL" in caught.value.hint
+        assert other.url() not in caught.value.hint
     assert (seen, front.connections) == ([], 1)
 
 
