@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bundle.archive.directories import DirectoryStore
 from bundle.archive.store import Store
 from bundle.cli import stores
 from support.signers import person
@@ -102,6 +103,27 @@ def test_a_log_says_when_each_came_changed_and_went(archive: Any) -> None:
     assert [step["time"][:10] for step in since["history"]] == ["2026-11-21"]
     ended = archive("archive", "log", "//prod", "variable:nowhere")
     assert (ended.code, "no snapshot has variable:nowhere" in ended.err) == (64, True)
+
+
+def test_a_log_lists_the_store_once(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many snapshots there are, and what has not changed is not read again."""
+    for day in (18, 19, 20):
+        taken(archive, day)
+    asked: list[str] = []
+    listing, reading = DirectoryStore.list, DirectoryStore.read
+
+    def counted_list(self: DirectoryStore, prefix: str) -> Any:
+        asked.append("list")
+        return listing(self, prefix)
+
+    def counted_read(self: DirectoryStore, name: str, most: int) -> bytes:
+        asked.append(name[-4:])
+        return reading(self, name, most)
+
+    monkeypatch.setattr(DirectoryStore, "list", counted_list)
+    monkeypatch.setattr(DirectoryStore, "read", counted_read)
+    assert archive("archive", "log", "//prod").code == 0
+    assert (asked.count("list"), asked.count(".pxb")) == (1, 1)
 
 
 def test_forget_keeps_what_its_rules_say(archive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +267,5 @@ def test_the_document_is_one_json_document(archive: Any) -> None:
 
 def test_a_store_is_a_store() -> None:
     """Both sorts are what the archive works with."""
-    from bundle.archive.directories import DirectoryStore  # noqa: PLC0415 - only here
-
     found: Store = DirectoryStore(Path("x"))
     assert found.url == "x"

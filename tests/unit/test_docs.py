@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import bundle
-from bundle.archive.integrity import CHECK_CODES
+from bundle.archive.faults import CHECK_CODES
 from bundle.archive.retention import RETENTION_REASONS
 from bundle.cli import COMMANDS
 from bundle.errors import ExitCode

@@ -1,15 +1,16 @@
-"""What became of resources along a timeline: when each came, changed and went. Pure.
+"""What became of resources along a timeline: when each came, changed and went.
 
 Bundles are compared one after the other, so two are in memory at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 import msgspec
 
+from bundle.archive.timeline import Kept
 from bundle.environment.describe import Environment
 from bundle.model import Bundle, Key
 from bundle.operations.diff import Change, as_environment, changes
@@ -23,22 +24,22 @@ class Step(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
 
-def history(snapshots: Iterable[tuple[str, datetime, Bundle]], key: Key | None = None) -> Iterator[Step]:
+def history(kept: Iterable[Kept], read: Callable[[Kept], Bundle], key: Key | None = None) -> Iterator[Step]:
     """The steps from the oldest snapshot on at which anything changed, of one resource or of all.
 
-    Of a bundle that two snapshots share, the second is no step.
+    ``read`` gives a snapshot's bundle; one that is equal to the one before is no step, and is not read.
     """
     former: Environment | None = None
     digest = None
-    for id_, time, bundle in snapshots:
-        if bundle.manifest.content_digest == digest:
+    for each in kept:
+        if each.point.content_digest == digest:
             continue
-        digest = bundle.manifest.content_digest
-        present = as_environment(bundle.records)
+        digest = each.point.content_digest
+        present = as_environment(read(each).records)
         found = _first(present, key) if former is None else _between(former, present, key)
         former = present
         if found:
-            yield Step(id_, time, found)
+            yield Step(each.point.id, each.time, found)
 
 
 def _first(present: Environment, key: Key | None) -> tuple[Change, ...]:

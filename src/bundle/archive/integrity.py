@@ -7,27 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 
 import msgspec
 
 from bundle.archive import point as points
+from bundle.archive.faults import HARMLESS, Fault
 from bundle.archive.forget import objects_without_point
 from bundle.archive.point import Point
 from bundle.archive.store import Missing, Store
 from bundle.archive.timeline import Listing, bundle_of, look, timeline
 from bundle.container.reader import verify_bundle
 from bundle.errors import BundleRejected, UsageError
-
-CHECK_CODES: Mapping[str, str] = {
-    "missing": "the bundle that a point names is not there: the snapshot is lost",
-    "size-differs": "the bundle is not as long as its point says: the snapshot is lost",
-    "content-differs": "the bundle is not what was written: the snapshot is lost",
-    "point-damaged": "the point cannot be read; its bundle may be good",
-    "orphan": "a bundle without a point: its writer was killed, or is still writing; `forget` removes it after a day",
-}
-HARMLESS = frozenset({"orphan"})
 
 
 class Subset(msgspec.Struct, frozen=True):
@@ -41,14 +33,6 @@ class Subset(msgspec.Struct, frozen=True):
 
 
 EVERY = Subset(1, 1)
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """Something that is not as it should be: ``code`` is one of ``CHECK_CODES``, ``object`` what is concerned."""
-
-    code: str
-    object: str
-    points: tuple[str, ...] = ()
 
 
 class Checked(msgspec.Struct, frozen=True):

@@ -96,6 +96,12 @@ def timeline(store: Store, listing: Listing) -> list[Kept]:
     return sorted(found, key=lambda each: (each.time, each.point.id))
 
 
+def as_kept(listing: Listing, point: Point) -> list[Kept]:
+    """A point that was just written with the store's time, without reading it; none if it is gone again."""
+    found = listing.places.get(points.object_name(point.name, point.id, POINT))
+    return [] if found is None else [Kept(point, found[1].time)]
+
+
 def choose(kept: Sequence[Kept], address: Address, zone: tzinfo) -> Kept:
     """The snapshot that an address means: the latest, the newest up to a day or instant, or the one with an id.
 

@@ -1,4 +1,4 @@
-"""A click group that imports the module of a command when the command is used."""
+"""A click group that imports the module of a command when the command is used, and commands named with their group."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from typing import Any
 import click
 
 from bundle.cli.console import Console
+
+
+class NamedCommand(click.Command):
+    """A command that reports call as it is typed: ``archive list``."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it."""
+        console = ctx.find_object(Console)
+        if console is not None:
+            console.command = ctx.command_path.partition(" ")[2]
+        return super().invoke(ctx)
 
 
 class LazyGroup(click.Group):

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -19,13 +19,19 @@ from bundle.archive.address import Address, parse
 from bundle.archive.directories import DirectoryStore
 from bundle.archive.point import MOST_BUNDLE_BYTES, MOST_BYTES, Point
 from bundle.archive.store import Entry, Store
-from bundle.archive.timeline import Damaged, Listing, bundle_of, check_store, choose, look, timeline
+from bundle.archive.timeline import Damaged, Listing, bundle_of, check_store, choose, look, names, timeline
 from bundle.errors import UsageError
 
 VARIABLE = "XFER_STORE"
 ZONE_VARIABLE = "XFER_TIMEZONE"
 
+_ANOTHER = "take the snapshot before or after it"
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+argument = click.argument("store", metavar="[STORE[//NAME]]", required=False)
+address = click.argument("address", metavar="STORE//NAME@WHEN")
 
 
 def timezone(function: F) -> F:
@@ -81,56 +87,68 @@ def open_store(url: str | None) -> Store:
     return store
 
 
-def where(text: str | None) -> tuple[Store, str | None]:
-    """The store, and the environment if one is named: ``STORE``, ``STORE//NAME``, or nothing for ``XFER_STORE``."""
+def where(text: str | None) -> tuple[Store, list[str]]:
+    """The store and its environments, or the one that is named: ``STORE``, ``STORE//NAME``; nothing: ``XFER_STORE``."""
     if text and "//" in text.replace("://", ":", 1):
         address = parse(text)
-        return open_store(address.store), address.name
-    return open_store(text), None
+        return open_store(address.store), [address.name]
+    store = open_store(text)
+    return store, names(store)
 
 
-def snapshot(address: Address, zone: tzinfo) -> tuple[Store, Point]:
-    """The snapshot that an address means, with its store."""
+class Found(NamedTuple):
+    """A snapshot where it was found: ``listing`` has the objects of its environment."""
+
+    store: Store
+    listing: Listing
+    point: Point
+
+    def content(self) -> bytes:
+        """The bundle's file, exactly as it was written.
+
+        Raises:
+            Damaged: it is not there, or not what was written.
+            StoreError: the store cannot be read.
+        """
+        entry = self.entry()
+        data = self.store.read(entry.name, min(self.point.size, MOST_BUNDLE_BYTES))
+        if hashlib.sha256(data).hexdigest() != self.point.sha256:
+            raise Damaged(f"{self.store.url}: {entry.name} is not what was written", hint=_ANOTHER)
+        return data
+
+    def entry(self) -> Entry:
+        """The object with the bundle; raises as ``content``."""
+        entry = bundle_of(self.listing, self.point)
+        if entry is None:
+            raise Damaged(f"{self.store.url}: the bundle of {self.point.id} is missing", hint=_ANOTHER)
+        return entry
+
+
+def find(address: Address, zone: tzinfo) -> Found:
+    """The snapshot that an address means.
+
+    Raises:
+        UsageError: the address names nothing.
+        StoreError: the store cannot be read.
+    """
     store = open_store(address.store)
-    chosen = choose(timeline(store, look(store, address.name)), address, zone)
-    return store, chosen.point
+    listing = look(store, address.name)
+    return Found(store, listing, choose(timeline(store, listing), address, zone).point)
 
 
 @contextlib.contextmanager
 def fetched(text: str) -> Iterator[Path]:
-    """The bundle at an address with its signatures, exactly as they were written, in a directory of its own.
-
-    Raises:
-        UsageError: the address names nothing.
-        Damaged: the bundle is not there, or not what was written.
-        StoreError: the store cannot be read.
-    """
-    store, point = snapshot(parse(text), zone_of(None))
-    listing = look(store, point.name)
-    entry = _found(store, listing, point)
+    """The bundle at an address with its signatures, in a directory of its own; raises as ``find`` and ``content``."""
+    found = find(parse(text), zone_of(None))
+    bundle = found.entry().name
     with tempfile.TemporaryDirectory(prefix="xfer-") as directory:
-        file = Path(directory, entry.name.rpartition("/")[2])
-        file.write_bytes(_content(store, entry, point))
-        for name, (_, beside) in listing.places.items():
-            if name.startswith(f"{entry.name}.") and name.endswith(".sig"):
-                file.with_name(name.rpartition("/")[2]).write_bytes(store.read(beside.name, MOST_BYTES))
+        file = Path(directory, _last(bundle))
+        file.write_bytes(found.content())
+        for name in found.listing.places:
+            if name.startswith(f"{bundle}.") and name.endswith(".sig"):
+                file.with_name(_last(name)).write_bytes(found.store.read(name, MOST_BYTES))
         yield file
 
 
-def content(store: Store, point: Point) -> bytes:
-    """The bundle's file that a point names; raises as ``fetched``."""
-    return _content(store, _found(store, look(store, point.name), point), point)
-
-
-def _found(store: Store, listing: Listing, point: Point) -> Entry:
-    entry = bundle_of(listing, point)
-    if entry is None:
-        raise Damaged(f"{store.url}: the bundle of {point.id} is missing", hint="take the snapshot before or after it")
-    return entry
-
-
-def _content(store: Store, entry: Entry, point: Point) -> bytes:
-    data = store.read(entry.name, min(point.size, MOST_BUNDLE_BYTES))
-    if hashlib.sha256(data).hexdigest() != point.sha256:
-        raise Damaged(f"{store.url}: {entry.name} is not what was written", hint="take the snapshot before or after it")
-    return data
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]

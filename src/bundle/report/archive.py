@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from bundle.archive.forget import Forgotten
-from bundle.archive.history import Step
-from bundle.archive.integrity import CHECK_CODES, Checked
+from bundle.archive.faults import CHECK_CODES, Fault
 from bundle.archive.periods import Zone, written
-from bundle.archive.point import Point
 from bundle.archive.retention import RETENTION_REASONS
-from bundle.archive.timeline import Kept
 from bundle.errors import ExitCode
-from bundle.operations.diff import Change
 from bundle.plan.actions import Plan
 from bundle.report.counting import has_differences, incomplete
-from bundle.report.differences import field_differences, resource_lines
-from bundle.report.model import HistoryStep, Report, Resource, Retained, Side, SnapshotRow, StoreFault, Verb
+from bundle.report.differences import changed_resource, resource_lines
+from bundle.report.model import HistoryStep, Report, Retained, Side, SnapshotRow
 from bundle.report.parts import Limit, Lines, cut, rest_of, server_name
 from bundle.report.records import planned
 
-_VERBS: dict[str, Verb] = {"added": "add", "removed": "remove", "changed": "change"}
+if TYPE_CHECKING:
+    # Every command that prints a report imports this module, and few have to do with a store.
+    from bundle.archive.forget import Forgotten
+    from bundle.archive.history import Step
+    from bundle.archive.integrity import Checked
+    from bundle.archive.point import Point
+    from bundle.archive.timeline import Kept
+
 _KIB = 1024
 _DONE = Report(command="", exit_code=ExitCode.DONE, ok=True)
 
@@ -72,7 +75,9 @@ def snapshot(
 
 def log(store: str, steps: Sequence[Step], count: int, zone: Zone) -> Report:
     """The report of a history over so many snapshots."""
-    found = tuple(HistoryStep(each.id, written(each.time, zone), tuple(map(_changed, each.changes))) for each in steps)
+    found = tuple(
+        HistoryStep(each.id, written(each.time, zone), tuple(map(changed_resource, each.changes))) for each in steps
+    )
     return msgspec.structs.replace(
         _DONE, command="archive log", store=store, history=found, summary={"snapshots": count, "steps": len(found)}
     )
@@ -90,7 +95,7 @@ def forgotten(store: str, found: Sequence[Forgotten], zone: Zone, *, dry_run: bo
         keep=kept,
         remove=gone,
         snapshots=tuple(_row(each, (), zone, is_changed=True) for one in found for each in one.kept),
-        faults=tuple(StoreFault("orphan", name) for each in found for name in each.orphans),
+        faults=tuple(Fault("orphan", name) for each in found for name in each.orphans),
         summary={"keep": len(kept), "remove": len(gone), "dry_run": int(dry_run)},
     )
     return incomplete(done) if any(each.has_causes for each in found) else done
@@ -102,7 +107,7 @@ def checked(store: str, found: Sequence[Checked]) -> Report:
         _DONE,
         command="archive check",
         store=store,
-        faults=tuple(StoreFault(each.code, each.object, each.points) for one in found for each in one.faults),
+        faults=tuple(each for one in found for each in one.faults),
         summary={"snapshots": sum(each.points for each in found), "read": sum(len(each.read) for each in found)},
     )
     if all(each.is_whole for each in found):
@@ -145,17 +150,6 @@ def _row(kept: Kept, ends: Collection[str], zone: Zone, *, is_changed: bool) -> 
 def _last_good(kept: Kept, kind: str, zone: Zone) -> str | None:
     found = kept.last(kind)
     return written(found[0], zone) if found and found[1].ok else None
-
-
-def _changed(change: Change) -> Resource:
-    return Resource(
-        key=change.key,
-        kind=change.kind,
-        action=_VERBS[change.fate],
-        state=None,
-        reason=change.fate,
-        differences=field_differences(change.kind, change.differences),
-    )
 
 
 # -- Layouts ----------------------------------------------------------------------------------------------------------

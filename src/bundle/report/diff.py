@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from bundle.errors import ExitCode
 from bundle.operations.diff import Change
 from bundle.report.counting import summary_of, tally, with_differences
-from bundle.report.differences import field_differences, resource_lines
-from bundle.report.model import Report, Resource, Side, Verb
+from bundle.report.differences import changed_resource, resource_lines
+from bundle.report.model import Report, Side
 from bundle.report.parts import Limit, Lines, count_line, server_name
 
 _NAMES = ("added", "removed", "changed", "unchanged")
-_VERBS: Mapping[str, Verb] = {"added": "add", "removed": "remove", "changed": "change", "unchanged": "keep"}
 
 
 def report(changes: Sequence[Change], older: Side, newer: Side) -> Report:
@@ -26,20 +25,9 @@ def report(changes: Sequence[Change], older: Side, newer: Side) -> Report:
         kinds=kinds,
         source=older,
         destination=newer,
-        resources=tuple(map(_resource, changes)),
+        resources=tuple(map(changed_resource, changes)),
     )
     return with_differences(done) if any(each.fate != "unchanged" for each in changes) else done
-
-
-def _resource(change: Change) -> Resource:
-    return Resource(
-        key=change.key,
-        kind=change.kind,
-        action=_VERBS[change.fate],
-        state=None,
-        reason=change.fate,
-        differences=field_differences(change.kind, change.differences),
-    )
 
 
 def layout(report: Report, limit: Limit) -> Iterator[Lines]:

@@ -8,10 +8,11 @@ import msgspec
 
 from bundle.kinds import KINDS
 from bundle.model import Json
+from bundle.operations.diff import Change
 from bundle.plan.actions import Difference
 from bundle.record.pointers import split
 from bundle.record.suspects import SHOWN, masked, told_at
-from bundle.report.model import FieldDifference, Resource
+from bundle.report.model import FieldDifference, Resource, Verb
 from bundle.report.parts import VALUE_CHARACTERS, Limit, Lines, as_text, clipped, cut, joined, rest_of
 
 _ITEM_CHARACTERS = 400
@@ -19,6 +20,7 @@ _ITEM_CHARACTERS = 400
 _CONTEXT_CHARACTERS = 30
 # The glyph says it.
 _PLAIN = frozenset({"created", "exists-same", "created-without-secret", "added", "removed", "changed"})
+_CHANGED: Mapping[str, Verb] = {"added": "add", "removed": "remove", "changed": "change", "unchanged": "keep"}
 _GLYPHS: Mapping[str, str] = {
     "create": "+",
     "complete": "+",
@@ -81,6 +83,18 @@ def _around(before: str, after: str) -> tuple[Sequence[str], Sequence[str]]:
     same = next((place for place, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), 0)
     start = same - _CONTEXT_CHARACTERS if same > VALUE_CHARACTERS // 2 else 0
     return [clipped(before, start)], [clipped(after, start)]
+
+
+def changed_resource(change: Change) -> Resource:
+    """A resource of which two environments are compared."""
+    return Resource(
+        key=change.key,
+        kind=change.kind,
+        action=_CHANGED[change.fate],
+        state=None,
+        reason=change.fate,
+        differences=field_differences(change.kind, change.differences),
+    )
 
 
 def field_differences(kind: str, found: Iterable[Difference]) -> tuple[FieldDifference, ...]:

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from bundle.apply.outcomes import State
+from bundle.archive.faults import Fault
 from bundle.model import Finding, Json, Key, LeftOut, Pointer, Wave
 from bundle.operations.inventory import Estimate
 from bundle.operations.preflight import Check
@@ -160,14 +161,6 @@ class Retained(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...]
 
 
-class StoreFault(msgspec.Struct, frozen=True):
-    """Something in a store that is not as it should be: ``points`` are the snapshots that are concerned."""
-
-    code: str
-    object: str
-    points: tuple[str, ...] = ()
-
-
 class HistoryStep(msgspec.Struct, frozen=True):
     """What changed with one snapshot, against the one before it."""
 
@@ -218,5 +211,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     snapshots: tuple[SnapshotRow, ...] = ()
     keep: tuple[Retained, ...] = ()
     remove: tuple[Retained, ...] = ()
-    faults: tuple[StoreFault, ...] = ()
+    faults: tuple[Fault, ...] = ()
     history: tuple[HistoryStep, ...] = ()

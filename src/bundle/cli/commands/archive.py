@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import secrets
-from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from collections.abc import Sequence
+from datetime import tzinfo
 
 import click
 
@@ -18,11 +18,12 @@ from bundle.archive.history import history
 from bundle.archive.point import Note, NoteKind, Point
 from bundle.archive.probe import initialize
 from bundle.archive.store import Store
-from bundle.archive.timeline import Kept, choose, look, names, timeline
+from bundle.archive.timeline import Kept, as_kept, choose, look, timeline
 from bundle.cli import connection, exporting, options, signing, stores
 from bundle.cli.commands import archive_care
 from bundle.cli.console import Console
-from bundle.cli.stores import timezone
+from bundle.cli.lazy import NamedCommand
+from bundle.cli.stores import Found, timezone
 from bundle.container.reader import read_bundle
 from bundle.container.writer import write_bundle
 from bundle.errors import UsageError
@@ -54,17 +55,17 @@ def command() -> None:
     """
 
 
-store_argument = click.argument("store", metavar="[STORE[//NAME]]", required=False)
-archive_care.add_to(command, store_argument)
+for each in (archive_care.forget_command, archive_care.check_command, archive_care.drill_command):
+    command.add_command(each)
 
 
-@command.command("init", epilog=options.examples("xfer archive init /backups", f"xfer archive init {_STORE}"))
+@command.command(
+    "init", cls=NamedCommand, epilog=options.examples("xfer archive init /backups", f"xfer archive init {_STORE}")
+)
 @click.argument("url", metavar="[STORE]", required=False)
 @options.result
-@click.pass_obj
-def init(console: Console, url: str | None) -> Report:
+def init(url: str | None) -> Report:
     """Make a directory or bucket a store, after a proof that it replaces nothing."""
-    console.command = "archive init"
     store = stores.find_store(url)
     initialize(store, secrets.token_hex(6))
     return archive_report.init(store.url)
@@ -72,6 +73,7 @@ def init(console: Console, url: str | None) -> Report:
 
 @command.command(
     "snapshot",
+    cls=NamedCommand,
     epilog=options.examples(
         "xfer archive snapshot --from prod --store /backups",
         f"xfer archive snapshot --from env --name prod --store {_STORE}",
@@ -100,7 +102,6 @@ def snapshot(
     If nothing has changed since the last snapshot, that is noted and no bundle
     is stored again.
     """
-    console.command = "archive snapshot"
     store = stores.open_store(url)
     (target,) = connection.find_targets(console, source)
     name = points.check_name(name or target.name)
@@ -123,24 +124,27 @@ def snapshot(
         incomplete=exported.torn,
     )
     written = snapshots.write(store, point, output.getvalue(), beside)
-    kept = [each for each in timeline(store, look(store, name)) if each.point.id == written.point.id]
+    kept = as_kept(look(store, name), written.point)
     return archive_report.snapshot(store.url, kept, written.former, connection.side(target), exported.torn, zone)
 
 
-@command.command("list", epilog=options.examples(f"xfer archive list {_STORE}", "xfer archive list /backups//prod -v"))
-@store_argument
+@command.command(
+    "list",
+    cls=NamedCommand,
+    epilog=options.examples(f"xfer archive list {_STORE}", "xfer archive list /backups//prod -v"),
+)
+@stores.argument
 @timezone
 @options.result
-@click.pass_obj
-def list_(console: Console, store: str | None, *, zone: tzinfo) -> Report:
+def list_(store: str | None, *, zone: tzinfo) -> Report:
     """List the snapshots in a store, oldest first."""
-    console.command = "archive list"
-    place, name = stores.where(store)
-    return _listed(place, [name] if name else names(place), zone, "archive list")
+    place, those = stores.where(store)
+    return _listed(place, those, zone, "archive list")
 
 
 @command.command(
     "log",
+    cls=NamedCommand,
     epilog=options.examples(
         "xfer archive log /backups//prod deployment:etl/nightly", "xfer archive log /backups//prod --since 2026-11-16"
     ),
@@ -150,21 +154,24 @@ def list_(console: Console, store: str | None, *, zone: tzinfo) -> Report:
 @click.option("--since", metavar="WHEN", help="Begin with the snapshot of this day, instant or id.")
 @timezone
 @options.result
-@click.pass_obj
-def log(console: Console, address: str, key: str | None, since: str | None, *, zone: tzinfo) -> Report:
+def log(address: str, key: str | None, since: str | None, *, zone: tzinfo) -> Report:
     """Show what changed from snapshot to snapshot.
 
     With KEY, the history of one resource: when it came, what changed field by
     field, when it went.
     """
-    console.command = "archive log"
     place = parse(address)
     store = stores.open_store(place.store)
-    kept = timeline(store, look(store, place.name))
+    listing = look(store, place.name)
+    kept = timeline(store, listing)
     if since:
         first = choose(kept, Address(place.store, place.name, since), zone)
         kept = kept[kept.index(first) :]
-    steps = list(history(_bundles(store, _until(kept, place, zone)), key))
+
+    def read(each: Kept) -> Bundle:
+        return read_bundle(io.BytesIO(Found(store, listing, each.point).content()))
+
+    steps = list(history(_until(kept, place, zone), read, key))
     if key and not steps:
         raise UsageError(
             f"{address}: no snapshot has {key}", hint=f"`xfer inspect -v {address}@{LATEST}` lists the keys"
@@ -174,43 +181,40 @@ def log(console: Console, address: str, key: str | None, since: str | None, *, z
 
 @command.command(
     "pin",
+    cls=NamedCommand,
     epilog=options.examples(
         "xfer archive pin /backups//prod@latest --reason 'before 2.0'",
         "xfer archive pin /backups//prod@2026-11-20 --reason 'the audit wants it'",
     ),
 )
-@click.argument("address", metavar="STORE//NAME@WHEN")
+@stores.address
 @click.option("--reason", metavar="TEXT", required=True, help="Why it is kept, for whoever finds it.")
 @timezone
 @options.result
-@click.pass_obj
-def pin(console: Console, address: str, reason: str, *, zone: tzinfo) -> Report:
+def pin(address: str, reason: str, *, zone: tzinfo) -> Report:
     """Keep a snapshot whatever `forget` is told."""
-    console.command = "archive pin"
     return _noted(address, "pin", reason, zone)
 
 
 @command.command(
     "unpin",
+    cls=NamedCommand,
     epilog=options.examples(
         "xfer archive unpin /backups//prod@2026-11-20",
         "xfer archive unpin /backups//prod@b97bcb993e78 --reason 'the audit is over'",
     ),
 )
-@click.argument("address", metavar="STORE//NAME@WHEN")
+@stores.address
 @click.option("--reason", metavar="TEXT", default="", help="Why it need not be kept any more.")
 @timezone
 @options.result
-@click.pass_obj
-def unpin(console: Console, address: str, reason: str, *, zone: tzinfo) -> Report:
+def unpin(address: str, reason: str, *, zone: tzinfo) -> Report:
     """Let `forget` decide about a snapshot again."""
-    console.command = "archive unpin"
     return _noted(address, "unpin", reason, zone)
 
 
 def _noted(address: str, kind: NoteKind, text: str, zone: tzinfo) -> Report:
-    place = parse(address)
-    store, point = stores.snapshot(place, zone)
+    store, _, point = stores.find(parse(address), zone)
     archive_care.note(store, Note(point=point.id, kind=kind, text=text, xfer=__version__), point.name)
     listed = _listed(store, [point.name], zone, f"archive {kind}")
     return archive_report.only(listed, point.id)
@@ -229,11 +233,6 @@ def _listed(store: Store, those: Sequence[str], zone: tzinfo, name: str) -> Repo
 def _until(kept: list[Kept], place: Address, zone: tzinfo) -> list[Kept]:
     end = end_of(place.when, zone)
     return kept if end is None else [each for each in kept if each.time <= end]
-
-
-def _bundles(store: Store, kept: Sequence[Kept]) -> Iterator[tuple[str, datetime, Bundle]]:
-    for each in kept:
-        yield each.point.id, each.time, read_bundle(io.BytesIO(stores.content(store, each.point)))
 
 
 async def _export(console: Console, target: Target, *, suspects: options.Suspects) -> Exported:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -23,9 +23,9 @@ from bundle.archive.periods import duration
 from bundle.archive.point import Note
 from bundle.archive.retention import UNLIMITED, Policy, Rule, Within
 from bundle.archive.store import Store
-from bundle.archive.timeline import names
 from bundle.cli import connection, options, stores
 from bundle.cli.console import Console
+from bundle.cli.lazy import NamedCommand
 from bundle.cli.stores import timezone
 from bundle.container.reader import read_bundle
 from bundle.errors import UsageError
@@ -39,17 +39,8 @@ from bundle.report.model import Report
 from bundle.server import processes
 from bundle.server.target import Target
 
-_RULES: tuple[Rule, ...] = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+_RULES: tuple[Rule, ...] = get_args(Rule)
 _WITHIN = ("within", *(f"within-{rule}" for rule in _RULES[1:]))
-
-Argument = Callable[[Any], Any]
-
-
-def add_to(group: click.Group, store: Argument) -> None:
-    """Give the group its commands; ``store`` is the argument that names a store."""
-    group.command("forget", epilog=_EXAMPLES)(store(_keep_options(timezone(options.result(_forget)))))
-    group.command("check", epilog=_CHECK_EXAMPLES)(store(_read_options(timezone(options.result(_check)))))
-    group.command("drill", epilog=_DRILL_EXAMPLES)(_address(timezone(options.result(_drill))))
 
 
 def note(store: Store, what: Note, name: str) -> None:
@@ -92,10 +83,12 @@ def _period_word(rule: str) -> str:
     ]
 
 
-@click.pass_obj
-def _forget(
-    console: Console, /, store: str | None, *, zone: tzinfo, dry_run: bool, max_shrink: float, **keep: str | None
-) -> Report:
+@click.command("forget", cls=NamedCommand, epilog=_EXAMPLES)
+@stores.argument
+@_keep_options
+@timezone
+@options.result
+def forget_command(store: str | None, *, zone: tzinfo, dry_run: bool, max_shrink: float, **keep: str | None) -> Report:
     """Remove snapshots that no rule keeps; the rules are restic's.
 
     Whatever the rules say, these stay: the newest complete snapshot of each
@@ -103,13 +96,10 @@ def _forget(
     --max-shrink of the resources of the one before. Exit code 3 if something
     was kept for such a cause that you should look at.
     """
-    console.command = "archive forget"
     policy = _policy(keep, max_shrink)
-    place, name = stores.where(store)
+    place, those = stores.where(store)
     now = stores.now()
-    found = [
-        forget(place, each, policy, now=now, zone=zone, dry_run=dry_run) for each in ([name] if name else names(place))
-    ]
+    found = [forget(place, each, policy, now=now, zone=zone, dry_run=dry_run) for each in those]
     return archive_report.forgotten(place.url, found, zone, dry_run=dry_run)
 
 
@@ -141,35 +131,35 @@ def _count(rule: str, text: str | None) -> int:
     raise UsageError(f"--keep-{rule} {text!r}: not a number", hint="a number, or unlimited")
 
 
-_CHECK_EXAMPLES = options.examples(
-    "xfer archive check /backups", "xfer archive check s3://acme-backups/prefect --read-data-subset auto/7"
-)
-
-
 # -- check ------------------------------------------------------------------------------------------------------------
 
 
-def _read_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    function = click.option("--read-data", is_flag=True, help="Also read every bundle to its last byte.")(function)
-    return click.option(
-        "--read-data-subset", "part", metavar="N/T", help="Read a part of them: 1/7 to 7/7, or auto/7 by the day."
-    )(function)
-
-
-@click.pass_obj
-def _check(console: Console, store: str | None, *, read_data: bool, part: str | None, zone: tzinfo) -> Report:
+@click.command(
+    "check",
+    cls=NamedCommand,
+    epilog=options.examples(
+        "xfer archive check /backups", "xfer archive check s3://acme-backups/prefect --read-data-subset auto/7"
+    ),
+)
+@stores.argument
+@click.option(
+    "--read-data-subset", "part", metavar="N/T", help="Read a part of them: 1/7 to 7/7, or auto/7 by the day."
+)
+@click.option("--read-data", is_flag=True, help="Also read every bundle to its last byte.")
+@timezone
+@options.result
+def check_command(store: str | None, *, read_data: bool, part: str | None, zone: tzinfo) -> Report:
     """Check that every snapshot in a store is there; with --read-data, that it is what was written.
 
     Exit code 4 if a snapshot is lost. What was read whole is noted in the store.
     """
-    console.command = "archive check"
     if read_data and part:
         raise UsageError("--read-data and --read-data-subset are given", hint="one of them")
     read: Subset | None = integrity.EVERY if read_data else None
     if part:
         read = integrity.subset(part, stores.now().astimezone(zone).date())
-    place, name = stores.where(store)
-    checked = [integrity.check(place, each, read) for each in ([name] if name else names(place))]
+    place, those = stores.where(store)
+    checked = [integrity.check(place, each, read) for each in those]
     for each in checked:
         _note_checked(place, each)
     return archive_report.checked(place.url, checked)
@@ -184,27 +174,29 @@ def _note_checked(store: Store, checked: Checked) -> None:
 
 # -- drill ------------------------------------------------------------------------------------------------------------
 
-_DRILL_EXAMPLES = options.examples(
-    "xfer archive drill /backups//prod@latest", "xfer archive drill s3://acme-backups/prefect//prod@2026-11-20"
+
+@click.command(
+    "drill",
+    cls=NamedCommand,
+    epilog=options.examples(
+        "xfer archive drill /backups//prod@latest", "xfer archive drill s3://acme-backups/prefect//prod@2026-11-20"
+    ),
 )
-
-
-def _address(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.argument("address", metavar="STORE//NAME@WHEN")(function)
-
-
+@stores.address
+@timezone
+@options.result
 @click.pass_obj
-def _drill(console: Console, address: str, *, zone: tzinfo) -> Report:
+def drill_command(console: Console, address: str, *, zone: tzinfo) -> Report:
     """Prove that a snapshot can be restored: import it into a throwaway Prefect server, and compare.
 
     What came of it is noted in the store. Needs Prefect: pip install
     'xfer[demo]'. Exit code 3 if anything is not there as it was.
     """
-    console.command = "archive drill"
     place = parse(address)
     processes.find_prefect()
-    store, point = stores.snapshot(place, zone)
-    bundle = read_bundle(io.BytesIO(stores.content(store, point)))
+    found = stores.find(place, zone)
+    store, _, point = found
+    bundle = read_bundle(io.BytesIO(found.content()))
     console.say(f"restoring {point.id} into a throwaway Prefect server")
     with tempfile.TemporaryDirectory(prefix="xfer-drill-") as directory:
         (server,) = processes.start_many([Path(directory)])
@@ -213,13 +205,13 @@ def _drill(console: Console, address: str, *, zone: tzinfo) -> Report:
     drilled = archive_report.drilled(store.url, plan)
     note(
         store,
-        Note(point=point.id, kind="drill", ok=drilled.ok, text=drilled_text(drilled), xfer=__version__),
+        Note(point=point.id, kind="drill", ok=drilled.ok, text=_failure(drilled), xfer=__version__),
         point.name,
     )
     return drilled
 
 
-def drilled_text(report: Report) -> str:
+def _failure(report: Report) -> str:
     """What failed, in a few words."""
     missing = [each.key for each in report.resources]
     return "" if report.ok else f"{len(missing)} resources differ, the first is {missing[0][:100]}"
