@@ -21,12 +21,9 @@ from bundle.errors import UsageError
 from bundle.model import Bundle, Json
 from bundle.record.secret_schema import json_type
 from bundle.record.secrets import variable_name
-from bundle.trust.verify import Namespace
+from bundle.trust.verify import SEALED_START, Namespace
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
-
-_AGE = b"age-encryption.org/v1\n"
 
 
 def is_sealed(name: str) -> bool:
@@ -36,7 +33,7 @@ def is_sealed(name: str) -> bool:
         if not path.is_file():
             return False
         with path.open("rb") as file:
-            return file.read(len(_AGE)) == _AGE
+            return file.read(len(SEALED_START)) == SEALED_START
     except OSError:
         return False
 

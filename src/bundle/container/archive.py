@@ -31,7 +31,8 @@ _END_NAME = "end of archive"
 # A skippable frame of 32 bytes, which every zstd decoder passes over.
 _SEAL = b"\x50\x2a\x4d\x18\x20\x00\x00\x00"
 _LEVEL = 3
-_MAGIC = b"\x28\xb5\x2f\xfd"
+MAGIC = b"\x28\xb5\x2f\xfd"
+"""How a bundle begins: with that of a zstd frame."""
 _PREFIX = 5  # magic and descriptor, which say how long the frame header is
 _DICTIONARY, _CHECKSUM, _RESERVED, _UNUSED = 0x03, 0x04, 0x08, 0x10
 _WINDOW = 8 * MIB
@@ -164,7 +165,7 @@ class ArchiveReader:
 
     def _frame_header(self, name: str) -> bytes:
         prefix = self._read(name, _PREFIX)
-        if not prefix.startswith(_MAGIC):
+        if not prefix.startswith(MAGIC):
             self._refuse(name, "there is no zstd frame here")
         descriptor = prefix[-1]
         if descriptor & (_DICTIONARY | _RESERVED | _UNUSED) or not descriptor & _CHECKSUM:

@@ -21,6 +21,7 @@ from bundle.trust.digests import opened
 from bundle.trust.extra import airgap
 from bundle.trust.private_keys import AskPassphrase
 from bundle.trust.reasons import Distrusted, Reason
+from bundle.trust.verify import SEALED_START
 
 with airgap():
     import pyrage
@@ -32,7 +33,6 @@ VERSION = "1.0"
 LONGEST = 64 * 1024 * 1024
 """Bytes of a sealed file at most."""
 
-_MAGIC = b"age-encryption.org/v1\n"
 _NATIVE = "AGE-SECRET-KEY-1"
 
 
@@ -132,7 +132,7 @@ def unseal(sealed: bytes, name: str, content_digest: str, identities: Sequence[I
     """
     if len(sealed) > LONGEST:
         raise Distrusted(name, Reason.SEALED_MALFORMED, f"longer than {LONGEST} bytes")
-    if not sealed.startswith(_MAGIC):
+    if not sealed.startswith(SEALED_START):
         raise Distrusted(name, Reason.SEALED_MALFORMED, "not a binary file of age")
     document = _document(_decrypt(sealed, name, identities), name)
     if document.content_digest != content_digest:

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from bundle.container.archive import MAGIC
 from bundle.errors import BundleError, UsageError
 from bundle.files import atomic, check_target
 from bundle.trust import agent, algorithms, digests, keys, private_keys, ssh_keygen, sshsig
@@ -21,7 +22,7 @@ from bundle.trust.keys import PublicKey
 from bundle.trust.private_keys import AskPassphrase, PrivateKey
 from bundle.trust.sshsig import Envelope, Signature
 from bundle.trust.statements import APPROVAL, RESULT
-from bundle.trust.verify import Namespace, is_signer_name, signature_path
+from bundle.trust.verify import SEALED_START, Namespace, is_signer_name, signature_path
 from bundle.trust.wire import MalformedError
 
 Signed = tuple[bytes, bytes]
@@ -144,7 +145,7 @@ class _Head(msgspec.Struct):
 
 
 _LONGEST_DOCUMENT = 256 * 1024 * 1024
-_BY_START = {b"\x28\xb5\x2f\xfd": Namespace.BUNDLE, b"age-encryption.org/v1\n": Namespace.SECRETS}
+_BY_START = {MAGIC: Namespace.BUNDLE, SEALED_START: Namespace.SECRETS}
 
 
 def namespace_of(path: Path) -> Namespace:

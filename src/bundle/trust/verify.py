@@ -19,6 +19,8 @@ from bundle.trust.sshsig import Envelope
 from bundle.trust.wire import MalformedError
 
 SUFFIX = ".sig"
+SEALED_START = b"age-encryption.org/v1\n"
+"""How a sealed file begins: with the first line of age."""
 
 
 class Namespace(StrEnum):
