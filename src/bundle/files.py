@@ -3,7 +3,7 @@
 Rules: a file is written without a name in the directory of its final place, mode 0600, synced and
 then named; so nothing is left of it when the process is killed. Where the system has no nameless files it
 has a temporary name meanwhile. What was there is untouched until that last step. A symlink is
-never written through. Every failure is an ``OutputError``.
+never written through. Every failure to write is an ``OutputError``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from bundle.errors import OutputError
+from bundle.errors import BundleError, OutputError
 
 # Where Linux has the open files of a process.
 _BY_NUMBER = "/proc/self/fd"
@@ -78,6 +78,16 @@ def output_errors(place: Path | str) -> Iterator[None]:
     except OSError as error:
         reason = (error.strerror or type(error).__name__).lower()
         raise OutputError(f"{place}: cannot be written: {reason}", hint=_advice(error)) from error
+
+
+@contextlib.contextmanager
+def input_errors(place: Path | str, refusal: type[BundleError], *, hint: str) -> Iterator[None]:
+    """Turn the operating system's refusals to read into an error of ours, with what to do about it."""
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or "input error").lower()
+        raise refusal(f"{place}: cannot be read: {reason}", hint=hint) from error
 
 
 def _advice(error: OSError) -> str:

@@ -171,3 +171,12 @@ def test_stock_age_opens_it(source: Any) -> None:
     done = subprocess.run(["age", "-d", "-i", "me.txt", "new.age"], capture_output=True, check=False)
     assert done.returncode == 0
     assert re.search(rb'"xfer_secrets":"1.0"', done.stdout)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_of_recipients_that_cannot_be_read_is_misuse(ready: Any, content: bytes | None) -> None:
+    """One that is missing, and one that is no text; the source is not asked."""
+    if content is not None:
+        Path("recipients").write_bytes(content)
+    ended = ready("secrets", "seal", GOLDEN, "--from", "a", "-R", "recipients", "-o", "s.age")
+    assert (ended.code, "xfer: error: recipients: " in ended.err, ready.a.requests) == (64, True, [])

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bundle.errors import UsageError
+from bundle.files import input_errors
 from bundle.model import Json
 
 _LINE = re.compile(r"\(at line (\d+), column \d+\)$")
@@ -21,16 +22,19 @@ def parsed(path: Path, *, what: str, form: str) -> dict[str, Json]:
     Raises:
         UsageError: it cannot be read, or is neither TOML nor a JSON object.
     """
-    text = _text(path)
+    text = text_of(path)
     return _json(text, path, what, form) if text.lstrip().startswith("{") else _toml(text, path, what, form)
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        UsageError: it cannot be read, or is not UTF-8.
+    """
     try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise UsageError(f"{path}: cannot be read: {reason}", hint="check the file name") from error
+        with input_errors(path, UsageError, hint="check the file name"):
+            return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         # Without the cause, which holds the bytes of the file.
         raise UsageError(f"{path}: not UTF-8 text", hint="save it as UTF-8") from None

@@ -14,10 +14,9 @@ from typing import BinaryIO, cast
 
 from bundle.archive.address import is_address
 from bundle.cli.trust_options import Trust
-from bundle.errors import BundleRejected, Corrupt
+from bundle.errors import Corrupt
 from bundle.files import output_errors
-from bundle.trust import parts
-from bundle.trust.digests import of_stream
+from bundle.trust import digests, parts
 from bundle.trust.verdict import Verdict
 from bundle.trust.verify import Namespace, signature_files
 
@@ -82,9 +81,9 @@ def _judged(name: str, trust: Trust, namespace: Namespace) -> Iterator[Source]:
             yield Source(stream, None)
             return
         with _twice(stream) as readable:
-            digests = of_stream(readable)
+            found = digests.of_stream(readable)
             readable.seek(0)
-            yield Source(readable, trust.judge(_called(name), digests, files, namespace))
+            yield Source(readable, trust.judge(_called(name), found, files, namespace))
 
 
 @contextlib.contextmanager
@@ -122,12 +121,7 @@ def _stream(name: str) -> Iterator[BinaryIO]:
     if name == STANDARD:
         yield sys.stdin.buffer
         return
-    try:
-        stream = Path(name).open("rb")  # noqa: SIM115 - closed below
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise BundleRejected(f"{name}: cannot be read: {reason}", hint="check the file name") from error
-    with stream:
+    with digests.opened(Path(name)) as stream:
         yield stream
 
 

@@ -19,6 +19,7 @@ from bundle.container.limits import Limits
 from bundle.container.lines import decode_record, shown
 from bundle.container.sequence_rules import Ledger
 from bundle.errors import Corrupt
+from bundle.files import input_errors
 from bundle.model import Bundle, Manifest, Member, Placed
 from bundle.record.canonical import sha256_hex
 
@@ -164,11 +165,8 @@ def _opened(source: Path | BinaryIO) -> Iterator[BinaryIO]:
     if not isinstance(source, Path):
         yield source
         return
-    try:
+    with input_errors(source, Corrupt, hint="check the name of the bundle"):
         stream = source.open("rb")
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise Corrupt(f"{source}: cannot be read: {reason}", hint="check the name of the bundle") from error
     with stream:
         yield stream
 

@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from bundle.errors import BundleError
+from bundle.files import input_errors
 from bundle.model import Key, Placed, Pointer, Record
 from bundle.plan.intended import Intended, intend
 from bundle.trust.verdict import Verdict
@@ -101,11 +102,8 @@ def read(path: Path) -> Receipt:
     Raises:
         BundleError: there is no such file, or it is not a receipt of a known version.
     """
-    try:
+    with input_errors(path, BundleError, hint="check the name of the receipt"):
         lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise BundleError(f"{path}: cannot be read: {reason}", hint="check the name of the receipt") from error
     return _collected(_head(path, lines[0]), [_entry(path, line) for line in lines[1:-1]])
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from bundle.errors import BundleError, Conflict, listed
-from bundle.files import atomic
+from bundle.files import atomic, input_errors
 from bundle.model import Key
 from bundle.operations.import_ import Prepared
 from bundle.plan.actions import Action, Verb
@@ -97,11 +97,8 @@ def read(path: Path) -> SavedPlan:
     Raises:
         BundleError: there is no such file, or it is not a plan of a known version.
     """
-    try:
+    with input_errors(path, BundleError, hint="check the name of the plan"):
         data = path.read_bytes()
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise BundleError(f"{path}: cannot be read: {reason}", hint="check the name of the plan") from error
     return parse(data, str(path))
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from bundle.errors import UsageError
+from bundle.files import input_errors
 from bundle.trust import dates, keys, patterns
 from bundle.trust.keys import PublicKey
 from bundle.trust.wire import MalformedError
@@ -21,6 +22,7 @@ from bundle.trust.wire import MalformedError
 LONGEST = 4 * 1024 * 1024
 """Bytes of a file of keys at most."""
 
+_HINT = "name a file of allowed signers"
 _QUOTED = r'"[^"]*"'
 _OPTION = re.compile(r'([A-Za-z-]+)(?:="((?:\\"|[^"])*)")?')
 _WORDS = re.compile(r'((?:"(?:\\"|[^"])*"|[^\s"])+)(?:[ \t]+|$)')
@@ -56,17 +58,14 @@ def load(path: Path) -> tuple[Entry, ...]:
 
 def text_of(path: Path) -> str:
     """The text of a file of keys; raises as ``load``."""
+    with input_errors(path, UsageError, hint=_HINT), path.open("rb") as file:
+        data = file.read(LONGEST + 1)
     try:
-        with path.open("rb") as file:
-            data = file.read(LONGEST + 1)
         text = data.decode()
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise UsageError(f"{path}: cannot be read: {reason}", hint="name a file of allowed signers") from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a text in UTF-8", hint="name a file of allowed signers") from error
+        raise UsageError(f"{path}: not a text in UTF-8", hint=_HINT) from error
     if len(data) > LONGEST:
-        raise UsageError(f"{path}: longer than {LONGEST} bytes", hint="name a file of allowed signers")
+        raise UsageError(f"{path}: longer than {LONGEST} bytes", hint=_HINT)
     return text
 
 

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 
 from bundle.errors import BundleRejected
+from bundle.files import input_errors
 from bundle.trust.sshsig import Hash
 
 _CHUNK = 1024 * 1024
@@ -62,11 +63,8 @@ def opened(path: Path) -> BinaryIO:
     Raises:
         BundleRejected: it cannot be read.
     """
-    try:
+    with input_errors(path, BundleRejected, hint="check the file name"):
         return path.open("rb")
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise BundleRejected(f"{path}: cannot be read: {reason}", hint="check the name of the file") from error
 
 
 def chunks(stream: BinaryIO) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bundle.errors import UsageError
+from bundle.files import input_errors
 from bundle.trust import keys
 from bundle.trust.extra import airgap
 from bundle.trust.keys import PublicKey
@@ -40,14 +41,11 @@ def load(path: Path, ask: AskPassphrase) -> PrivateKey:
 
 def read(path: Path) -> bytes:
     """The bytes of a file with keys; raises as ``load``."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(LONGEST + 1)
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise UsageError(f"{path}: cannot be read: {reason}", hint="name the file of a private key") from error
+    hint = "name the file of a private key"
+    with input_errors(path, UsageError, hint=hint), path.open("rb") as file:
+        data = file.read(LONGEST + 1)
     if len(data) > LONGEST:
-        raise UsageError(f"{path}: too long for a key", hint="name the file of a private key")
+        raise UsageError(f"{path}: too long for a key", hint=hint)
     return data
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bundle.errors import UsageError
+from bundle.files import input_errors
 from bundle.trust import keys
 from bundle.trust.allowed_signers import lines_of, text_of
 from bundle.trust.keys import PublicKey
@@ -34,12 +35,8 @@ def is_revoked(key: PublicKey, revoked: frozenset[bytes]) -> bool:
 
 
 def _refuse_krl(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_KRL))
-    except OSError as error:
-        reason = (error.strerror or "input error").lower()
-        raise UsageError(f"{path}: cannot be read: {reason}", hint="name a file of revoked keys") from error
+    with input_errors(path, UsageError, hint="name a file of revoked keys"), path.open("rb") as file:
+        start = file.read(len(_KRL))
     if start == _KRL:
         raise UsageError(
             f"{path}: a binary key revocation list (KRL), which xfer does not read",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bundle.cli import bundles, connection, options, signing, trust_options
+from bundle.cli import bundles, connection, documents, options, signing, trust_options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
 from bundle.cli.trust_options import Trust
@@ -96,7 +96,7 @@ def make_sealed(
     # Not at the top: it needs the extra.
     from bundle.trust import sealing  # noqa: PLC0415
 
-    lines = [*recipients, *(line for each in files for line in Path(each).read_text(encoding="utf-8").splitlines())]
+    lines = [*recipients, *(line for each in files for line in documents.text_of(Path(each)).splitlines())]
     wanted = sealing.recipients_of(lines)
     if not wanted:
         raise UsageError("secrets are not sealed for nobody", hint="name whoever may open them with --recipient")
