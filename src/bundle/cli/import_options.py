@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 import click
 import msgspec
 
-from bundle.cli import scope_options, secret_values
+from bundle.cli import options, scope_options, secret_values
 from bundle.cli.console import Console
 from bundle.cli.scope_options import OverlayOptions
 from bundle.environment.selection import Selection, find_kind
@@ -53,50 +53,6 @@ class Execution(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
     receipt_file: str | None
     no_receipt: bool
-
-
-def choices(function: Command[T]) -> Command[T]:
-    """What of a bundle is to arrive, and how; the command gets one ``choices``."""
-
-    @secrets
-    @conflicts
-    @tier
-    @scope_options.overlay
-    @click.option("--inert", is_flag=True, help="Create everything paused; `xfer activate` switches it on.")
-    @scope_options.selection
-    @functools.wraps(function)
-    def gathered(*args: Any, **given: Any) -> T:
-        asked = ChoiceOptions(**{name: given.pop(name) for name in ChoiceOptions.__struct_fields__})
-        return function(*args, choices=asked, **given)
-
-    return gathered
-
-
-def execution(function: Command[T]) -> Command[T]:
-    """How an import is run; the command gets one ``execution``."""
-
-    @click.option(
-        "--on-error",
-        type=click.Choice(get_args(OnError)),
-        default="fail",
-        show_default=True,
-        help="When a resource fails: go on and exit with 3 (fail), start nothing new (abort), "
-        "or go on and exit with 0 (ignore).",
-    )
-    @click.option("--dry-run", is_flag=True, help="Show what would be done, like `xfer plan`, and do nothing.")
-    @click.option(
-        "--receipt",
-        "receipt_file",
-        metavar="FILE",
-        help="File for the receipt that `xfer rollback` needs. Default: beside the bundle.",
-    )
-    @click.option("--no-receipt", is_flag=True, help="Do not write a receipt.")
-    @functools.wraps(function)
-    def gathered(*args: Any, **given: Any) -> T:
-        asked = Execution(**{name: given.pop(name) for name in Execution.__struct_fields__})
-        return function(*args, execution=asked, **given)
-
-    return gathered
 
 
 def secrets(function: Command[T]) -> Command[T]:
@@ -172,6 +128,41 @@ tier = click.option(
     callback=_tier,
     help="The Prefect Cloud plan of DESTINATION. What it does not allow is skipped without being sent.",
 )
+
+
+choices = options.gathered(
+    ChoiceOptions,
+    "choices",
+    secrets,
+    conflicts,
+    tier,
+    scope_options.overlay,
+    click.option("--inert", is_flag=True, help="Create everything paused; `xfer activate` switches it on."),
+    scope_options.selection,
+)
+"""What of a bundle is to arrive, and how; the command gets one ``choices``."""
+
+execution = options.gathered(
+    Execution,
+    "execution",
+    click.option(
+        "--on-error",
+        type=click.Choice(get_args(OnError)),
+        default="fail",
+        show_default=True,
+        help="When a resource fails: go on and exit with 3 (fail), start nothing new (abort), "
+        "or go on and exit with 0 (ignore).",
+    ),
+    click.option("--dry-run", is_flag=True, help="Show what would be done, like `xfer plan`, and do nothing."),
+    click.option(
+        "--receipt",
+        "receipt_file",
+        metavar="FILE",
+        help="File for the receipt that `xfer rollback` needs. Default: beside the bundle.",
+    ),
+    click.option("--no-receipt", is_flag=True, help="Do not write a receipt."),
+)
+"""How an import is run; the command gets one ``execution``."""
 
 
 def check(console: Console, choices: ChoiceOptions, destination: Target) -> dict[str, Json]:

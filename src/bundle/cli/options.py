@@ -20,6 +20,24 @@ def examples(*lines: str) -> str:
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
 
 
+def gathered(
+    form: Any, name: str, *options: Callable[[Any], Any], finish: Callable[[Any], Any] = lambda asked: asked
+) -> Callable[[F], F]:
+    """Give a command many options as one value ``name``: ``finish`` of a ``form``, a struct with a field for each."""
+
+    def decorated(function: F) -> F:
+        @functools.wraps(function)
+        def command(*arguments: Any, **given: Any) -> Any:
+            asked = form(**{each: given.pop(each) for each in form.__struct_fields__})
+            return function(*arguments, **{name: finish(asked)}, **given)
+
+        for option in reversed(options):
+            command = option(command)
+        return cast("F", command)
+
+    return decorated
+
+
 def _set_verbose(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's
     console = ctx.find_object(Console)
     if value and console is not None:

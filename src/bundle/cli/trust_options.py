@@ -6,17 +6,16 @@ always. docs/airgap.md describes it.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from bundle.cli import options
 from bundle.errors import UsageError
 from bundle.trust import allowed_signers, dates, revoked, verify
 from bundle.trust.digests import Digests
@@ -25,8 +24,6 @@ from bundle.trust.reasons import Distrusted, Reason
 from bundle.trust.verdict import TrustFile, Verdict, verified
 from bundle.trust.verify import Namespace
 from bundle.trust.wire import MalformedError
-
-T = TypeVar("T")
 
 VARIABLE = "XFER_ALLOWED_SIGNERS"
 DEFAULT = Path(".config", "xfer", "allowed_signers")
@@ -79,44 +76,6 @@ def _unverified(what: str, digests: Digests, files: Sequence[Path], namespace: N
 
 
 _WRONG = {Reason.SIGNATURE_MALFORMED, Reason.SIGNATURE_WRONG, Reason.NAMESPACE_WRONG}
-
-
-def trust(function: Callable[..., T]) -> Callable[..., T]:
-    """Whose signatures are trusted; the command gets one ``trust``."""
-
-    @click.option(
-        "--allowed-signers",
-        "signers_file",
-        metavar="FILE",
-        help=f"Who may sign, in OpenSSH's form. Default: {VARIABLE}, or ~/{DEFAULT.as_posix()}.",
-    )
-    @click.option("--signer", metavar="PATTERN", help="Accept only these of the allowed signers.")
-    @click.option(
-        "--min-signers", type=click.IntRange(1), metavar="N", help="Require signatures of N people. Default: 1."
-    )
-    @click.option("--revoked", "revoked_file", metavar="FILE", help="Public keys that are not trusted any more.")
-    @click.option("--verify-time", metavar="TIME", help="Judge as at this time: YYYYMMDD[HHMM[SS]][Z].")
-    @click.option(
-        "--signature",
-        "signatures",
-        metavar="FILE",
-        multiple=True,
-        help="The signature, if it is not beside the file. Repeatable.",
-    )
-    @click.option("--unverified", "is_unverified", is_flag=True, help="Use the file whoever signed it, or nobody.")
-    @click.option(
-        "--parts-from",
-        "parts_from",
-        metavar="DIRECTORY",
-        multiple=True,
-        help="Where parts of the file are, if FILE is the .parts list of `xfer split`. Repeatable.",
-    )
-    @functools.wraps(function)
-    def gathered(*args: Any, **given: Any) -> T:
-        asked = _Asked(**{name: given.pop(name) for name in _Asked.__struct_fields__})
-        return function(*args, trust=_trust(asked), **given)
-
-    return gathered
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -186,3 +145,38 @@ def _time(text: str | None) -> int:
         return dates.read(text)
     except MalformedError as error:
         raise UsageError(f"--verify-time: {error}", hint="write for example 20261125Z") from error
+
+
+trust = options.gathered(
+    _Asked,
+    "trust",
+    click.option(
+        "--allowed-signers",
+        "signers_file",
+        metavar="FILE",
+        help=f"Who may sign, in OpenSSH's form. Default: {VARIABLE}, or ~/{DEFAULT.as_posix()}.",
+    ),
+    click.option("--signer", metavar="PATTERN", help="Accept only these of the allowed signers."),
+    click.option(
+        "--min-signers", type=click.IntRange(1), metavar="N", help="Require signatures of N people. Default: 1."
+    ),
+    click.option("--revoked", "revoked_file", metavar="FILE", help="Public keys that are not trusted any more."),
+    click.option("--verify-time", metavar="TIME", help="Judge as at this time: YYYYMMDD[HHMM[SS]][Z]."),
+    click.option(
+        "--signature",
+        "signatures",
+        metavar="FILE",
+        multiple=True,
+        help="The signature, if it is not beside the file. Repeatable.",
+    ),
+    click.option("--unverified", "is_unverified", is_flag=True, help="Use the file whoever signed it, or nobody."),
+    click.option(
+        "--parts-from",
+        "parts_from",
+        metavar="DIRECTORY",
+        multiple=True,
+        help="Where parts of the file are, if FILE is the .parts list of `xfer split`. Repeatable.",
+    ),
+    finish=_trust,
+)
+"""Whose signatures are trusted; the command gets one ``trust``."""
