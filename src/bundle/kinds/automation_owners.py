@@ -19,7 +19,7 @@ OWNER = "owner_resource"
 IN_DOUBT = "_possible_owner"
 """The id of the deployment that may own it: no field of the API's, and gone from the portable form."""
 
-_PREFIX = "prefect.deployment."
+OWNER_PREFIX = "prefect.deployment."
 _DEPLOYMENTS = ("/deployments/filter", {"sort": "CREATED_DESC"})
 _NAMED_BY_ID = re.compile(r"Automation for deployment ([0-9a-f-]{36})")
 _NAMED_BY_DEPLOYMENT = re.compile(r"(?s:(.+))__automation_\d+")
@@ -39,14 +39,14 @@ def _owner(row: Raw, told: Mapping[str, str], deployments: Mapping[str, str]) ->
     named, run = set(_named(row, deployments)), run_by(row, ACTION_LISTS[:1])
     owner = told.get(str(row["id"])) or next((each for each in run if each in named), None)
     doubt = None if owner else next((each for each in run if each in deployments), None)
-    return {OWNER: f"{_PREFIX}{owner}" if owner else None, IN_DOUBT: doubt}
+    return {OWNER: f"{OWNER_PREFIX}{owner}" if owner else None, IN_DOUBT: doubt}
 
 
 def _askable(rows: Iterable[Raw], deployments: Mapping[str, str]) -> set[str]:
     """The deployments whose answer tells something."""
     found: set[str] = set()
     for row in rows:
-        acted_on = {str(action.get("deployment_id")) for action in _actions(row, ACTION_LISTS)}
+        acted_on = {str(action.get("deployment_id")) for action in actions_of(row)}
         found |= {*acted_on, *_named(row, deployments)} - set(run_by(row, ACTION_LISTS[:1]))
     return found & deployments.keys()
 
@@ -71,7 +71,7 @@ async def _told(candidates: Collection[str], reader: Reader) -> dict[str, str]:
 
 
 async def _related(reader: Reader, deployment_id: str) -> list[Raw]:
-    path = f"/automations/related-to/{_PREFIX}{deployment_id}"
+    path = f"/automations/related-to/{OWNER_PREFIX}{deployment_id}"
     return reader.checked(path, await reader.get(path) or [])
 
 
@@ -79,10 +79,11 @@ def run_by(row: Raw, lists: Iterable[str]) -> list[str]:
     """The deployments that actions of some lists run, by name of the id."""
     return [
         str(action.get("deployment_id"))
-        for action in _actions(row, lists)
+        for action in actions_of(row, lists)
         if action.get("type") == "run-deployment" and action.get("source") == "selected"
     ]
 
 
-def _actions(row: Raw, lists: Iterable[str]) -> Iterator[Body]:
+def actions_of(row: Raw, lists: Iterable[str] = ACTION_LISTS) -> Iterator[Body]:
+    """The actions in some lists of an automation; what is no object is none."""
     return (action for field in lists for action in row.get(field) or () if isinstance(action, dict))

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from bundle.kinds.automation_owners import ACTION_LISTS, IN_DOUBT, OWNER, with_owners
+from bundle.kinds.automation_owners import ACTION_LISTS, IN_DOUBT, OWNER, actions_of, with_owners
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import OWN, Field
 from bundle.kinds.naming import template_names
@@ -102,6 +102,10 @@ class Automation(Kind):
             for position, action in enumerate(raw.get(field) or ()):
                 if action.get("schedule_id"):
                     yield "not-portable", f"/{field}/{position}/schedule_id", ""
+
+    def by_hand(self, body: Body) -> Iterator[tuple[str, str]]:
+        if body.get("enabled") is False:
+            yield "switch-on", "disabled"
 
     def runs(self, record: Record) -> Iterator[Run]:
         for field in ACTION_LISTS:
@@ -197,8 +201,7 @@ def _action(action: Body) -> Body:
 
 def _needs_cloud(body: Body) -> bool:
     """Whether an action or a trigger is one that only Cloud has; a body from a bundle may have any shape."""
-    actions = [action for field in ACTION_LISTS for action in body.get(field) or () if isinstance(action, dict)]
-    return any(str(action.get("type")) in _CLOUD_ACTIONS for action in actions) or any(
+    return any(str(action.get("type")) in _CLOUD_ACTIONS for action in actions_of(body)) or any(
         isinstance(part, dict) and part.get("type") == "metric" for _, part in walk(body.get("trigger"))
     )
 

@@ -122,10 +122,6 @@ class Kind(Table):
         dropped = self.ignored | SERVER_OWNED
         return self.trim({name: value for name, value in raw.items() if name not in dropped})
 
-    def unknown_fields(self, body: Body) -> Iterator[str]:
-        """Fields that this version of xfer does not know."""
-        return (name for name in body if name not in self.travelling)
-
     def findings(self, raw: Raw) -> Iterable[tuple[str, Pointer, str]]:
         """What an operator should know of this resource: code, place, detail."""
         return ()
@@ -145,6 +141,10 @@ class Kind(Table):
     def runs(self, record: Record) -> Iterable[Run] | None:
         """What it runs, calls or listens at, by place; None where nothing in it is ever run or rendered."""
         return None
+
+    def by_hand(self, body: Body) -> Iterable[tuple[str, str]]:
+        """What it needs of a person where it is new: codes of ``plan.next_steps``, each with a detail."""
+        return ()
 
     # Whether a destination can hold it
 

@@ -15,7 +15,7 @@ from bundle.errors import AccessDenied
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import OWN, Field
 from bundle.kinds.protocols import Destination, Look, Made, Raw, Reader, made_of
-from bundle.kinds.runnable import Run, members, server_of, urls
+from bundle.kinds.runnable import Run, as_object, members, server_of, urls
 from bundle.model import Body, Json, JsonType, Pointer, Record, name_of
 from bundle.record.pointers import exists, replace_all, resolve, split, walk
 from bundle.record.secret_schema import MASK, holds_nothing, outermost, secret_places
@@ -110,6 +110,11 @@ class BlockDocument(Kind):
         for fields in _schemas(raw, look):
             places = secret_places(own, fields) | places
         return outermost({"/data" + pointer: kind for pointer, kind in places.items()})
+
+    def by_hand(self, body: Body) -> Iterator[tuple[str, str]]:
+        path = as_object(body.get("data")).get("basepath")
+        if isinstance(path, str) and path.startswith(("/", "~")):
+            yield "check-path", path
 
     def runs(self, record: Record) -> Iterator[Run]:
         data = record.body.get("data")

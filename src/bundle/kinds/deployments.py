@@ -19,6 +19,7 @@ import msgspec
 
 from bundle.kinds.base import Kind
 from bundle.kinds.concurrency_limits import owner_id
+from bundle.kinds.deployment_needs import to_do
 from bundle.kinds.deployment_posts import (
     POOL_FIELDS,
     complete,
@@ -166,6 +167,9 @@ class Deployment(Kind):
 
     def most(self, tier: Tier) -> int | None:
         return tier.deployments
+
+    def by_hand(self, body: Body) -> Iterator[tuple[str, str]]:
+        return to_do(body)
 
     def runs(self, record: Record) -> Iterator[Run]:
         body = record.body

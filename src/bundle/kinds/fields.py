@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -122,6 +122,10 @@ class Table:
     def activity(self) -> Mapping[str, Json]:
         """Fields that decide whether a resource runs by itself, each with the value that means on."""
         return {name: field.on for name, field in self.fields.items() if field.on is not msgspec.UNSET}
+
+    def unknown_fields(self, body: Body) -> Iterator[str]:
+        """Fields that this version of xfer does not know."""
+        return (name for name in body if name not in self.travelling)
 
     def trim(self, body: Body) -> Body:
         """The body without nulls and defaults, which every server fills in by itself."""

@@ -27,6 +27,17 @@ _CREDENTIALS = {
     "gcp_credentials_block_name": "gcp-credentials",
     "azure_blob_storage_credentials_block_name": "azure-blob-storage-credentials",
 }
+_PACKAGES = {
+    "process": "prefect",
+    "docker": "prefect-docker",
+    "kubernetes": "prefect-kubernetes",
+    "ecs": "prefect-aws",
+    "cloud-run": "prefect-gcp",
+    "cloud-run-v2": "prefect-gcp",
+    "vertex-ai": "prefect-gcp",
+    "azure-container-instance": "prefect-azure",
+}
+_WITHOUT_WORKER = (":push", ":managed")
 _STEPS = ("bundle_upload_step", "bundle_execution_step")
 
 
@@ -101,6 +112,11 @@ class WorkPool(Kind):
         if tier.managed_pools_only and not str(body.get("type")).endswith(":managed"):
             return f"the {tier.name} tier has managed work pools only"
         return None
+
+    def by_hand(self, body: Body) -> Iterator[tuple[str, str]]:
+        kind = str(body.get("type"))
+        if not kind.endswith(_WITHOUT_WORKER) and kind != "prefect-agent":
+            yield "start-worker", f"{kind}, package {_PACKAGES.get(kind, 'of its own')}"
 
     def runs(self, record: Record) -> Iterator[Run]:
         template = as_object(record.body.get("base_job_template"))

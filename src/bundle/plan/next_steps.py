@@ -6,12 +6,14 @@ Found in the bodies of what is there, as the execution surface is; nothing is re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from bundle.kinds.runnable import as_object, safe
-from bundle.model import Body, Finding, Key, Record
+from bundle.kinds import KINDS
+from bundle.kinds.automation_owners import OWNER
+from bundle.kinds.runnable import safe
+from bundle.model import Finding, Key, Record
 from bundle.plan.execution_surface import surfaces
 
 NEXT_STEPS: Mapping[str, str] = {
@@ -24,18 +26,6 @@ NEXT_STEPS: Mapping[str, str] = {
     "switch-on": "switch on what is to run: it, or a schedule of it, is off",
     "name-owner": "name the owners of these automations, if `prefect deploy` made them: the next one makes a second",
 }
-
-_PACKAGES = {
-    "process": "prefect",
-    "docker": "prefect-docker",
-    "kubernetes": "prefect-kubernetes",
-    "ecs": "prefect-aws",
-    "cloud-run": "prefect-gcp",
-    "cloud-run-v2": "prefect-gcp",
-    "vertex-ai": "prefect-gcp",
-    "azure-container-instance": "prefect-azure",
-}
-_WITHOUT_WORKER = (":push", ":managed")
 
 
 class Matter(msgspec.Struct, frozen=True):
@@ -58,7 +48,7 @@ def next_steps(records: Iterable[Record], findings: Iterable[Finding]) -> tuple[
     matters: dict[str, list[Matter]] = defaultdict(list)
     there = {record.key: record for record in records}
     for record in there.values():
-        for code, detail in _of_record(record):
+        for code, detail in KINDS[record.kind].by_hand(record.body):
             matters[code].append(Matter(record.key, safe(detail)))
     for each in surfaces(there.values()).entries:
         if each.what == "private-url":
@@ -72,7 +62,7 @@ def next_steps(records: Iterable[Record], findings: Iterable[Finding]) -> tuple[
 
 
 def _is_unowned(automation: Record | None) -> bool:
-    return automation is not None and "owner_resource" not in automation.body
+    return automation is not None and OWNER not in automation.body
 
 
 def _command(code: str, matters: list[Matter]) -> str:
@@ -81,54 +71,3 @@ def _command(code: str, matters: list[Matter]) -> str:
     if code == "name-owner":
         return f"--owner '{matters[0].key}={matters[0].detail or 'deployment:FLOW/NAME'}'"
     return ""
-
-
-def _of_record(record: Record) -> Iterator[tuple[str, str]]:
-    found: Callable[[Body], Iterator[tuple[str, str]]] | None = _BY_KIND.get(record.kind)
-    if found is not None:
-        yield from found(record.body)
-
-
-def _of_pool(body: Body) -> Iterator[tuple[str, str]]:
-    kind = str(body.get("type"))
-    if not kind.endswith(_WITHOUT_WORKER) and kind != "prefect-agent":
-        yield "start-worker", f"{kind}, package {_PACKAGES.get(kind, 'of its own')}"
-
-
-def _of_deployment(body: Body) -> Iterator[tuple[str, str]]:
-    steps, variables = body.get("pull_steps"), as_object(body.get("job_variables"))
-    if not variables.get("image") and not body.get("storage_document_id"):
-        directories = [
-            str(as_object(inputs).get("directory"))
-            for step in (steps if isinstance(steps, list) else ())
-            for name, inputs in as_object(step).items()
-            if name.endswith("set_working_directory")
-        ]
-        path = str(body.get("path") or "")
-        if directories or (not steps and path.startswith("/")):
-            yield "bring-code", directories[0] if directories else path
-    if isinstance(variables.get("image"), str):
-        yield "check-image", variables["image"]
-    schedules = body.get("schedules")
-    is_off = any(not as_object(each).get("active") for each in (schedules if isinstance(schedules, list) else ()))
-    if body.get("paused") or is_off:
-        yield "switch-on", "paused" if body.get("paused") else "a schedule"
-
-
-def _of_block(body: Body) -> Iterator[tuple[str, str]]:
-    path = as_object(body.get("data")).get("basepath")
-    if isinstance(path, str) and path.startswith(("/", "~")):
-        yield "check-path", path
-
-
-def _of_automation(body: Body) -> Iterator[tuple[str, str]]:
-    if body.get("enabled") is False:
-        yield "switch-on", "disabled"
-
-
-_BY_KIND: Mapping[str, Callable[[Body], Iterator[tuple[str, str]]]] = {
-    "work-pool": _of_pool,
-    "deployment": _of_deployment,
-    "block": _of_block,
-    "automation": _of_automation,
-}

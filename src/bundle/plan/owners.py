@@ -8,12 +8,10 @@ import msgspec
 
 from bundle.environment.selection import matches
 from bundle.errors import UsageError
+from bundle.kinds.automation_owners import OWNER, OWNER_PREFIX
 from bundle.model import Key, Placed, Record, Reference, kind_of
 from bundle.plan.renaming import LISTED
 from bundle.record.canonical import make_record
-
-_FIELD = "owner_resource"
-_PREFIX = "prefect.deployment."
 
 
 def owned(records: Sequence[Record], owners: Mapping[str, Key]) -> list[Record]:
@@ -38,9 +36,9 @@ def owned(records: Sequence[Record], owners: Mapping[str, Key]) -> list[Record]:
 
 
 def _owned(record: Record, owner: Key) -> Record:
-    rest = [each for each in record.references if each.pointer != f"/{_FIELD}"]
-    reference = Reference(f"/{_FIELD}", owner, offset=len(_PREFIX))
-    return make_record(record.key, record.body | {_FIELD: _PREFIX}, [*rest, reference], record.secrets)
+    rest = [each for each in record.references if each.pointer != f"/{OWNER}"]
+    reference = Reference(f"/{OWNER}", owner, offset=len(OWNER_PREFIX))
+    return make_record(record.key, record.body | {OWNER: OWNER_PREFIX}, [*rest, reference], record.secrets)
 
 
 def after_their_owners(records: Sequence[Placed]) -> tuple[Placed, ...]:
@@ -53,4 +51,4 @@ def after_their_owners(records: Sequence[Placed]) -> tuple[Placed, ...]:
 
 
 def _owner_wave(record: Record, waves: Mapping[Key, int]) -> int:
-    return max((waves.get(each.target, -1) for each in record.references if each.pointer == f"/{_FIELD}"), default=-1)
+    return max((waves.get(each.target, -1) for each in record.references if each.pointer == f"/{OWNER}"), default=-1)
