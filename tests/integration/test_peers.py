@@ -12,6 +12,7 @@ import pytest
 from bundle import cli
 from bundle.server.process import Server
 from bundle.server.profiles import CONNECTION_SETTINGS
+from support import signers
 from support.commands import write_profiles, xfer
 from support.doors import Door, Head, forward_proxy, reading, trap
 from support.environment import Size
@@ -80,11 +81,15 @@ COMMANDS = [
     ("deactivate", "--from", "b", "-o", "state.pxb"),
     ("activate", "env.pxb", "--to", "b"),
     ("rollback", "receipt", "--to", "b"),
+    ("sign", "env.pxb", "--key", "key"),
+    ("split", "env.pxb", "--size", "1MB"),
+    ("archive", "init", "store"),
+    ("archive", "snapshot", "--from", "a", "--store", "store"),
 ]
 
 
 def test_no_command_is_left_out() -> None:
-    """The list above has every command, but for the demo, which has servers of its own."""
+    """The list above has every command, but for those that only have servers of their own."""
     assert {each[0] for each in COMMANDS} == cli.COMMANDS.keys() - {"demo"}
 
 
@@ -104,6 +109,7 @@ def test_every_command_talks_to_the_named_servers_alone(
             b={"PREFECT_API_URL": b.url()},
             elsewhere=foreign,
         )
+        signers.person("ed25519").write(tmp_path / "key")
         with peers() as seen:
             ended = [xfer(*arguments) for arguments in COMMANDS]
         assert [each.code for each in ended] == [0] * len(COMMANDS), [each.err for each in ended if each.code]
