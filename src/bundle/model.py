@@ -19,7 +19,7 @@ Key = str
 Pointer = str
 JsonType = Literal["string", "number", "boolean", "array", "object"]
 
-FORMAT_VERSION = "1.2"
+FORMAT_VERSION = "1.3"
 
 
 def kind_of(key: Key) -> str:
@@ -187,12 +187,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     provenance: dict[str, Json] = {}
     requires: tuple[Requirement, ...] = ()
     external: tuple[Key, ...] = ()
+    lean: bool = False
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """``manifest.json``, the first member of a bundle (docs/format.md, "Manifest").
 
     ``external`` (format 1.1) are keys that records refer to without being here.
+    ``lean`` (format 1.3): each body is nothing but the digest of the record that it stands for.
     ``content_digest`` is the SHA-256 over the digests of all records in
     bundle order, each followed by a newline; it does not depend on ``provenance``.
     """
@@ -209,6 +211,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     selection: dict[str, Json]
     provenance: dict[str, Json]
     external: tuple[Key, ...] | msgspec.UnsetType = msgspec.UNSET
+    lean: Literal[True] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def is_lean(self) -> bool:
+        """Whether it holds keys and digests only."""
+        return self.lean is not msgspec.UNSET
 
 
 class Bundle(msgspec.Struct, frozen=True):

@@ -60,7 +60,7 @@ def test_plan_through_standard_output_and_input(shell: Any) -> None:
     shell.bundle()
     planned = shell("plan", "env.pxb", "--to", "b", "-o", "-")
     assert (planned.code, planned.err.splitlines()[-1].startswith("Plan: 2 create")) == (0, True)
-    assert planned.document["xfer_plan"] == "1.0"
+    assert planned.document["xfer_plan"] == "1.1"
     assert shell("plan", "env.pxb", "--to", "b", "-o", "-", "--json").code == 64
     assert shell("import", "-", "--to", "b", "--plan", "-", stdin=planned.raw).code == 64
     assert shell("import", "env.pxb", "--to", "b", "--plan", "-", stdin=planned.raw[:-9]).code == 1

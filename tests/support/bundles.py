@@ -25,6 +25,9 @@ GOLDEN = ROOT / "fixtures" / "golden" / "format-1.0.pxb"
 GOLDEN_EXTERNAL = ROOT / "fixtures" / "golden" / "format-1.1.pxb"
 
 
+GOLDEN_LEAN = ROOT / "fixtures" / "golden" / "format-1.3.pxb"
+"""The first one of keys and digests only."""
+
 GOLDEN_ORDERED = ROOT / "fixtures" / "golden" / "format-1.2.pxb"
 
 

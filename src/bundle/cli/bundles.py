@@ -9,13 +9,14 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
+from bundle.archive.address import is_address
 from bundle.cli import sources
 from bundle.cli.console import Console
 from bundle.cli.trust_options import Trust
 from bundle.container.reader import held_together, open_bundle
 from bundle.container.writer import write_bundle, write_file
 from bundle.environment.validation import checked
-from bundle.errors import UsageError
+from bundle.errors import BundleRejected, UsageError
 from bundle.files import check_target
 from bundle.model import Bundle, Key, Manifest, Record
 from bundle.operations.export import Exported
@@ -76,16 +77,25 @@ class Checked(msgspec.Struct, frozen=True):
     verdict: Verdict | None
 
 
-def read(console: Console, name: str, trust: Trust) -> Loaded:
-    """The bundle, verified to its last byte.
+def is_state(name: str) -> bool:
+    """Whether what is named as a destination is a state, a file, and not a server."""
+    return name.endswith(".pxb") or is_address(name)
+
+
+def read(console: Console, name: str, trust: Trust, *, as_state: bool = False) -> Loaded:
+    """The bundle, verified to its last byte; ``as_state``: one of keys and digests only will do.
 
     Raises:
-        BundleRejected: it cannot be read, or is damaged.
+        BundleRejected: it cannot be read, is damaged, or has less than is needed.
         Distrusted: whom the user trusts does not vouch for it.
     """
     with sources.opened(name, trust) as source:
         stored = _held(console, source.stream)
-        return Loaded(stored, source.finish(), source.verdict)
+        loaded = Loaded(stored, source.finish(), source.verdict)
+    if stored.manifest.is_lean and not as_state:
+        hint = "use it as a destination: `xfer plan FILE --to STATE`; `xfer export` without --state holds everything"
+        raise BundleRejected(f"{name}: a state with keys and digests only", hint=hint)
+    return loaded
 
 
 def read_own(console: Console, name: str) -> Bundle:
@@ -98,7 +108,7 @@ def _held(console: Console, stream: BinaryIO) -> Bundle:
     reader = open_bundle(stream)
     for warning in reader.warnings:
         console.warn(warning)
-    return Bundle(reader.manifest, tuple(checked(held_together(reader))))
+    return Bundle(reader.manifest, tuple(checked(held_together(reader), lean=reader.manifest.is_lean)))
 
 
 def verify(name: str, trust: Trust) -> Checked:
@@ -120,6 +130,7 @@ def inspect(name: str, trust: Trust, on_key: Callable[[Key], None] = lambda _: N
 def _looked_through(name: str, trust: Trust, use: Callable[[Iterator[Record]], T]) -> tuple[Checked, T]:
     with sources.opened(name, trust) as source:
         reader = open_bundle(source.stream)
-        found = use(placed.record for placed in checked(reader.records(), only_known=False))
+        lean = reader.manifest.is_lean
+        found = use(placed.record for placed in checked(reader.records(), only_known=False, lean=lean))
         source.finish()
         return Checked(reader.manifest, tuple(reader.warnings), source.verdict), found

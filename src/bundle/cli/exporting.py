@@ -9,8 +9,9 @@ from bundle.cli.options import Suspects
 from bundle.cli.progress import progress
 from bundle.environment.selection import EVERYTHING, Selection
 from bundle.errors import SecretsSuspected
-from bundle.operations.export import Exported, export_environment
+from bundle.operations.export import Exported, export_environment, export_state
 from bundle.server.client import PrefectApi
+from bundle.server.tiers import Tier
 
 
 async def export(
@@ -49,3 +50,10 @@ def _refuse_suspects(exported: Exported) -> None:
             f"values look like secrets ({len(found)}), and nothing was written:{places}",
             hint="put them into secret blocks, or take them out with --suspects redact",
         )
+
+
+async def export_lean(console: Console, api: PrefectApi, tier: Tier) -> Exported:
+    """Read an environment now, of which only keys and digests are kept, with progress."""
+    with progress(console) as on_event:
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        return await export_state(api, tier=tier, created=created, on_event=on_event)

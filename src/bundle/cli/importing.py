@@ -20,6 +20,7 @@ from bundle.model import Bundle, Json
 from bundle.operations import saved_plan
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare, surface_of
 from bundle.operations.saved_plan import SavedPlan
+from bundle.plan.capabilities import read_server_state
 from bundle.plan.choices import Choices
 from bundle.plan.intended import Intended
 from bundle.report import endings
@@ -97,9 +98,11 @@ async def _foreseen(job: ImportJob, api: PrefectApi, on_event: OnEvent) -> tuple
 
 
 async def _prepared(job: ImportJob, api: PrefectApi, on_event: OnEvent) -> Prepared:
-    prepared = await prepare(job.bundle, api, job.choices, secrets=job.supplied, on_event=on_event)
+    is_offline = job.plan is not None and job.plan.server is not None
+    prepared = await prepare(job.bundle, api, job.choices, secrets=job.supplied, is_deep=is_offline, on_event=on_event)
     if job.plan is not None:
-        saved_plan.check(job.plan, prepared, api.url)
+        server = await read_server_state(api, job.choices.tier) if is_offline else None
+        saved_plan.check(job.plan, prepared, api.url, server)
     return prepared
 
 

@@ -28,6 +28,7 @@ EXTERNAL_SINCE = "1.1"
 ORDERED_SINCE = "1.2"
 EXTERNAL = Requirement(EXTERNAL_SINCE, "it refers to resources that it does not hold")
 ORDERED = Requirement(ORDERED_SINCE, "members of objects keep the order of the source")
+LEAN = Requirement("1.3", "it holds keys and digests only")
 _HINT = "the file is damaged or was not written by xfer; get a fresh copy, or export again"
 _VERSION = re.compile(r"([1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})")
 
@@ -92,7 +93,9 @@ def decode_manifest(data: bytes, limits: Limits) -> tuple[Manifest, tuple[str, .
     warnings = _check_version(data)
     value = _plain(data, limits)
     manifest = _converted(value)
-    has_unknown = manifest.external is not msgspec.UNSET and manifest.format == OLDEST_VERSION
+    has_unknown = (manifest.external is not msgspec.UNSET and manifest.format == OLDEST_VERSION) or (
+        manifest.is_lean and _number(manifest.format) < _number(LEAN.version)
+    )
     if not warnings and (has_unknown or encode(manifest) != data):
         raise _corrupt(f"it has fields that format {manifest.format} does not have")
     if len(encode([manifest.provenance, manifest.selection])) > limits.provenance_bytes:

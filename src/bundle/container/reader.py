@@ -89,7 +89,7 @@ class BundleReader:
         self._limits = limits
         self.manifest_bytes = bytes(self._archive.first(manifests.NAME, limits.manifest_bytes))
         self.manifest, self.warnings = manifests.decode_manifest(self.manifest_bytes, limits)
-        self._ledger = Ledger(limits, self.manifest.external or ())
+        self._ledger = Ledger(limits, self.manifest.external or (), lean=self.manifest.is_lean)
         self._newer = manifests.is_newer(self.manifest.format)
         self._ordered = manifests.keeps_order(self.manifest.format)
         self._expected_secrets = iter(self.manifest.secrets)

@@ -2,7 +2,8 @@
 
 Rules: records come in ascending order of wave, kind and key; no key comes twice; references and
 secrets of a record are in order; a reference points at a string and to a record of an earlier wave, or
-of the same one inside a cycle, or to what the manifest calls external; a secret points at null. Writer
+of the same one inside a cycle, or to what the manifest calls external; a secret points at null; in a lean bundle
+a record is a key and the digest of the record that it stands for. Writer
 and reader keep the same ledger, so what one writes the other takes.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from bundle.container.limits import Limits
 from bundle.container.lines import is_key, shown
 from bundle.model import Key, Placed, Pointer, Record, Reference, SecretSlot
+from bundle.record.canonical import is_lean
 from bundle.record.graph import components
 from bundle.record.key_set import KeySet
 from bundle.record.pointers import resolve, split
@@ -27,8 +29,9 @@ _NAMED = 100
 class Ledger:
     """Keeps account of a sequence of records."""
 
-    def __init__(self, limits: Limits, external: Iterable[Key] = ()) -> None:
+    def __init__(self, limits: Limits, external: Iterable[Key] = (), *, lean: bool = False) -> None:
         self._limits = limits
+        self._lean = lean
         self._external = frozenset(external)
         self._unused = set(self._external)
         self._last: tuple[int, str, Key] = (-1, "", "")
@@ -54,6 +57,8 @@ class Ledger:
         number = KeySet.number(record.key)
         if number in self._earlier or not self._wave.add(number) or record.key in self._external:
             raise ValueError("its key comes twice")
+        if self._lean and not is_lean(record):
+            raise ValueError("it is more than a key and a digest")
         self._content.update(f"{record.digest}\n".encode())
         if len(record.references) > 1 and not _in_order(record.references):
             raise ValueError("its references are out of order")

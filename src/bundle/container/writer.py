@@ -94,7 +94,7 @@ def write_bundle(
 
 
 def _spool_parts(header: Header, records: Iterable[Placed], spool: tempfile.SpooledTemporaryFile[bytes]) -> Manifest:
-    ledger = Ledger(Limits(), header.external)
+    ledger = Ledger(Limits(), header.external, lean=header.lean)
     found = _Found()
     members: list[Member] = []
     place: tuple[int, str] | None = None
@@ -151,6 +151,7 @@ def _manifest(header: Header, members: list[Member], found: _Found, content_dige
     needed = [
         *([manifests.EXTERNAL] if header.external else ()),
         *(() if found.is_sorted else [manifests.ORDERED]),
+        *([manifests.LEAN] if header.lean else ()),
     ]
     return Manifest(
         format=needed[-1].version if needed else manifests.OLDEST_VERSION,
@@ -165,4 +166,5 @@ def _manifest(header: Header, members: list[Member], found: _Found, content_dige
         selection=header.selection,
         provenance=header.provenance,
         external=header.external or msgspec.UNSET,
+        lean=header.lean or msgspec.UNSET,
     )

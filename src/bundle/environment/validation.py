@@ -23,18 +23,18 @@ from bundle.record.secrets import slot_id
 _AGAIN = "export the source again, and see who can have changed the file"
 
 
-def checked(records: Iterable[Placed], *, only_known: bool = True) -> Iterator[Placed]:
-    """The same records, one by one, if each is what it claims to be.
+def checked(records: Iterable[Placed], *, only_known: bool = True, lean: bool = False) -> Iterator[Placed]:
+    """The same records, one by one, if each is what it claims to be; those of a ``lean`` bundle claim a kind only.
 
     Raises:
         UnsupportedFormat: a kind is not known, and only known ones will do.
         Corrupt: a body is not one of its kind, a key not that of its body, or a slot not that of its place.
     """
     for placed in records:
-        if placed.record.kind in KINDS:
+        if placed.record.kind in KINDS and not lean:
             _check_body(placed.record)
             _check_key(placed.record)
-        elif only_known:
+        elif only_known and placed.record.kind not in KINDS:
             raise UnsupportedFormat(
                 f"{placed.record.key!r} is of a kind that this xfer does not know",
                 hint="upgrade xfer, then run the command again",

@@ -5,17 +5,20 @@ Secrets compare by their places only, since their values are known to neither si
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
 from bundle.environment.describe import Environment
-from bundle.model import Key, Placed
+from bundle.model import Key, Placed, Record, kind_of
 from bundle.plan.actions import Action, Difference
 from bundle.plan.compare import Present, View, compare
 from bundle.plan.intended import intend
 from bundle.plan.matching import match
+from bundle.record.canonical import is_lean
+
+Fate = Literal["added", "removed", "changed", "unchanged"]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -26,7 +29,7 @@ class Change(msgspec.Struct, frozen=True):
 
     key: Key
     kind: str
-    fate: Literal["added", "removed", "changed", "unchanged"]
+    fate: Fate
     differences: tuple[Difference, ...] = ()
 
 
@@ -39,6 +42,21 @@ def changes(older: Environment, newer: Environment) -> tuple[Change, ...]:
     gone = [Change(key, each.kind, "removed") for key, each in older.records.items() if older.ids[key] not in kept]
     found = [*gone, *map(_change, plan.actions)]
     return tuple(sorted(found, key=lambda change: (change.kind, change.key)))
+
+
+def changes_by_digest(older: Mapping[Key, str], newer: Mapping[Key, str]) -> tuple[Change, ...]:
+    """The same where one of the two is a lean state, so that nobody can say where they differ."""
+    found = []
+    for key in sorted({*older, *newer}, key=lambda key: (kind_of(key), key)):
+        fate: Fate = "added" if key not in older else "removed" if key not in newer else "changed"
+        fate = "unchanged" if older.get(key) == newer.get(key) else fate
+        found.append(Change(key, kind_of(key), fate))
+    return tuple(found)
+
+
+def digests_of(records: Iterable[Record]) -> dict[Key, str]:
+    """The digest of each record by its key, or of the record that it stands for."""
+    return {each.key: str(each.body["digest"]) if is_lean(each) else each.digest for each in records}
 
 
 def _change(action: Action) -> Change:

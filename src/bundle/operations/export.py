@@ -7,6 +7,8 @@ read again, a few times.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from bundle._version import __version__
@@ -14,8 +16,11 @@ from bundle.environment.describe import Environment, describe
 from bundle.environment.read import OnEvent, Reading, changed_kinds, ignore, read_rows, server_version
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
 from bundle.environment.succession import predecessors
-from bundle.model import Api, Header, Placed
+from bundle.model import Api, Header, Json, Placed
+from bundle.plan.capabilities import TellingApi, read_server_state
+from bundle.record.canonical import lean_record
 from bundle.record.graph import place
+from bundle.server.tiers import ANY_TIER, Tier
 
 _ATTEMPTS = 3
 
@@ -55,7 +60,9 @@ async def export_environment(
         UsageError: the selection has a pattern that matches nothing.
         ServerError: the source cannot be reached or refuses.
     """
-    whole, torn = await _consistent(api, redact=redact, all_owners=all_owners, on_event=on_event)
+    whole, torn = await _consistent(
+        api, lambda reading: describe(reading, redact=redact), on_event, asks_all=all_owners
+    )
     chosen = select(whole.records, selection)
     environment = narrow(whole, chosen)
     version = await server_version(api)
@@ -77,13 +84,37 @@ async def export_environment(
     return Exported(header, place(environment.records.values(), predecessors(environment)), torn)
 
 
+async def export_state(api: TellingApi, *, tier: Tier = ANY_TIER, created: str, on_event: OnEvent = ignore) -> Exported:
+    """A lean state of one server: keys and digests of all it has, built-ins too, and what the server offers.
+
+    Args:
+        api: the server.
+        tier: that of the workspace, on Cloud, if known.
+        created: the time to note in the provenance, ISO 8601.
+        on_event: called with the progress.
+
+    Raises:
+        ServerError: the server cannot be reached or refuses.
+    """
+    whole, torn = await _consistent(api, lambda reading: describe(reading, everything=True), on_event)
+    server = await read_server_state(api, tier)
+    provenance: dict[str, Json] = {"created": created, "tool": f"xfer {__version__}", "consistent": not torn}
+    header = Header(
+        census=whole.census,
+        left_out=whole.left_out,
+        provenance={**provenance, "server": msgspec.to_builtins(server)},
+        lean=True,
+    )
+    return Exported(header, place(map(lean_record, whole.records.values())), torn)
+
+
 async def _consistent(
-    api: Api, *, redact: bool, all_owners: bool, on_event: OnEvent
+    api: Api, described: Callable[[Reading], Environment], on_event: OnEvent, *, asks_all: bool = False
 ) -> tuple[Environment, tuple[str, ...]]:
     torn: tuple[str, ...] = ()
     for _ in range(_ATTEMPTS):
-        reading = await read_rows(api, deep=True, asks_all=all_owners, counted=True, on_event=on_event)
-        environment = describe(reading, redact=redact)
+        reading = await read_rows(api, deep=True, asks_all=asks_all, counted=True, on_event=on_event)
+        environment = described(reading)
         torn = await _changed(api, reading)
         if not torn:
             break

@@ -70,6 +70,7 @@ async def prepare(
     choices: Choices = DEFAULT,
     *,
     secrets: Mapping[str, Json] | None = None,
+    is_deep: bool = False,
     on_event: OnEvent = ignore,
 ) -> Prepared:
     """Read the destination and plan; sends no write.
@@ -79,6 +80,7 @@ async def prepare(
         api: the destination.
         choices: what to act on, what is to be different, and what to do about conflicts and missing secrets.
         secrets: supplied values by slot.
+        is_deep: read the destination as an export does, so that its digests are those of one.
         on_event: called with the progress.
 
     Raises:
@@ -93,7 +95,7 @@ async def prepare(
     wanted = adapt(bundle, choices.selection, choices.overlay)
     if choices.overlay.patch:
         refuse_misfits(bundle, wanted.bundle, await api.accepted_fields() or newest())
-    there = await read_destination(api, on_event=on_event)
+    there = await read_destination(api, is_deep=is_deep, on_event=on_event)
     fields = await read_fields(api, wanted.bundle)
     records = fit(intend(wanted.bundle.records), fields)
     pairs = match(records, there)

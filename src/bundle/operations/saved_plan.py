@@ -18,13 +18,15 @@ import msgspec
 
 from bundle.errors import BundleError, Conflict, listed
 from bundle.files import atomic, input_errors
-from bundle.model import Key
+from bundle.model import Key, Manifest
 from bundle.operations.import_ import Prepared
+from bundle.operations.states import server_of
 from bundle.plan.actions import Action, Verb
+from bundle.plan.capabilities import ServerState, what_moved
 from bundle.plan.intended import Intended
 from bundle.record.canonical import encode, record_digest, sha256_hex
 
-VERSION = "1.0"
+VERSION = "1.1"
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -40,7 +42,8 @@ class Step(msgspec.Struct, frozen=True):
 class SavedPlan(msgspec.Struct, frozen=True):
     """A plan for one bundle (``content_digest``) and one destination (its API URL).
 
-    ``state`` is the digest of all steps, to name the plan by.
+    ``state`` is the digest of all steps, to name the plan by. One that was made without a connection has ``state:`` and
+    the content digest of a state as destination, no ids, and since 1.1 ``server``: what that server offered.
     """
 
     xfer_plan: str
@@ -48,6 +51,7 @@ class SavedPlan(msgspec.Struct, frozen=True):
     destination: str
     state: str
     steps: tuple[Step, ...]
+    server: ServerState | None = None
 
 
 def made_from(prepared: Prepared, destination: str) -> SavedPlan:
@@ -55,6 +59,13 @@ def made_from(prepared: Prepared, destination: str) -> SavedPlan:
     steps = tuple(_steps(prepared))
     digest = prepared.bundle.manifest.content_digest
     return SavedPlan(VERSION, digest, destination, sha256_hex(encode(steps)), steps)
+
+
+def made_offline(prepared: Prepared, state: Manifest) -> SavedPlan:
+    """The plan of an import that was prepared against a state."""
+    plan = made_from(prepared, f"state:{state.content_digest}")
+    steps = tuple(msgspec.structs.replace(step, id=None) for step in plan.steps)
+    return msgspec.structs.replace(plan, steps=steps, state=sha256_hex(encode(steps)), server=server_of(state))
 
 
 def _steps(prepared: Prepared) -> Iterator[Step]:
@@ -120,14 +131,22 @@ def parse(data: bytes, path: str) -> SavedPlan:
     return plan
 
 
-def check(saved: SavedPlan, prepared: Prepared, destination: str) -> None:
+def check(saved: SavedPlan, prepared: Prepared, destination: str, server: ServerState | None = None) -> None:
     """Refuse unless bundle and destination still are what was planned.
+
+    ``server`` is what the destination offers; needed for a plan that was made against a state.
 
     Raises:
         Conflict: they are not; the message says what changed.
     """
     now = made_from(prepared, destination)
     hint = "review the plan again: `xfer plan`, with the same options as the import"
+    if saved.server is not None and server is not None:
+        moved = what_moved(saved.server, server)
+        if moved:
+            raise Conflict(f"the destination is not that of the plan any more: {'; '.join(moved)}", hint=hint)
+        unnamed = tuple(msgspec.structs.replace(step, id=None) for step in now.steps)
+        now = msgspec.structs.replace(now, destination=saved.destination, steps=unnamed)
     if saved.destination != now.destination:
         raise Conflict(f"the plan is for {saved.destination}, not for {now.destination}", hint=hint)
     if saved.content_digest != now.content_digest:

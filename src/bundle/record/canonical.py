@@ -8,6 +8,7 @@ here changes a value that it is given.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 
 from bundle.model import Body, Key, Record, Reference, Secret
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _ENCODER = msgspec.json.Encoder(order="sorted")
 
 
@@ -38,6 +40,18 @@ def make_record(key: Key, body: Body, references: Iterable[Reference], secrets: 
     ordered = tuple(sorted(references, key=_reference_order))
     taken = tuple(sorted(secrets, key=lambda secret: secret.pointer))
     return Record(key, body, ordered, taken, record_digest(key, body, ordered, taken))
+
+
+def lean_record(record: Record) -> Record:
+    """What stands for a record in a lean bundle: its key, and its digest for a body."""
+    return make_record(record.key, {"digest": record.digest}, (), ())
+
+
+def is_lean(record: Record) -> bool:
+    """Whether a record has the form of one in a lean bundle."""
+    stated = record.body.get("digest")
+    is_bare = len(record.body) == 1 and not record.references and not record.secrets
+    return is_bare and isinstance(stated, str) and _SHA256.fullmatch(stated) is not None
 
 
 def _reference_order(reference: Reference) -> tuple[str, int, str]:

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from bundle.model import Json, Pointer
+from bundle.record.canonical import encode, sha256_hex
 from bundle.record.pointers import join
 
 Route = tuple[str, str]
@@ -43,10 +44,12 @@ class Accepted(msgspec.Struct, frozen=True):
 
     Paths are templates relative to the API URL. What a parameter is called
     does not matter: ``/work_pools/{name}`` and ``/work_pools/{x}`` are one route.
+    ``digest`` is the SHA-256 of the whole document in canonical JSON, in hex.
     """
 
     bodies: Mapping[Route, Model | None]
     models: Mapping[str, Model]
+    digest: str = ""
 
     def offers(self, method: str, path: str) -> bool:
         """Whether the server has this route at all."""
@@ -151,7 +154,8 @@ def parse_openapi(document: Any) -> Accepted:
         for path, operations in paths.items()
         for method, operation in _table(operations).items()
     }
-    return Accepted(bodies=bodies, models={name: _table(model) for name, model in models.items()})
+    tables = {name: _table(model) for name, model in models.items()}
+    return Accepted(bodies=bodies, models=tables, digest=sha256_hex(encode(document)))
 
 
 def _body(operation: Model) -> Model | None:

@@ -17,7 +17,7 @@ from bundle.container.reader import BundleReader, open_bundle, read_bundle
 from bundle.errors import Corrupt
 from bundle.model import Count, Header, LeftOut, Manifest
 from bundle.record.canonical import encode, make_record, sha256_hex
-from support.bundles import GOLDEN, GOLDEN_EXTERNAL, GOLDEN_ORDERED, ROOT, SAMPLE, bundle_bytes
+from support.bundles import GOLDEN, GOLDEN_EXTERNAL, GOLDEN_LEAN, GOLDEN_ORDERED, ROOT, SAMPLE, bundle_bytes
 from support.forgery import frames, packed, refused, unpacked
 
 GOLDEN_DIGEST = "9b7846e6f13838d8161052b435b51989370b3893fa0d543996109b19be9e588f"
@@ -140,14 +140,24 @@ def test_members_in_another_order_are_refused_where_the_version_has_none() -> No
             decode_record(bad, Limits(), newer=False, ordered=ordered)
 
 
+def test_golden_lean_bundle_is_read() -> None:
+    """The golden bundle of format 1.3 reads as on the day it was made: the records of 1.1, each as key and digest."""
+    bundle = read_bundle(GOLDEN_LEAN)
+
+    assert bundle.manifest.content_digest == "b7545e48d46787bc64bdce1ebe762dce3ba1d60eefb78eb669c2e894dcecf368"
+    assert [each.version for each in bundle.manifest.requires] == ["1.0", "1.3"]
+    stated = {each.record.key: each.record.body["digest"] for each in bundle.records}
+    assert stated == {each.record.key: each.record.digest for each in read_bundle(GOLDEN_EXTERNAL).records}
+
+
 def test_golden_script_does_not_overwrite() -> None:
     """The script that made the golden bundle refuses to make it again."""
-    before = GOLDEN_ORDERED.read_bytes()
+    before = GOLDEN_LEAN.read_bytes()
     done = subprocess.run(
         [sys.executable, ROOT / "fixtures" / "make_golden.py"], capture_output=True, check=False, text=True
     )
 
-    assert (done.returncode, GOLDEN_ORDERED.read_bytes()) == (1, before)
+    assert (done.returncode, GOLDEN_LEAN.read_bytes()) == (1, before)
     assert "already exists" in done.stderr
 
 

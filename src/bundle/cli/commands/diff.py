@@ -15,7 +15,8 @@ from bundle.cli.trust_options import Trust
 from bundle.environment.describe import Environment
 from bundle.environment.snapshot import read_source
 from bundle.errors import UsageError
-from bundle.operations.diff import as_environment, changes
+from bundle.operations.diff import as_environment, changes, changes_by_digest, digests_of
+from bundle.record.canonical import is_lean
 from bundle.report import diff as diff_report
 from bundle.report.model import Report, Side
 
@@ -32,17 +33,25 @@ from bundle.report.model import Report, Side
 def command(console: Console, older: str, newer: str, *, trust: Trust) -> Report:
     """Show what was added, removed and changed from OLDER to NEWER.
 
-    Each is a bundle (a file, STORE//NAME@WHEN, or - for stdin) or a server (profile, URL, or
-    env). Exit code 2 if anything differs.
+    Each is a bundle or a state (a file, STORE//NAME@WHEN, or - for stdin) or a server
+    (profile, URL, or env). Exit code 2 if anything differs.
     """
     if older == newer:
         raise UsageError("OLDER and NEWER are the same", hint="name two bundles, two servers, or one of each")
-    found = changes(_read(console, older, trust), _read(console, newer, trust))
+    before, after = _read(console, older, trust), _read(console, newer, trust)
+    if _is_lean(before) or _is_lean(after):
+        found = changes_by_digest(digests_of(before.records.values()), digests_of(after.records.values()))
+    else:
+        found = changes(before, after)
     return diff_report.report(found, _side(console, older), _side(console, newer))
 
 
 def _is_bundle(name: str) -> bool:
     return name == bundles.STANDARD or name.endswith(".pxb") or is_address(name) or Path(name).is_file()
+
+
+def _is_lean(environment: Environment) -> bool:
+    return bool(environment.records) and all(map(is_lean, environment.records.values()))
 
 
 def _side(console: Console, name: str) -> Side:
@@ -53,7 +62,7 @@ def _side(console: Console, name: str) -> Side:
 
 def _read(console: Console, name: str, trust: Trust) -> Environment:
     if _is_bundle(name):
-        return as_environment(bundles.read(console, name, trust).bundle.records)
+        return as_environment(bundles.read(console, name, trust, as_state=True).bundle.records)
     return asyncio.run(_read_server(console, name))
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import click
 
-from bundle.cli import bundles, connection, import_options, options, plans, trust_options
+from bundle.cli import bundles, connection, import_options, offline, options, plans, trust_options
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions
 from bundle.cli.importing import make_job, show
@@ -22,6 +22,7 @@ from bundle.report.model import Report
         "xfer plan env.pxb --to prod",
         "xfer plan env.pxb --to prod --exit-code --json",
         "xfer plan env.pxb --to prod -o reviewed.json",
+        "xfer plan env.pxb --to prod-state.pxb -o reviewed.json",
     ),
 )
 @options.bundle
@@ -50,15 +51,20 @@ def command(
 ) -> Report:
     """Show what importing the bundle FILE (- for stdin) into DESTINATION would do.
 
-    Nothing is written. For a resource that exists on both sides, each field
+    DESTINATION is a server, or a state: a bundle of the server (*.pxb), for a plan
+    without a connection. Nothing is written. For a resource that exists on both sides, each field
     that differs is shown: - as DESTINATION has it, + as the bundle has it.
     """
     plans.check_output(console, file, force=force)
-    (target,) = connection.find_targets(console, destination)
-    values = import_options.check(console, choices, target)
-    loaded = bundles.read(console, bundle, trust)
-    job = make_job("plan", loaded.bundle, bundle, target, choices, values, trust, loaded.verdict)
-    prepared, report = asyncio.run(show(console, job))
+    if bundles.is_state(destination):
+        report, plan = offline.plan(console, bundle, destination, choices, trust)
+    else:
+        (target,) = connection.find_targets(console, destination)
+        values = import_options.check(console, choices, target)
+        loaded = bundles.read(console, bundle, trust)
+        job = make_job("plan", loaded.bundle, bundle, target, choices, values, trust, loaded.verdict)
+        prepared, report = asyncio.run(show(console, job))
+        plan = saved_plan.made_from(prepared, target.url)
     if report.ok:
-        plans.write(saved_plan.made_from(prepared, target.url), file, force=force)
+        plans.write(plan, file, force=force)
     return foretold(report) if wants_code else report

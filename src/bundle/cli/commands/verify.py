@@ -7,7 +7,7 @@ import asyncio
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, options, scope_options, trust_options
+from bundle.cli import bundles, connection, offline, options, scope_options, trust_options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
 from bundle.cli.scope_options import OverlayOptions
@@ -29,7 +29,7 @@ from bundle.server.target import Target
     "--to",
     "destination",
     metavar="DESTINATION",
-    help="Also check that this server holds the bundle: profile, URL, or env.",
+    help="Also check that this server holds the bundle: profile, URL, env, or a state of it (*.pxb).",
 )
 @scope_options.selection
 @scope_options.overlay
@@ -58,10 +58,13 @@ def command(
             )
         found = bundles.verify(bundle, trust)
         return verify_report.report_of_file(found.manifest, bundle, found.warnings, found.verdict)
-    (target,) = connection.find_targets(console, destination)
+    target = None if bundles.is_state(destination) else connection.find_targets(console, destination)[0]
     loaded = bundles.read(console, bundle, trust)
     adapted = adapt(loaded.bundle, selection, overlay.for_bundle(loaded.bundle))
-    report = asyncio.run(_read_back(console, adapted, bundle, target))
+    if target is None:
+        report = offline.verify(console, adapted, bundle, destination, trust)
+    else:
+        report = asyncio.run(_read_back(console, adapted, bundle, target))
     return msgspec.structs.replace(report, signatures=loaded.verdict)
 
 

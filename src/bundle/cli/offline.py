@@ -1,0 +1,63 @@
+"""Commands against a state: what the file of a destination stands in for, without a connection."""
+
+from __future__ import annotations
+
+import msgspec
+
+from bundle.cli import bundles, secret_values
+from bundle.cli.console import Console
+from bundle.cli.import_options import ChoiceOptions
+from bundle.cli.trust_options import Trust
+from bundle.errors import BundleError, Conflict, SecretMissing
+from bundle.model import Bundle
+from bundle.operations import saved_plan
+from bundle.operations.import_ import surface_of
+from bundle.operations.saved_plan import SavedPlan
+from bundle.operations.states import drift_from, prepare_against
+from bundle.plan.overlay import Wanted
+from bundle.report import endings
+from bundle.report import plan as plan_report
+from bundle.report import verify as verify_report
+from bundle.report.model import Report, Side
+from bundle.report.records import Subject
+
+
+def plan(
+    console: Console, file: str, state_file: str, options: ChoiceOptions, trust: Trust
+) -> tuple[Report, SavedPlan]:
+    """The report of a plan against a state, and the plan to save.
+
+    Raises:
+        BundleRejected: the bundle or the state cannot be read or is damaged.
+        UsageError: a secret or an option does not fit the bundle.
+    """
+    loaded = bundles.read(console, file, trust)
+    stored, state = loaded.bundle, _state(console, state_file, trust)
+    if options.secrets_file is not None and secret_values.is_sealed(options.secrets_file):
+        values = secret_values.unsealed(options.secrets_file, stored, trust, options.identities)
+    else:
+        values = secret_values.read_file(console, options.secrets_file)
+    supplied, choices = secret_values.for_bundle(stored, values), options.for_bundle(stored)
+    refusal: BundleError | None = None
+    try:
+        prepared = prepare_against(stored, state, choices, secrets=supplied)
+    except (Conflict, SecretMissing) as error:
+        prepared, refusal = prepare_against(stored, state, choices.without_refusals(), secrets=supplied), error
+    side = Side(state_file, state_file)
+    subject = Subject(
+        "plan", stored.manifest, file, side, frozenset(supplied), prepared.keys, choices.inert, loaded.verdict
+    )
+    report = msgspec.structs.replace(plan_report.report(subject, prepared.plan), surface=surface_of(prepared))
+    made = saved_plan.made_offline(prepared, state.manifest)
+    return report if refusal is None else endings.ended_by(report, refusal), made
+
+
+def verify(console: Console, wanted: Wanted, file: str, state_file: str, trust: Trust) -> Report:
+    """The report of whether a state holds what is wanted of a bundle; raises as ``plan``."""
+    state = _state(console, state_file, trust)
+    subject = Subject("verify", wanted.bundle.manifest, file, Side(state_file, state_file), keys=wanted.keys)
+    return verify_report.report(subject, drift_from(wanted, state))
+
+
+def _state(console: Console, name: str, trust: Trust) -> Bundle:
+    return bundles.read(console, name, trust, as_state=True).bundle

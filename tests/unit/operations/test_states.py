@@ -1,0 +1,91 @@
+"""A plan against a state is the plan against the server that it is of."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from bundle.container.reader import read_bundle
+from bundle.container.writer import write_bundle
+from bundle.model import Bundle, Placed
+from bundle.operations import saved_plan
+from bundle.operations.export import Exported, export_environment, export_state
+from bundle.operations.import_ import prepare
+from bundle.operations.states import prepare_against, server_of
+from bundle.plan.capabilities import read_server_state
+from bundle.plan.choices import Choices, Conflicts
+from bundle.record.canonical import lean_record
+from support.bundles import SAMPLE, bundle_bytes, header_for
+from support.fake_prefect import FakePrefect
+from support.moving import CREATED
+from support.offline import api_of, run
+from support.seeded import arrived, edited, seeded
+
+
+def written(exported: Exported) -> Bundle:
+    output = io.BytesIO()
+    write_bundle(exported.header, exported.records, output)
+    return read_bundle(io.BytesIO(output.getvalue()))
+
+
+def state_of(fake: FakePrefect, *, lean: bool) -> Bundle:
+    async def read() -> Exported:
+        async with api_of(fake) as api:
+            return await (export_state if lean else export_environment)(api, created=CREATED)
+
+    return written(run(read()))
+
+
+def destination(form: str) -> FakePrefect:
+    """A server that has nothing, all of the seeded environment, or that with forty edits."""
+    made: dict[str, Callable[[], FakePrefect]] = {"empty": FakePrefect, "same": arrived, "edited": edited}
+    return made[form]()
+
+
+@pytest.mark.parametrize("policy", ["skip", "update"])
+@pytest.mark.parametrize("lean", ["lean", "whole"])
+@pytest.mark.parametrize("form", ["empty", "same", "edited"])
+def test_a_plan_against_a_state_holds_at_its_server(form: str, lean: str, policy: Any) -> None:
+    """Of every kind of resource: the import that was planned on the low side is the one of the high side."""
+    fake, choices = destination(form), Choices(Conflicts(policy))
+    state = state_of(fake, lean=lean == "lean")
+    planned = prepare_against(seeded(), state, choices)
+
+    async def now() -> Any:
+        async with api_of(fake) as api:
+            return await prepare(seeded(), api, choices, is_deep=True), await read_server_state(api)
+
+    prepared, server = run(now())
+    plan = saved_plan.made_offline(planned, state.manifest)
+    saved_plan.check(plan, prepared, fake.url, server)
+    assert {each.id for each in plan.steps} == {None}
+
+
+def test_a_lean_bundle_is_keys_and_digests_or_refused() -> None:
+    """Since 1.3: each body is the digest of a record; a writer and a reader refuse anything more."""
+    lean = sorted(
+        (Placed(0, lean_record(each.record)) for each in SAMPLE),
+        key=lambda placed: (placed.record.kind, placed.record.key),
+    )
+    header = msgspec.structs.replace(header_for(lean), lean=True)
+    bundle = read_bundle(io.BytesIO(bundle_bytes(*lean, header=header)))
+
+    assert (bundle.manifest.format, bundle.manifest.is_lean) == ("1.3", True)
+    assert [each.version for each in bundle.manifest.requires] == ["1.3"]
+    stated = {each.record.key: each.record.body for each in bundle.records}
+    assert stated == {each.record.key: {"digest": each.record.digest} for each in SAMPLE}
+    with pytest.raises(ValueError, match="more than a key and a digest"):
+        bundle_bytes(*SAMPLE, header=msgspec.structs.replace(header_for(SAMPLE), lean=True))
+
+
+def test_what_a_state_says_of_its_server_is_told_by_an_export_as_far_as_it_can() -> None:
+    """An export states its version; where a state says something odd, it says nothing."""
+    lean, whole = (state_of(FakePrefect(), lean=lean) for lean in (True, False))
+    assert server_of(lean.manifest).version == server_of(whole.manifest).version
+    assert server_of(whole.manifest).openapi is None
+    odd = msgspec.structs.replace(lean.manifest, provenance={"server": {"version": 1}})
+    assert server_of(odd).version is None
