@@ -46,6 +46,8 @@ WELL: dict[str, tuple[tuple[str, ...], int]] = {
     "split": (("profiles.toml", "--size", "100"), 0),
     "sign": (("plan.json", "--key", "key"), 0),
     "archive": (("snapshot", "--from", "a", "--store", "store"), 0),
+    "approve": (("env.pxb", "--plan", "plan.json", "--key", "key", "--as", "alice", "-m", "fine"), 0),
+    "result": (("verify", "result.json", "--bundle", "env.pxb"), 0),
     "secrets": (("template", "env.pxb"), 0),
     "demo": ((), 0),
 }
@@ -71,9 +73,10 @@ def error(ended: Any) -> tuple[int, str]:
 def ready(shell: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A shell with a bundle and a receipt, whose demo runs on servers without a network."""
     shell.bundle()
-    assert shell("import", "env.pxb", "--to", "b", "--receipt", "made.receipt").code == 0
+    told = ("--receipt", "made.receipt", "--result", "result.json")
+    assert shell("import", "env.pxb", "--to", "b", *told).code == 0
+    assert shell("plan", "env.pxb", "--to", "b", "-o", "plan.json").code == 0
     person("ed25519").write(Path("key"))
-    Path("plan.json").write_text('{"xfer_plan": "1.0"}')
     initialize(DirectoryStore(Path("store")), "0123456789ab")
     shell.b.variables.clear()
     # The first one is filled, with everything on, by the demo itself.

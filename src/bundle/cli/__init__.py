@@ -42,6 +42,8 @@ COMMANDS = {
     "split": ("bundle.cli.commands.split", "Split a file into parts for small media."),
     "archive": ("bundle.cli.commands.archive", "Keep snapshots in a directory or bucket, and get them back."),
     "secrets": ("bundle.cli.commands.secrets", "Prepare the secrets that a bundle does not hold."),
+    "approve": ("bundle.cli.commands.approve", "Approve what a plan does with a bundle."),
+    "result": ("bundle.cli.commands.result", "Read what became of a bundle on the far side."),
     "demo": ("bundle.cli.commands.demo", "Try everything with two throwaway servers."),
 }
 

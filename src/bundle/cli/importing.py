@@ -8,11 +8,12 @@ from pathlib import Path
 import msgspec
 
 from bundle.apply.control import Control
-from bundle.cli import connection, receipts, secret_values
+from bundle.cli import connection, receipts, results, secret_values
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions, OnError
 from bundle.cli.interruption import stopping
 from bundle.cli.progress import progress
+from bundle.cli.results import Wish
 from bundle.cli.trust_options import Trust
 from bundle.environment.read import OnEvent
 from bundle.errors import BundleError, Conflict, OutputError, SecretMissing
@@ -47,6 +48,7 @@ class ImportJob(msgspec.Struct, frozen=True):
     on_error: OnError = "fail"
     plan: SavedPlan | None = None
     verdict: Verdict | None = None
+    wish: Wish | None = None
 
     def subject(self, prepared: Prepared) -> Subject:
         """What the report is about."""
@@ -136,5 +138,14 @@ async def _carried_out(
             except OutputError as failure:
                 if result is None:
                     raise
+                await _tell(job, prepared, result, api)
                 return prepared, result, failure
+            await _tell(job, prepared, result, api)
             return prepared, result, None
+
+
+async def _tell(job: ImportJob, prepared: Prepared, result: Result, api: PrefectApi) -> None:
+    """Write the result that is wanted for where the bundle came from."""
+    if job.wish is not None:
+        choices, name = job.choices, job.target.name
+        await results.write(job.wish, prepared, result, api, choices=choices, destination=name, verdict=job.verdict)

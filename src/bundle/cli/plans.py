@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from bundle.cli.bundles import STANDARD
+import msgspec
+
+from bundle.cli import sources
 from bundle.cli.console import Console
+from bundle.cli.sources import STANDARD
+from bundle.cli.trust_options import NO_TRUST, Trust
 from bundle.errors import UsageError
 from bundle.files import check_target, output_errors
 from bundle.operations import saved_plan
 from bundle.operations.saved_plan import SavedPlan
+from bundle.trust.verify import Namespace, signature_files
 
 
 def check_output(console: Console, name: str | None, *, force: bool) -> None:
@@ -43,19 +48,32 @@ def write(plan: SavedPlan, name: str | None, *, force: bool) -> None:
         saved_plan.write(plan, Path(name), force=force)
 
 
-def read(name: str | None, bundle: str) -> SavedPlan | None:
+class ReadPlan(msgspec.Struct, frozen=True):
+    """A plan, and the SHA-256 of its file in hex."""
+
+    plan: SavedPlan
+    sha256: str
+
+
+def read(name: str | None, bundle: str, trust: Trust = NO_TRUST) -> ReadPlan | None:
     """The plan that was asked for, if any; ``bundle`` is where the bundle comes from.
+
+    A plan need not be signed, for it only narrows what is done. Where it is, its signature must be right.
 
     Raises:
         UsageError: both would come from standard input.
         BundleError: it cannot be read, or is not a plan.
+        Distrusted: whom the user trusts did not sign it.
     """
     if name is None:
         return None
-    if name != STANDARD:
-        return saved_plan.read(Path(name))
-    if bundle == STANDARD:
+    if name == STANDARD and bundle == STANDARD:
         raise UsageError(
             "the bundle and the plan cannot both come from standard input", hint="read one of them from a file"
         )
-    return saved_plan.parse(sys.stdin.buffer.read(), "standard input")
+    is_signed = name != STANDARD and bool(signature_files(Path(name)))
+    own = msgspec.structs.replace(trust, signatures=()) if is_signed else NO_TRUST
+    with sources.opened(name, own, Namespace.PLAN) as source:
+        data = source.read()
+        digest = source.finish()
+    return ReadPlan(saved_plan.parse(data, "standard input" if name == STANDARD else name), digest)

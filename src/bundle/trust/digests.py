@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +38,11 @@ def of_stream(stream: BinaryIO, *, on_chunk: Callable[[bytes], object] = lambda 
         size += len(chunk)
         on_chunk(chunk)
     return Digests(sha256.digest(), sha512.digest(), size)
+
+
+def of_bytes(data: bytes) -> Digests:
+    """The digests of some bytes."""
+    return of_stream(io.BytesIO(data))
 
 
 def digest(stream: BinaryIO, hash_: Hash) -> bytes:

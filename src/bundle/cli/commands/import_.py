@@ -7,10 +7,12 @@ import asyncio
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, import_options, options, plans, receipts, trust_options
+from bundle.cli import approving, bundles, connection, import_options, options, plans, receipts, results, trust_options
+from bundle.cli.approving import ApprovalOptions
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions, Execution
 from bundle.cli.importing import carry_out_job, make_job, show
+from bundle.cli.results import ResultOptions
 from bundle.cli.trust_options import Trust
 from bundle.report.model import Report
 
@@ -30,6 +32,8 @@ from bundle.report.model import Report
 @trust_options.trust
 @click.option("--plan", "plan_file", metavar="PLAN", help="Do exactly what this saved plan says, or nothing.")
 @import_options.execution
+@results.options
+@approving.options
 @options.result
 @click.pass_obj
 def command(
@@ -41,6 +45,8 @@ def command(
     trust: Trust,
     plan_file: str | None,
     execution: Execution,
+    outcome: ResultOptions,
+    approvals: ApprovalOptions,
 ) -> Report:
     """Import the bundle FILE (- for stdin) into DESTINATION.
 
@@ -48,11 +54,16 @@ def command(
     an interruption it continues where it stopped. The bundle is verified
     completely before the first request.
     """
-    plan = plans.read(plan_file, bundle)
+    read = plans.read(plan_file, bundle, trust)
     (target,) = connection.find_targets(console, destination)
     values = import_options.check(console, choices, target)
     receipt = receipts.place(bundle, execution)
     loaded = bundles.read(console, bundle, trust)
     job = make_job("import", loaded.bundle, bundle, target, choices, values, trust, loaded.verdict)
-    job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, plan=plan)
+    digests = {"bundle": loaded.sha256, "content": loaded.bundle.manifest.content_digest}
+    digests |= {"plan": read.sha256} if read else {}
+    approving.check(approvals, bundle, digests, loaded.verdict)
+    wish = results.wish(outcome, digests, dry_run=execution.dry_run)
+    job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, wish=wish)
+    job = msgspec.structs.replace(job, plan=read.plan) if read else job
     return asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))

@@ -1,0 +1,78 @@
+"""``xfer approve``: somebody agrees to a bundle and a plan."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import click
+
+from bundle.cli import approving, bundles, options, plans, signing, trust_options
+from bundle.cli.console import Console
+from bundle.cli.sources import STANDARD
+from bundle.cli.trust_options import Trust
+from bundle.errors import Conflict, UsageError
+from bundle.files import atomic, check_target
+from bundle.report import files as files_report
+from bundle.report.model import Report
+from bundle.trust import digests, statements
+from bundle.trust.verify import Namespace, signature_path
+
+
+@click.command(
+    "approve",
+    epilog=options.examples(
+        "xfer approve env.pxb --plan plan.json --key id_ed25519 --as bob -m 'reviewed'",
+        "xfer approve env.pxb --plan plan.json --key carol.pub --as carol -m ok",
+    ),
+)
+@options.bundle
+@click.option("--plan", "plan_file", metavar="PLAN", required=True, help="The saved plan that is approved.")
+@click.option("--report", "report_file", metavar="FILE", help="A report that was read; its digest is noted.")
+@click.option("--key", metavar=signing.KEY, required=True, help="The SSH key that signs the approval.")
+@click.option(
+    "--as", "principal", metavar="NAME", required=True, help="Who approves, as the file of approvers has the name."
+)
+@click.option("-m", "--message", metavar="TEXT", required=True, help="What to tell those who read the approval.")
+@trust_options.trust
+@options.force
+@options.result
+@click.pass_obj
+def command(
+    console: Console,
+    bundle: str,
+    *,
+    plan_file: str,
+    report_file: str | None,
+    key: str,
+    principal: str,
+    message: str,
+    trust: Trust,
+    force: bool,
+) -> Report:
+    """Approve doing PLAN with the bundle FILE.
+
+    Writes FILE.approval.NAME.json and its signature beside FILE: a statement over
+    both, byte by byte. Nothing is connected to.
+    """
+    if STANDARD in {bundle, plan_file}:
+        raise UsageError("what is approved are files", hint="name the files of the bundle and of the plan")
+    loaded = bundles.read(console, bundle, trust)
+    read = plans.read(plan_file, bundle, trust)
+    assert read is not None  # noqa: S101 - a file was named
+    if read.plan.content_digest != loaded.bundle.manifest.content_digest:
+        raise Conflict("the plan was made for another bundle", hint="make a plan for this one: `xfer plan`")
+    about = {"bundle": loaded.sha256, "plan": read.sha256}
+    if report_file is not None:
+        about["report"] = digests.of_file(Path(report_file)).sha256.hex()
+    path = approving.place(bundle, principal)
+    signer = signing.signer_of(key)
+    check_target(signature_path(path), force)
+    # Not at the top: it needs the extra.
+    from bundle.trust.signing import sign_stream  # noqa: PLC0415
+
+    data = statements.approval(about, principal, message)
+    with atomic(path, force=force) as file:
+        sign_stream(io.BytesIO(data), signature_path(path), signer, namespace=Namespace.APPROVAL, force=force)
+        file.write(data)
+    return files_report.report("approve", [str(path), str(signature_path(path))])

@@ -1,0 +1,219 @@
+"""What became of a bundle, signed and carried back, and who approved what is done with it."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from support.signers import person
+
+ALICE, BOB, CAROL, MALLORY = (person("ed25519", number) for number in range(1, 5))
+SIGNERS = ("--allowed-signers", "signers")
+NEEDED = (*SIGNERS, "--approvers", "signers", "--require-approvals")
+PLANNED = ("env.pxb", "--to", "b", "--plan", "plan.json")
+
+
+@pytest.fixture
+def ready(shell: Any) -> Any:
+    """A bundle that alice signed, a plan for server b, and a file that allows alice, bob and carol."""
+    people = {"alice": ALICE, "bob": BOB, "carol": CAROL}
+    for name, each in {**people, "mallory": MALLORY}.items():
+        each.write(Path(name))
+    Path("signers").write_text("".join(f"{name} {each.line}\n" for name, each in people.items()))
+    assert shell("export", "--from", "a", "-o", "env.pxb", "--sign", "alice").code == 0
+    assert shell("plan", "env.pxb", "--to", "b", "-o", "plan.json", *SIGNERS).code == 0
+    return shell
+
+
+def approve(shell: Any, name: str, *more: str, principal: str = "") -> Any:
+    who = ("--key", name, "--as", principal or name)
+    return shell("approve", "env.pxb", "--plan", "plan.json", *who, "-m", "looks good", *SIGNERS, *more)
+
+
+def imported(shell: Any, *more: str) -> Any:
+    return shell("import", *PLANNED, *more, "--no-receipt", "--json")
+
+
+def reason_of(ended: Any) -> str:
+    assert ended.code == 4
+    return str(ended.document["error"]["reason"])
+
+
+# -- Results ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_result_says_what_became_of_everything(ready: Any) -> None:
+    """Keys, states and reasons, the digests of what was done, who signed, and what was read back; no ids, no URL."""
+    assert imported(ready, *SIGNERS, "--result", "r.json", "--sign", "bob").code == 0
+    text = Path("r.json").read_text()
+    stated = json.loads(text)
+
+    assert [each["name"] for each in stated["subject"]] == ["bundle", "content", "plan"]
+    told = stated["predicate"]
+    assert [tuple(each.values()) for each in told["account"]] == [
+        ("variable:region", "created", "succeeded"),
+        ("variable:retries", "created", "succeeded"),
+    ]
+    assert told["found"] == stated["subject"][1]["digest"]["sha256"]
+    assert (told["destination"], told["url"], told["versions"]["server"]) == ("b", None, "3.8.8")
+    assert told["policies"] == {"on-conflict": "skip", "missing-secrets": "placeholder"}
+    assert [each["principals"] for each in told["signers"]] == [["alice"]]
+    assert not any(each["id"] in text for each in ready.b.variables)
+    assert "b.test" not in text
+
+    ended = ready("result", "verify", "r.json", "--bundle", "env.pxb", *SIGNERS)
+    assert (ended.code, ended.last_line) == (0, "2 left, 2 are there")
+
+
+def test_local_edits_are_counted_and_named(ready: Any) -> None:
+    """Exit code 2: all is there, and one resource kept what somebody made of it there."""
+    ready.b.add("region", "us")
+    assert ready("import", "env.pxb", "--to", "b", *SIGNERS, "--result", "r.json", "--with-url").code == 0
+
+    ended = ready("result", "verify", "r.json", "--bundle", "env.pxb")
+    assert (ended.code, ended.last_line) == (2, "2 left, 2 are there; 1 kept their local edits")
+    assert "~ variable:region  (exists-differs" in ended.out
+    told = json.loads(Path("r.json").read_text())
+    assert told["predicate"]["url"] == "http://b.test/api"
+    assert told["predicate"]["found"] != told["subject"][1]["digest"]["sha256"]
+
+
+def test_what_is_not_there_or_not_told_of_is_named(ready: Any) -> None:
+    """Exit code 3: a resource that the selection left out, and one that the account does not have."""
+    some = ("--include", "variable:region", "--result", "r.json")
+    assert ready("import", "env.pxb", "--to", "b", *SIGNERS, *some).code == 0
+    ended = ready("result", "verify", "r.json", "--bundle", "env.pxb")
+    assert (ended.code, ended.last_line) == (3, "2 left, 1 are there; 1 are not there")
+
+    data = Path("r.json").read_bytes()
+    start = data.index(b',{"key":"variable:retries"')
+    Path("short.json").write_bytes(data[:start] + data[data.index(b"}", start) + 1 :])
+    ended = ready("result", "verify", "short.json", "--bundle", "env.pxb")
+    assert (ended.code, ended.last_line) == (3, "2 left, 1 are there; 1 unaccounted for")
+
+
+def test_a_result_that_nobody_may_trust_is_refused(ready: Any) -> None:
+    """Of another bundle, unsigned where signatures are asked for, by a stranger, or altered: exit code 4."""
+    assert imported(ready, *SIGNERS, "--result", "r.json", "--sign", "bob").code == 0
+    check = ("result", "verify", "r.json", "--json", "--bundle")
+    ready.a.add("zone", 1)
+    ready.bundle("other.pxb")
+    assert reason_of(ready(*check, "other.pxb", *SIGNERS)) == "statement-for-other-files"
+
+    data = Path("r.json").read_bytes()
+    for altered in (data.replace(b"succeeded", b"skipped"), data + b" ", data[:-1]):
+        Path("r.json").write_bytes(altered)
+        assert reason_of(ready(*check, "env.pxb", *SIGNERS)) == "signature-wrong"
+    Path("r.json").write_bytes(data)
+    Path("r.json.sig").unlink()
+    assert reason_of(ready(*check, "env.pxb", *SIGNERS)) == "signature-missing"
+
+
+def test_a_result_is_asked_for_before_anything_is_done(ready: Any) -> None:
+    """A file that is there, a dry run, or a key without a result: nothing is requested."""
+    Path("there.json").write_text("")
+    ready.b.requests.clear()
+    assert imported(ready, *SIGNERS, "--result", "there.json").code == 1
+    for wrong in (("--result", "r.json", "--dry-run"), ("--sign", "bob"), ("--with-url",)):
+        assert imported(ready, *SIGNERS, *wrong).code == 64
+    assert ready.b.requests == []
+
+
+# -- Approvals --------------------------------------------------------------------------------------------------------
+
+
+def test_enough_people_approved(ready: Any) -> None:
+    """Two people who did not sign the bundle: the import is done."""
+    for name in ("bob", "carol"):
+        assert approve(ready, name).code == 0
+    assert Path("env.pxb.approval.bob.json").exists()
+    assert Path("env.pxb.approval.bob.json.sig").exists()
+    assert imported(ready, *NEEDED, "2").code == 0
+    assert len(ready.b.variables) == 2
+
+
+@pytest.mark.parametrize("names", [(), ("bob",), ("bob", "alice"), ("bob", "mallory")])
+def test_too_few_people_approved(ready: Any, names: tuple[str, ...]) -> None:
+    """Nobody, one, the maker of the bundle, a stranger: refused before any request, with why each does not count."""
+    for name in names:
+        assert approve(ready, name).code == 0
+    ready.b.requests.clear()
+    ended = imported(ready, *NEEDED, "2")
+
+    assert reason_of(ended) == "too-few-approvals"
+    assert ("alice signed the bundle" in ended.err) == ("alice" in names)
+    assert ("mallory.json: the key is not in the file" in ended.err) == ("mallory" in names)
+    assert ready.b.requests == []
+
+
+def test_one_person_is_not_two(ready: Any) -> None:
+    """The same key under two names, or two approvals of one person, count once."""
+    Path("signers").write_text(Path("signers").read_text() + f"dave {BOB.line}\n")
+    assert approve(ready, "bob").code == 0
+    assert approve(ready, "bob", principal="dave").code == 0
+    assert reason_of(imported(ready, *NEEDED, "2")) == "too-few-approvals"
+
+
+def test_an_approval_is_for_one_plan_and_one_bundle(ready: Any) -> None:
+    """Of another plan it does not count, and one for another bundle is not made."""
+    assert approve(ready, "bob").code == 0
+    options = ("--to", "b", "--inert", "-o", "plan.json", "--force", *SIGNERS)
+    ready.b.add("region", "us")
+    assert ready("plan", "env.pxb", *options).code == 0
+    ended = imported(ready, *NEEDED, "1")
+    assert (reason_of(ended), "it is about other files" in ended.err) == ("too-few-approvals", True)
+    ready.a.add("zone", 1)
+    assert ready("export", "--from", "a", "-o", "env.pxb", "--force", "--sign", "alice").code == 0
+    assert approve(ready, "carol").code == 1
+
+
+def test_every_bit_of_an_approval_counts(ready: Any) -> None:
+    """Of the statement and of its signature: with any single bit flipped, nothing is done."""
+    assert approve(ready, "bob").code == 0
+    for name in ("env.pxb.approval.bob.json", "env.pxb.approval.bob.json.sig"):
+        path = Path(name)
+        whole = path.read_bytes()
+        for place in range(0, 8 * len(whole), 61):
+            flipped = bytearray(whole)
+            flipped[place // 8] ^= 1 << place % 8
+            path.write_bytes(flipped)
+            assert imported(ready, *NEEDED, "1").code == 4
+        path.write_bytes(whole)
+    assert ready.b.writes == []
+
+
+def test_a_signed_plan_must_be_signed_right(ready: Any) -> None:
+    """By an allowed signer it is done, by a stranger or with a signature of something else it is refused."""
+    assert ready("sign", "plan.json", "--key", "mallory").code == 0
+    assert reason_of(imported(ready, *SIGNERS)) == "signer-unknown"
+    Path("plan.json.sig").write_bytes(Path("env.pxb.sig").read_bytes())
+    assert reason_of(imported(ready, *SIGNERS)) == "namespace-wrong"
+    assert ready("sign", "plan.json", "--key", "bob", "--force").code == 0
+    assert imported(ready, *SIGNERS).code == 0
+
+
+def test_approvals_need_to_know_of_whom_and_what(ready: Any) -> None:
+    """Without a plan, without approvers, or not knowing who signed the bundle: exit code 64."""
+    for wrong in (
+        ("env.pxb", "--to", "b", *NEEDED, "1"),
+        (*PLANNED, *SIGNERS, "--require-approvals", "1"),
+        (*PLANNED, "--unverified", "--approvers", "signers", "--require-approvals", "1"),
+        (*PLANNED, *SIGNERS, "--approvers", "signers"),
+    ):
+        assert ready("import", *wrong).code == 64
+
+
+def test_statements_open_no_socket(ready: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Approving, and reading a result, connect to nothing."""
+    assert imported(ready, *SIGNERS, "--result", "r.json").code == 0
+
+    def no_socket(*_: object, **__: object) -> NoReturn:
+        raise AssertionError("opened a socket")
+
+    monkeypatch.setattr(socket, "socket", no_socket)
+    assert approve(ready, "bob").code == 0
+    assert ready("result", "verify", "r.json", "--bundle", "env.pxb").code == 0
