@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any, NoReturn
 
+import httpx
 import pytest
 
 from support.signers import person
@@ -29,8 +30,8 @@ def ready(shell: Any) -> Any:
     return shell
 
 
-def approve(shell: Any, name: str, *more: str, principal: str = "") -> Any:
-    who = ("--key", name, "--as", principal or name)
+def approve(shell: Any, name: str, *more: str, principal: str | None = None) -> Any:
+    who = ("--key", name, *(() if principal == "" else ("--as", principal or name)))
     return shell("approve", "env.pxb", "--plan", "plan.json", *who, "-m", "looks good", *SIGNERS, *more)
 
 
@@ -113,6 +114,39 @@ def test_a_result_that_nobody_may_trust_is_refused(ready: Any) -> None:
     assert reason_of(ready(*check, "env.pxb", *SIGNERS)) == "signature-missing"
 
 
+def test_a_result_that_cannot_be_signed_is_told_all_the_same(ready: Any) -> None:
+    """What was done is reported and written; the exit code says that the signature is missing."""
+    Path("broken").write_text("no key")
+    ended = imported(ready, *SIGNERS, "--result", "r.json", "--sign", "broken")
+    assert (ended.code, ended.document["summary"]["succeeded"]) == (1, 2)
+    assert "r.json: written, but not signed" in ended.document["error"]["message"]
+    assert not Path("r.json.sig").exists()
+    assert ready("sign", "r.json", "--key", "bob").code == 0
+    assert ready("result", "verify", "r.json", "--bundle", "env.pxb", *SIGNERS).code == 0
+
+
+def test_a_destination_that_is_not_read_back_is_told_so(ready: Any) -> None:
+    """Where it does not answer any more after the import: the account is there, without a digest of what was found."""
+    ready.b.answer = lambda request: (
+        httpx.Response(500)
+        if ready.b.writes and request.method == "POST" and (request.url.path.endswith("/filter"))
+        else None
+    )
+    assert imported(ready, *SIGNERS, "--result", "r.json").code == 0
+    assert json.loads(Path("r.json").read_text())["predicate"]["found"] is None
+    ended = ready("result", "verify", "r.json", "--bundle", "env.pxb")
+    assert (ended.code, "was not read back" in ended.out) == (0, True)
+
+
+def test_a_url_is_no_name(ready: Any) -> None:
+    """A destination that is named by its URL stays unnamed in a result."""
+    there = ("import", "env.pxb", "--to", "http://b.test/api", *SIGNERS, "--result", "r.json")
+    assert ready(*there).code == 0
+    assert json.loads(Path("r.json").read_text())["predicate"]["destination"] is None
+    assert "b.test" not in Path("r.json").read_text()
+    assert "at the destination\n" in ready("result", "verify", "r.json", "--bundle", "env.pxb").out
+
+
 def test_a_result_is_asked_for_before_anything_is_done(ready: Any) -> None:
     """A file that is there, a dry run, or a key without a result: nothing is requested."""
     Path("there.json").write_text("")
@@ -156,6 +190,32 @@ def test_one_person_is_not_two(ready: Any) -> None:
     assert approve(ready, "bob").code == 0
     assert approve(ready, "bob", principal="dave").code == 0
     assert reason_of(imported(ready, *NEEDED, "2")) == "too-few-approvals"
+
+
+def test_an_approval_needs_no_name(ready: Any) -> None:
+    """Without one it is called by the fingerprint of the key, and counts for whom the approvers' file says that is."""
+    assert approve(ready, "bob", principal="").code == 0
+    (path,) = Path().glob("env.pxb.approval.SHA256_*.json")
+    assert json.loads(path.read_text())["predicate"] == {"message": "looks good", "principal": None}
+    assert approve(ready, "alice", principal="").code == 0
+    assert reason_of(imported(ready, *NEEDED, "2")) == "too-few-approvals"
+    assert imported(ready, *NEEDED, "1").code == 0
+
+
+def test_who_signed_the_bundle_never_approves_it(ready: Any) -> None:
+    """Not even if nobody trusts them to sign bundles, beside somebody who is trusted to."""
+    Path("makers").write_text(f"alice {ALICE.line}\n")
+    assert ready("sign", "env.pxb", "--key", "carol", "--as", "carol").code == 0
+    assert approve(ready, "carol").code == 0
+    ended = imported(ready, "--allowed-signers", "makers", "--approvers", "signers", "--require-approvals", "1")
+    assert (reason_of(ended), "carol signed the bundle" in ended.err) == ("too-few-approvals", True)
+
+
+def test_a_revoked_key_does_not_approve(ready: Any) -> None:
+    """The revoked keys of a command count for approvals as for bundles."""
+    Path("revoked").write_text(f"{BOB.line}\n")
+    assert approve(ready, "bob").code == 0
+    assert reason_of(imported(ready, *NEEDED, "1", "--revoked", "revoked")) == "too-few-approvals"
 
 
 def test_an_approval_is_for_one_plan_and_one_bundle(ready: Any) -> None:

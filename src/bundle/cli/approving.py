@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from bundle.cli.options import gathered
 from bundle.cli.sources import STANDARD
+from bundle.cli.trust_options import Trust
 from bundle.errors import UsageError
 from bundle.trust import allowed_signers, digests, statements, verify
 from bundle.trust.policy import Policy, Signer, Verification
@@ -19,8 +18,6 @@ from bundle.trust.reasons import TEXTS, Distrusted, Reason
 from bundle.trust.statements import Approved, FourEyes
 from bundle.trust.verdict import Verdict
 from bundle.trust.verify import Namespace
-
-T = TypeVar("T")
 
 _WRONG = {Reason.SIGNATURE_MALFORMED, Reason.SIGNATURE_WRONG, Reason.NAMESPACE_WRONG, Reason.STATEMENT_MALFORMED}
 
@@ -33,36 +30,35 @@ class ApprovalOptions(msgspec.Struct, frozen=True, kw_only=True):
     approval_files: tuple[str, ...]
 
 
-def options(function: Callable[..., T]) -> Callable[..., T]:
-    """Whose approval is needed; the command gets one ``approvals``."""
-
-    @click.option(
+options = gathered(
+    ApprovalOptions,
+    "approvals",
+    click.option(
         "--require-approvals",
         "required",
         type=click.IntRange(1),
         metavar="N",
         help="Refuse unless N people approved this bundle and plan, none of whom signed the bundle.",
-    )
-    @click.option("--approvers", "approvers_file", metavar="FILE", help="Who may approve, in OpenSSH's form.")
-    @click.option(
+    ),
+    click.option("--approvers", "approvers_file", metavar="FILE", help="Who may approve, in OpenSSH's form."),
+    click.option(
         "--approval",
         "approval_files",
         metavar="FILE",
         multiple=True,
         help="An approval, if it is not beside the bundle. Repeatable.",
-    )
-    @functools.wraps(function)
-    def gathered(*args: Any, **given: Any) -> T:
-        asked = ApprovalOptions(**{name: given.pop(name) for name in ApprovalOptions.__struct_fields__})
-        return function(*args, approvals=asked, **given)
-
-    return gathered
+    ),
+)
+"""Whose approval is needed; the command gets one ``approvals``."""
 
 
-def check(asked: ApprovalOptions, bundle: str, about: Mapping[str, str], verdict: Verdict | None) -> FourEyes | None:
+def check(
+    asked: ApprovalOptions, bundle: str, about: Mapping[str, str], trust: Trust, verdict: Verdict | None
+) -> FourEyes | None:
     """Who approved what is about to be done; None where nobody has to. Sends no request.
 
-    ``about`` has the digests of bundle and plan, ``verdict`` says who signed the bundle.
+    ``about`` has the digests of bundle and plan, ``verdict`` says who signed the bundle by ``trust``, whose revoked
+    keys and time of judging count for approvals, too.
 
     Raises:
         UsageError: the options contradict each other.
@@ -76,9 +72,10 @@ def check(asked: ApprovalOptions, bundle: str, about: Mapping[str, str], verdict
         raise UsageError("nothing says who may approve", hint="name a file with --approvers")
     if "plan" not in about:
         raise UsageError("what is approved is a plan", hint="name the file of the plan with --plan")
-    if verdict is None or verdict.state != "verified":
+    if trust.policy is None or verdict is None or verdict.state != "verified":
         raise UsageError("nothing says who signed the bundle, and they must not approve it", hint="--allowed-signers")
-    policy = Policy(entries=allowed_signers.load(Path(asked.approvers_file)), at=int(time.time()))
+    approvers = allowed_signers.load(Path(asked.approvers_file))
+    policy = Policy(entries=approvers, at=trust.policy.at, revoked=trust.policy.revoked)
     wanted = {name: about[name] for name in ("bundle", "plan")}
     approvals, passed_over = list[Approved](), list[tuple[str, str]]()
     for path in map(Path, asked.approval_files or _beside(bundle)):

@@ -70,9 +70,10 @@ class Loaded(msgspec.Struct, frozen=True):
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """A bundle that was verified and not kept: its manifest, the warnings, and who vouches for it."""
+    """A bundle that was verified and not kept: its manifest, the SHA-256 of its file, warnings, who vouches for it."""
 
     manifest: Manifest
+    sha256: str
     warnings: tuple[str, ...]
     verdict: Verdict | None
 
@@ -132,5 +133,5 @@ def _looked_through(name: str, trust: Trust, use: Callable[[Iterator[Record]], T
         reader = open_bundle(source.stream)
         lean = reader.manifest.is_lean
         found = use(placed.record for placed in checked(reader.records(), only_known=False, lean=lean))
-        source.finish()
-        return Checked(reader.manifest, tuple(reader.warnings), source.verdict), found
+        digest = source.finish()
+        return Checked(reader.manifest, digest, tuple(reader.warnings), source.verdict), found

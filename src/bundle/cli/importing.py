@@ -124,10 +124,11 @@ async def carry_out_job(console: Console, job: ImportJob) -> Report:
 
 async def _carried_out(
     console: Console, job: ImportJob, stop: asyncio.Event
-) -> tuple[Prepared, Result, OutputError | None]:
+) -> tuple[Prepared, Result, BundleError | None]:
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
             prepared, result = await _prepared(job, api, on_event), None
+            failure: BundleError | None = None
             try:
                 with (
                     receipts.written(console, job.receipt, prepared, api.url, stop, job.verdict) as witness,
@@ -135,17 +136,30 @@ async def _carried_out(
                 ):
                     control = Control(on_event, witness, stop, aborts_at_failure=job.on_error == "abort")
                     result = await carry_out(prepared, api, control)
-            except OutputError as failure:
+            except OutputError as error:
                 if result is None:
                     raise
-                await _tell(job, prepared, result, api)
-                return prepared, result, failure
-            await _tell(job, prepared, result, api)
-            return prepared, result, None
+                failure = error
+            untold = await _tell(job, prepared, result, api, was_stopped=stop.is_set())
+            return prepared, result, failure or untold
 
 
-async def _tell(job: ImportJob, prepared: Prepared, result: Result, api: PrefectApi) -> None:
-    """Write the result that is wanted for where the bundle came from."""
-    if job.wish is not None:
-        choices, name = job.choices, job.target.name
-        await results.write(job.wish, prepared, result, api, choices=choices, destination=name, verdict=job.verdict)
+async def _tell(
+    job: ImportJob, prepared: Prepared, result: Result, api: PrefectApi, *, was_stopped: bool
+) -> BundleError | None:
+    """Write the result that is wanted for where the bundle came from; gives why it could not be."""
+    if job.wish is None:
+        return None
+    done = results.Import(
+        prepared=prepared,
+        done=result,
+        choices=job.choices,
+        destination=job.target.name,
+        verdict=job.verdict,
+        was_stopped=was_stopped,
+    )
+    try:
+        await results.write(job.wish, done, api)
+    except BundleError as error:
+        return error
+    return None

@@ -60,4 +60,5 @@ def verify(console: Console, wanted: Wanted, file: str, state_file: str, trust: 
 
 
 def _state(console: Console, name: str, trust: Trust) -> Bundle:
-    return bundles.read(console, name, trust, as_state=True).bundle
+    named_are_for_the_bundle = msgspec.structs.replace(trust, signatures=())
+    return bundles.read(console, name, named_are_for_the_bundle, as_state=True).bundle

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import BinaryIO
 
 import click
 import msgspec
 
 from bundle._version import __version__
 from bundle.cli import signing
+from bundle.cli.options import gathered
+from bundle.cli.sources import STANDARD
 from bundle.environment.read import server_version
-from bundle.errors import UsageError
+from bundle.errors import BundleError, ServerError, UsageError
 from bundle.files import atomic, check_target
 from bundle.operations import results
 from bundle.operations.import_ import Prepared
@@ -24,9 +26,7 @@ from bundle.plan.choices import Choices
 from bundle.trust import statements
 from bundle.trust.statements import Result
 from bundle.trust.verdict import Verdict
-from bundle.trust.verify import Namespace, signature_path
-
-T = TypeVar("T")
+from bundle.trust.verify import Namespace
 
 
 class ResultOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,25 +37,21 @@ class ResultOptions(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None
 
 
-def options(function: Callable[..., T]) -> Callable[..., T]:
-    """What is told of an import to where the bundle came from; the command gets one ``outcome``."""
-
-    @click.option("--result", "result_file", metavar="FILE", help="Write what became of each resource, to carry back.")
-    @click.option("--with-url", is_flag=True, help="Let the result name the URL of DESTINATION.")
-    @click.option("--sign", "key", metavar=signing.KEY, help="Sign the result with this SSH key, into FILE.sig.")
-    @functools.wraps(function)
-    def gathered(*args: Any, **given: Any) -> T:
-        asked = ResultOptions(**{name: given.pop(name) for name in ResultOptions.__struct_fields__})
-        return function(*args, outcome=asked, **given)
-
-    return gathered
+options = gathered(
+    ResultOptions,
+    "outcome",
+    click.option("--result", "result_file", metavar="FILE", help="Write what became of each resource, to carry back."),
+    click.option("--with-url", is_flag=True, help="Let the result name the URL of DESTINATION."),
+    click.option("--sign", "key", metavar=signing.KEY, help="Sign the result with this SSH key, into FILE.sig."),
+)
+"""What is told of an import to where the bundle came from; the command gets one ``outcome``."""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """A result that is wanted: its place, how it is signed, and the digests of what it will be about."""
 
     path: Path
-    sign: Callable[[bytes], None]
+    sign: Callable[[BinaryIO], object]
     digests: Mapping[str, str]
     with_url: bool
 
@@ -73,55 +69,62 @@ def wish(asked: ResultOptions, digests: Mapping[str, str], *, dry_run: bool) -> 
         return None
     if dry_run:
         raise UsageError("a dry run has no result", hint="leave out --dry-run or --result")
+    if asked.result_file == STANDARD:
+        raise UsageError("a result is a file", hint="name it: --result FILE")
     path = Path(asked.result_file)
     check_target(path, force=False)
-    return Wish(path=path, sign=_signed(path, asked.key), digests=digests, with_url=asked.with_url)
+    sign = signing.of_output(asked.key, str(path), force=False, namespace=Namespace.RESULT)
+    return Wish(path=path, sign=sign, digests=digests, with_url=asked.with_url)
 
 
-def _signed(path: Path, key: str | None) -> Callable[[bytes], None]:
-    if key is None:
-        return lambda _: None
-    signer, target = signing.signer_of(key), signature_path(path)
-    check_target(target, force=False)
+class Import(msgspec.Struct, frozen=True, kw_only=True):
+    """An import that is over: what was prepared and done, by which choices, and who vouched for the bundle.
 
-    def sign(data: bytes) -> None:
-        from bundle.trust.signing import sign_stream  # noqa: PLC0415 - needs the extra
+    ``was_stopped``: it was interrupted, and nothing more is asked of the destination.
+    """
 
-        sign_stream(io.BytesIO(data), target, signer, namespace=Namespace.RESULT, force=False)
+    prepared: Prepared
+    done: Done
+    choices: Choices
+    destination: str
+    verdict: Verdict | None
+    was_stopped: bool
 
-    return sign
 
-
-async def write(
-    wished: Wish,
-    prepared: Prepared,
-    done: Done,
-    api: TellingApi,
-    *,
-    choices: Choices,
-    destination: str,
-    verdict: Verdict | None,
-) -> None:
-    """Read the destination back and write the result; its signature comes first.
+async def write(wished: Wish, what: Import, api: TellingApi) -> None:
+    """Read the destination back, write the result, then sign it: what was done is told even where nobody can sign.
 
     Raises:
         OutputError: it cannot be written.
-        ServerError: the destination cannot be read back.
+        BundleError: it is written, and cannot be signed.
     """
-    version = await server_version(api)
-    stated = Result(
-        destination=destination,
+    data = statements.result(wished.digests, await _stated(wished, what, api))
+    with atomic(wished.path, force=False) as file:
+        file.write(data)
+    try:
+        wished.sign(io.BytesIO(data))
+    except BundleError as error:
+        hint = f"sign it by hand: `xfer sign {wished.path} --key KEY`"
+        raise BundleError(f"{wished.path}: written, but not signed: {error.message}", hint=hint) from error
+
+
+async def _stated(wished: Wish, what: Import, api: TellingApi) -> Result:
+    version = None if what.was_stopped else await _version(api)
+    return Result(
+        destination=None if "://" in what.destination else what.destination,
         url=api.url if wished.with_url else None,
         versions={"xfer": __version__} | ({"server": version} if version else {}),
-        policies=_policies(choices),
-        signers=results.signers_of(verdict),
-        account=results.account(prepared, done.outcomes),
-        found=await results.digest_there(prepared, api),
+        policies=_policies(what.choices),
+        signers=results.signers_of(what.verdict),
+        account=results.account(what.prepared, what.done.outcomes),
+        found=None if what.was_stopped else await results.digest_there(what.prepared, api),
     )
-    data = statements.result(wished.digests, stated)
-    with atomic(wished.path, force=False) as file:
-        wished.sign(data)
-        file.write(data)
+
+
+async def _version(api: TellingApi) -> str | None:
+    with contextlib.suppress(ServerError):
+        return await server_version(api)
+    return None
 
 
 def _policies(choices: Choices) -> dict[str, str]:

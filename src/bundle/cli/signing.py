@@ -68,14 +68,14 @@ def of_output(
     return seal
 
 
-def signature_of(content: bytes, key: str) -> bytes:
-    """The signature file of a bundle that is in memory.
+def signature_of(content: bytes, key: str, namespace: Namespace = Namespace.BUNDLE) -> bytes:
+    """The signature file of a bundle, or another kind of file, that is in memory.
 
     Raises:
         UsageError: the key cannot be used.
     """
     with tempfile.TemporaryDirectory(prefix="xfer-") as directory:
-        file = Path(directory, "bundle.pxb")
-        seal = of_output(key, str(file), force=False)
+        file = Path(directory, "content")
+        seal = of_output(key, str(file), force=False, namespace=namespace)
         seal(io.BytesIO(content))
         return signature_path(file).read_bytes()

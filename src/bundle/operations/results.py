@@ -12,6 +12,7 @@ import msgspec
 from bundle.apply.outcomes import Outcome
 from bundle.environment.snapshot import read_destination
 from bundle.environment.succession import predecessors
+from bundle.errors import BundleError
 from bundle.model import Api, Key
 from bundle.operations.import_ import Prepared
 from bundle.record.graph import place
@@ -28,13 +29,15 @@ def account(prepared: Prepared, outcomes: Iterable[Outcome]) -> tuple[Ending, ..
     return tuple(Ending(old.get(each.key, each.key), each.state, each.reason) for each in outcomes)
 
 
-async def digest_there(prepared: Prepared, api: Api) -> str:
+async def digest_there(prepared: Prepared, api: Api) -> str | None:
     """The content digest of what a destination has of a bundle: that of the bundle, if it has all of it.
 
-    Raises:
-        ServerError: it cannot be reached or refuses.
+    None where it cannot be read back: what was done there is known all the same.
     """
-    there = await read_destination(api, is_deep=True)
+    try:
+        there = await read_destination(api, is_deep=True)
+    except BundleError:
+        return None
     wanted = {record.key for record in prepared.records}
     kept = {key: record for key, record in there.records.items() if key in wanted}
     found = hashlib.sha256()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from bundle.errors import ExitCode
 from bundle.model import Key, Manifest, kind_of
@@ -11,6 +11,7 @@ from bundle.plan.actions import REASONS
 from bundle.report.bundle import contents
 from bundle.report.counting import summary_of, tally
 from bundle.report.model import Report, Resource, Side, Verb
+from bundle.report.notes import warning_lines
 from bundle.report.parts import Limit, Lines, cut, file_name, rest_of, server_name
 from bundle.report.signatures import signature_lines
 from bundle.trust.statements import Ending, Result
@@ -36,11 +37,19 @@ def report(manifest: Manifest, file: str, result: Result, joined: Joined, verdic
         ok=code != ExitCode.INCOMPLETE,
         summary=summary_of(kinds, _NAMES),
         kinds=kinds,
-        destination=Side(result.destination, result.url or ""),
+        destination=Side(result.destination or "the destination", result.url or ""),
         bundle=contents(manifest, file),
         resources=tuple(_resource(key, fate, endings) for key, fate in sorted(fates.items())),
         signatures=verdict,
+        warnings=tuple(_warnings(manifest, result, found)),
     )
+
+
+def _warnings(manifest: Manifest, result: Result, fates: Collection[str]) -> Iterator[str]:
+    if result.found is None:
+        yield "the destination was not read back after the import"
+    elif fates == {"there"} and result.found != manifest.content_digest:
+        yield "read back, not all of it was as it left: an overlay, --inert or the destination's version can be why"
 
 
 def _resource(key: Key, fate: str, endings: Mapping[Key, Ending]) -> Resource:
@@ -51,9 +60,21 @@ def _resource(key: Key, fate: str, endings: Mapping[Key, Ending]) -> Resource:
 
 def layout(report: Report, limit: Limit) -> Iterator[Lines]:
     """What is not there as it left, and the sum."""
-    yield [f"What became of {file_name(report)} at {server_name(report.destination)}", *signature_lines(report)]
+    yield [f"What became of {file_name(report)} at {_place(report)}", *_origin(report)]
+    yield warning_lines(report)
     yield _others(report, limit)
     yield [_sum(report.summary)]
+
+
+def _place(report: Report) -> str:
+    side = report.destination
+    return server_name(side) if side and side.url else side.name if side else ""
+
+
+def _origin(report: Report) -> Lines:
+    if report.signatures is None:
+        yield "signed by:       nobody; anybody could have written this result"
+    yield from signature_lines(report)
 
 
 def _others(report: Report, limit: Limit) -> Lines:

@@ -30,9 +30,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """That somebody agrees: who (as in the file of allowed signers), and a message for people."""
+    """That somebody agrees, and a message for people; ``principal`` is who, null if only the signature says it."""
 
-    principal: str
+    principal: str | None
     message: str
 
 
@@ -55,11 +55,12 @@ class VerifiedSigner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What an import did. It holds no ids; ``url`` of the destination only where that was asked for.
 
+    ``destination`` is the profile that it was named by, null if it was named by its URL.
     ``versions`` are those of ``xfer`` and ``server``, ``policies`` the choices by name, ``found`` is the content
     digest of the destination after it was read back, null if that was not done.
     """
 
-    destination: str
+    destination: str | None
     url: str | None
     versions: dict[str, str]
     policies: dict[str, str]
@@ -98,7 +99,7 @@ class Statement(msgspec.Struct, Generic[P], frozen=True, forbid_unknown_fields=T
         return {subject.name: subject.digest.sha256 for subject in self.subject}
 
 
-def approval(digests: Mapping[str, str], principal: str, message: str) -> bytes:
+def approval(digests: Mapping[str, str], principal: str | None, message: str) -> bytes:
     """The document of an approval; ``digests`` are those of ``bundle`` and ``plan``, and ``report`` if there is one."""
     return encode(Statement(STATEMENT, _subjects(digests), APPROVAL, Approval(principal, message)))
 
@@ -179,15 +180,20 @@ class FourEyes(msgspec.Struct, frozen=True):
 
 
 def four_eyes(approvals: Sequence[Approved], bundle: Verification | None) -> FourEyes:
-    """Which approvals count: signed by the principal that they name, who did not also sign the bundle."""
-    makers = [signer for signer in (bundle.signers if bundle else ()) if signer.reason is None]
+    """Which approvals count: signed by the principal that they name, who did not also sign the bundle.
+
+    Who signed the bundle is anybody whose signature fits it, whether or not they are trusted to.
+    """
+    makers = bundle.signers if bundle else ()
     counted, passed_over = list[tuple[str, Signer]](), list[tuple[str, str]]()
     for each in approvals:
-        principal = each.statement.predicate.principal
-        signer = _signer(each, principal)
+        named = each.statement.predicate.principal
+        signer = _signer(each, named)
         if signer is None:
-            passed_over.append((each.file, f"not signed by {principal}"))
-        elif any(_is_same_person(signer, maker) for maker in makers):
+            passed_over.append((each.file, f"not signed by {named}"))
+            continue
+        principal = named or ", ".join(signer.principals)
+        if any(_is_same_person(signer, maker) for maker in makers):
             passed_over.append((each.file, f"{principal} signed the bundle"))
         else:
             counted.append((principal, signer))
@@ -207,10 +213,10 @@ def require_approvals(what: str, found: FourEyes, needed: int) -> FourEyes:
     raise Distrusted(what, Reason.TOO_FEW_APPROVALS, f"{found.people} of {needed}" + (f"; {others}" if others else ""))
 
 
-def _signer(approved: Approved, principal: str) -> Signer | None:
-    """Who signed an approval as the principal that it names."""
+def _signer(approved: Approved, principal: str | None) -> Signer | None:
+    """Who signed an approval, as the principal that it names if it names one."""
     signers = (each for each in approved.verification.signers if each.reason is None)
-    return next((each for each in signers if principal in each.principals), None)
+    return next((each for each in signers if principal is None or principal in each.principals), None)
 
 
 def _is_same_person(one: Signer, other: Signer) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import click
@@ -15,15 +14,15 @@ from bundle.errors import Conflict, UsageError
 from bundle.files import atomic, check_target
 from bundle.report import files as files_report
 from bundle.report.model import Report
-from bundle.trust import digests, statements
+from bundle.trust import digests, sshsig, statements
 from bundle.trust.verify import Namespace, signature_path
 
 
 @click.command(
     "approve",
     epilog=options.examples(
-        "xfer approve env.pxb --plan plan.json --key id_ed25519 --as bob -m 'reviewed'",
-        "xfer approve env.pxb --plan plan.json --key carol.pub --as carol -m ok",
+        "xfer approve env.pxb --plan plan.json --key ~/.ssh/id_ed25519 -m 'reviewed'",
+        "xfer approve env.pxb --plan plan.json --key carol.pub --as carol --report review.html -m ok",
     ),
 )
 @options.bundle
@@ -31,7 +30,10 @@ from bundle.trust.verify import Namespace, signature_path
 @click.option("--report", "report_file", metavar="FILE", help="A report that was read; its digest is noted.")
 @click.option("--key", metavar=signing.KEY, required=True, help="The SSH key that signs the approval.")
 @click.option(
-    "--as", "principal", metavar="NAME", required=True, help="Who approves, as the file of approvers has the name."
+    "--as",
+    "principal",
+    metavar="NAME",
+    help="Who approves, as the file of approvers has the name. Default: the fingerprint of the key.",
 )
 @click.option("-m", "--message", metavar="TEXT", required=True, help="What to tell those who read the approval.")
 @trust_options.trust
@@ -45,7 +47,7 @@ def command(
     plan_file: str,
     report_file: str | None,
     key: str,
-    principal: str,
+    principal: str | None,
     message: str,
     trust: Trust,
     force: bool,
@@ -65,14 +67,13 @@ def command(
     about = {"bundle": loaded.sha256, "plan": read.sha256}
     if report_file is not None:
         about["report"] = digests.of_file(Path(report_file)).sha256.hex()
-    path = approving.place(bundle, principal)
-    signer = signing.signer_of(key)
-    check_target(signature_path(path), force)
-    # Not at the top: it needs the extra.
-    from bundle.trust.signing import sign_stream  # noqa: PLC0415
-
     data = statements.approval(about, principal, message)
-    with atomic(path, force=force) as file:
-        sign_stream(io.BytesIO(data), signature_path(path), signer, namespace=Namespace.APPROVAL, force=force)
-        file.write(data)
-    return files_report.report("approve", [str(path), str(signature_path(path))])
+    signature = signing.signature_of(data, key, Namespace.APPROVAL)
+    path = approving.place(bundle, principal or sshsig.read(signature).key.fingerprint)
+    contents = {path: data, signature_path(path): signature}
+    for each in contents:
+        check_target(each, force)
+    for each, content in contents.items():
+        with atomic(each, force=force) as file:
+            file.write(content)
+    return files_report.report("approve", map(str, contents))

@@ -62,7 +62,7 @@ def command(
     job = make_job("import", loaded.bundle, bundle, target, choices, values, trust, loaded.verdict)
     digests = {"bundle": loaded.sha256, "content": loaded.bundle.manifest.content_digest}
     digests |= {"plan": read.sha256} if read else {}
-    approving.check(approvals, bundle, digests, loaded.verdict)
+    approving.check(approvals, bundle, digests, trust, loaded.verdict)
     wish = results.wish(outcome, digests, dry_run=execution.dry_run)
     job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, wish=wish)
     job = msgspec.structs.replace(job, plan=read.plan) if read else job

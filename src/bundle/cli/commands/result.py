@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from bundle.cli import bundles, options, sources, trust_options
@@ -12,7 +10,7 @@ from bundle.model import Key
 from bundle.operations.results import join
 from bundle.report import result as result_report
 from bundle.report.model import Report
-from bundle.trust import digests, statements
+from bundle.trust import statements
 from bundle.trust.verify import Namespace
 
 _EXAMPLES = options.examples(
@@ -47,7 +45,7 @@ def verify(file: str, bundle: str, *, trust: Trust) -> Report:
     # Whose bundle it is needs no proof here: the result names its digest.
     checked, _ = bundles.inspect(bundle, Trust(is_unverified=True), keys.append)
     about = {
-        "bundle": digests.of_file(Path(bundle)).sha256.hex(),
+        "bundle": checked.sha256,
         "content": checked.manifest.content_digest,
     }
     statements.check_subjects(stated, about, file)
