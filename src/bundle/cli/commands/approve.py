@@ -22,7 +22,7 @@ from bundle.trust.verify import Namespace, signature_path
     "approve",
     epilog=options.examples(
         "xfer approve env.pxb --plan plan.json --key ~/.ssh/id_ed25519 -m 'reviewed'",
-        "xfer approve env.pxb --plan plan.json --key carol.pub --as carol --report review.html -m ok",
+        "xfer approve env.pxb --plan plan.json --key carol.pub --as carol -m ok",
     ),
 )
 @options.bundle
