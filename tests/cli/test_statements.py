@@ -138,6 +138,15 @@ def test_a_destination_that_is_not_read_back_is_told_so(ready: Any) -> None:
     assert (ended.code, "was not read back" in ended.out) == (0, True)
 
 
+def test_a_transfer_has_a_result_too(ready: Any) -> None:
+    """About the bundle that it keeps; without one there is nothing to be about."""
+    both = ("transfer", "--from", "a", "--to", "b", "--unverified", "--result", "r.json")
+    assert ready(*both).code == 64
+    assert ready(*both, "-o", "kept.pxb", "--sign", "bob").code == 0
+    ended = ready("result", "verify", "r.json", "--bundle", "kept.pxb", *SIGNERS)
+    assert (ended.code, ended.last_line) == (0, "2 left, 2 are there")
+
+
 def test_a_url_is_no_name(ready: Any) -> None:
     """A destination that is named by its URL stays unnamed in a result."""
     there = ("import", "env.pxb", "--to", "http://b.test/api", *SIGNERS, "--result", "r.json")

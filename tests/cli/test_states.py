@@ -94,7 +94,8 @@ def test_a_plan_for_a_state_that_is_no_more_is_refused(states: Any, state: str) 
     ("document", "version", "moved"),
     [
         (OPENAPI, "3.9.1", "version: 3.8.8, now 3.9.1"),
-        ({**OPENAPI, "paths": {}}, "3.8.8", "what it takes (OpenAPI document): "),
+        ({**OPENAPI, "paths": {}}, "3.8.8", "variable: not offered any more"),
+        ({**OPENAPI, "info": {}}, "3.8.8", "what it takes (OpenAPI document): "),
     ],
 )
 def test_a_plan_for_a_server_that_offers_something_else_is_refused(
@@ -136,6 +137,30 @@ def test_verify_and_diff_take_a_state(states: Any, state: str) -> None:
     assert states("diff", "lean.pxb", "b").code == 0
 
 
+@pytest.mark.parametrize("state", ["lean.pxb", "whole.pxb"])
+def test_check_takes_files_for_both_sides(states: Any, state: str) -> None:
+    """Nothing is connected to, nothing is estimated; versions, counts and what is lost are compared."""
+    states.a.requests.clear()
+    states.b.requests.clear()
+    ended = states("check", "--from", "env.pxb", "--to", state)
+    assert (ended.code, ended.last_line) == (0, "5 ok, 0 warnings, 0 failed")
+    assert "  variable                            2            1\n" in ended.out
+    assert "about" not in ended.out
+    assert states.a.requests == states.b.requests == []
+    mixed = states("check", "--from", state, "--to", "a", "--json")
+    assert [each["command"] for each in mixed.document["estimates"]] == ["import"]
+    assert states("check", "--from", "env.pxb", "--to", state, "--tier", "pro").code == 64
+
+
+def test_a_part_of_an_environment_is_no_state(states: Any) -> None:
+    """What was not exported would be planned as missing: refused by plan, verify and check, not by diff."""
+    assert states("export", "--from", "b", "--include", "variable:region", "-o", "part.pxb").code == 0
+    for command in (("plan", "env.pxb"), ("verify", "env.pxb"), ("check",)):
+        ended = states(*command, "--to", "part.pxb")
+        assert (ended.code, "only a part of an environment" in ended.err) == (4, True)
+    assert states("diff", "env.pxb", "part.pxb").code == 2
+
+
 def test_what_reads_only_files_opens_no_socket(states: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a state as destination, and wherever only files are named, nothing is connected to anything."""
     monkeypatch.setattr(socket, "socket", no_socket)
@@ -143,6 +168,7 @@ def test_what_reads_only_files_opens_no_socket(states: Any, monkeypatch: pytest.
         ("plan", "env.pxb", "--to", "lean.pxb", "-o", "plan.json"),
         ("verify", "env.pxb", "--to", "whole.pxb"),
         ("diff", "env.pxb", "lean.pxb"),
+        ("check", "--from", "env.pxb", "--to", "lean.pxb"),
         ("inspect", "lean.pxb"),
         ("verify", "env.pxb"),
         ("secrets", "template", "env.pxb"),

@@ -21,9 +21,9 @@ from bundle.model import Bundle, Json
 from bundle.operations import saved_plan
 from bundle.operations.import_ import Prepared, Result, carry_out, prepare, surface_of
 from bundle.operations.saved_plan import SavedPlan
-from bundle.plan.capabilities import read_server_state
 from bundle.plan.choices import Choices
 from bundle.plan.intended import Intended
+from bundle.plan.server_state import read_server_state
 from bundle.report import endings
 from bundle.report import import_ as import_report
 from bundle.report import plan as plan_report

@@ -52,12 +52,16 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
     path: Path
     sign: Callable[[BinaryIO], object]
-    digests: Mapping[str, str]
     with_url: bool
+    digests: Mapping[str, str] = {}
+
+    def about(self, digests: Mapping[str, str]) -> Wish:
+        """The same, of an import of what has these digests."""
+        return msgspec.structs.replace(self, digests=digests)
 
 
-def wish(asked: ResultOptions, digests: Mapping[str, str], *, dry_run: bool) -> Wish | None:
-    """What is wanted, before any request; None for no result.
+def wish(asked: ResultOptions, *, dry_run: bool) -> Wish | None:
+    """What is wanted, before any request; None for no result. What it is about may be known only later.
 
     Raises:
         UsageError: the options contradict each other, or the key cannot be used.
@@ -74,7 +78,7 @@ def wish(asked: ResultOptions, digests: Mapping[str, str], *, dry_run: bool) -> 
     path = Path(asked.result_file)
     check_target(path, force=False)
     sign = signing.of_output(asked.key, str(path), force=False, namespace=Namespace.RESULT)
-    return Wish(path=path, sign=sign, digests=digests, with_url=asked.with_url)
+    return Wish(path=path, sign=sign, with_url=asked.with_url)
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):

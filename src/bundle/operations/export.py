@@ -17,7 +17,8 @@ from bundle.environment.read import OnEvent, Reading, changed_kinds, ignore, rea
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
 from bundle.environment.succession import predecessors
 from bundle.model import Api, Header, Json, Placed
-from bundle.plan.capabilities import TellingApi, read_server_state
+from bundle.plan.capabilities import TellingApi
+from bundle.plan.server_state import read_server_state
 from bundle.record.canonical import lean_record
 from bundle.record.graph import place
 from bundle.server.tiers import ANY_TIER, Tier

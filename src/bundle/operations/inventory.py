@@ -7,6 +7,7 @@ estimates follow the requests of ``environment.read``, ``operations.export`` and
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -16,10 +17,10 @@ from bundle.environment.read import ApiReader, rows_of, server_version
 from bundle.errors import RequestRejected
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
-from bundle.model import Api, Body
-from bundle.plan.capabilities import TellingApi
+from bundle.model import Api, Body, Bundle
+from bundle.plan.capabilities import TellingApi, version_numbers
+from bundle.plan.server_state import OfferedFields, offered_fields, server_of
 from bundle.record.canonical import encode
-from bundle.server.openapi import Accepted
 from bundle.server.tiers import ANY_TIER, Tier
 
 _USUAL_PAGE = 200
@@ -33,7 +34,8 @@ class Inventory(msgspec.Struct, frozen=True):
     ``page`` is how many rows it gives at once. ``rows`` are all that it lists,
     by kind; ``counts`` those that an export would take, without what every
     server makes by itself. ``seconds`` is what a read takes on average.
-    ``accepted`` is None where the server does not say.
+    ``fields`` are those that it takes, by kind; None where it does not say.
+    ``is_file``: a file says all this of it, which takes no time.
     """
 
     version: str | None
@@ -41,8 +43,9 @@ class Inventory(msgspec.Struct, frozen=True):
     rows: Mapping[str, int]
     counts: Mapping[str, int]
     variants: Mapping[str, tuple[Body, ...]]
-    accepted: Accepted | None
+    fields: OfferedFields | None
     seconds: float
+    is_file: bool = False
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -76,8 +79,30 @@ async def take_inventory(api: TellingApi, clock: Callable[[], float]) -> Invento
         rows=rows,
         counts={name: own for name, _, own, _ in found},
         variants={name: variants for name, _, _, variants in found if variants},
-        accepted=accepted,
+        fields=None if accepted is None else offered_fields(accepted, version_numbers(version)),
         seconds=elapsed / _probes(rows, page),
+    )
+
+
+def inventory_of(stored: Bundle) -> Inventory:
+    """What a bundle, or a state, says of the server that it is of. A lean one counts all that it has."""
+    server, records = server_of(stored.manifest), [placed.record for placed in stored.records]
+    counted = Counter(record.kind for record in records)
+    variants: dict[str, dict[bytes, Body]] = defaultdict(dict)
+    for record in records if not stored.manifest.is_lean else ():
+        variant = KINDS[record.kind].variant(record.body)
+        if variant is not None:
+            variants[record.kind][encode(variant)] = variant
+    counts = {name: counted[name] for name in KINDS}
+    return Inventory(
+        version=server.version,
+        page=_USUAL_PAGE,
+        rows=counts,
+        counts=counts,
+        variants={name: tuple(found[each] for each in sorted(found)) for name, found in variants.items()},
+        fields=server.fields,
+        seconds=0,
+        is_file=True,
     )
 
 

@@ -15,10 +15,11 @@ import msgspec
 
 from bundle.errors import AccessDenied, BundleError
 from bundle.kinds import KINDS
-from bundle.model import Body
-from bundle.operations.inventory import Inventory, take_inventory
+from bundle.model import Body, Bundle
+from bundle.operations.inventory import Inventory, inventory_of, take_inventory
 from bundle.plan.actions import REASONS
-from bundle.plan.capabilities import Fields, Offered, TellingApi, version_numbers
+from bundle.plan.capabilities import TellingApi
+from bundle.plan.server_state import OfferedFields, server_of
 from bundle.server.responses import UNTRUSTED
 from bundle.server.tiers import ANY_TIER, TIERS, Tier
 
@@ -114,6 +115,19 @@ def _limits(api: TellingApi, part: Part, found: Inventory) -> Check:
     return Check(part, "limits", "ok", f"lists {found.page} at a time; no limit of a plan")
 
 
+def examine_file(stored: Bundle, part: Part) -> tuple[tuple[Check, ...], Inventory]:
+    """Look at a bundle, or a state, in the place of its server: what it says, and what it does not."""
+    found, manifest = inventory_of(stored), stored.manifest
+    made = manifest.provenance.get("created") or "at an unknown time"
+    what = "keys and digests" if manifest.is_lean else "an export"
+    text = f"{what}, of {made}; {len(stored.records)} resources"
+    if manifest.is_lean:
+        text += ", those that every server creates by itself too"
+    server = server_of(manifest)
+    version = "Prefect Cloud" if server.is_cloud else f"Prefect {server.version or 'of an unknown version'}"
+    return (Check(part, "state", "ok", text), Check(part, "version", "ok", version)), found
+
+
 # -- Both together ----------------------------------------------------------------------------------------------------
 
 
@@ -178,7 +192,8 @@ def _beyond(source: Inventory, destination: Inventory, tier: Tier) -> Iterator[s
 
 def _routes(source: Inventory, destination: Inventory) -> Iterator[Check]:
     """Kinds that the source has and the destination does not offer."""
-    lacking = [name for name, count in source.counts.items() if count and not _is_offered(name, destination)]
+    offered = KINDS.keys() if destination.fields is None else destination.fields.keys()
+    lacking = [name for name, count in source.counts.items() if count and name not in offered]
     if lacking:
         hint = "upgrade the destination; else these are skipped, with what needs them"
         yield Check(None, "kinds", "warning", f"not offered by the destination: {', '.join(lacking)}", hint)
@@ -186,17 +201,17 @@ def _routes(source: Inventory, destination: Inventory) -> Iterator[Check]:
 
 def _fields(source: Inventory, destination: Inventory) -> Iterator[Check]:
     """Fields that the source's version knows and the destination's does not."""
-    if destination.accepted is None:
+    if destination.fields is None:
         yield Check(None, "fields", "ok", "the destination does not say what it takes, as Cloud, which takes all")
         return
-    if source.accepted is None:
+    if source.fields is None:
         yield Check(None, "fields", "ok", "what the destination does not take is left out, and the report names it")
         return
     lost = [
         f"{name} {field}"
         for name, count in source.counts.items()
         if count
-        for field in sorted(_taken(name, source) - _taken(name, destination))
+        for field in sorted(_travelling(name, source.fields) - _travelling(name, destination.fields))
     ]
     if lost:
         hint = "upgrade the destination; else these are left out where they are set, and the report names each"
@@ -205,25 +220,8 @@ def _fields(source: Inventory, destination: Inventory) -> Iterator[Check]:
     yield Check(None, "fields", "ok", "the destination takes all fields that the source knows")
 
 
-def _route(kind: str, at: Inventory) -> tuple[str, str]:
-    """The route that creates a resource on a server."""
-    return KINDS[kind].route(Offered(Fields(at.accepted, version_numbers(at.version)), {}))
-
-
-def _is_offered(kind: str, at: Inventory) -> bool:
-    return at.accepted is None or at.accepted.offers(*_route(kind, at))
-
-
-def _taken(kind: str, at: Inventory) -> frozenset[str]:
+def _travelling(kind: str, offered: OfferedFields) -> frozenset[str]:
     """The fields of a kind that travel and that a server takes, those of the objects inside written with a dot."""
-    if at.accepted is None or not _is_offered(kind, at):
-        return frozenset()
-    route, fields = _route(kind, at), KINDS[kind].fields
-    own = at.accepted.names(*route) & KINDS[kind].travelling
-    inside = (
-        f"{outer}.{name}"
-        for outer, field in fields.items()
-        if field.inside
-        for name in field.inside & at.accepted.names(*route, outer)
-    )
-    return own | frozenset(inside)
+    fields = KINDS[kind].fields
+    inside = {f"{outer}.{name}" for outer, field in fields.items() for name in field.inside}
+    return frozenset(offered.get(kind, ())) & (KINDS[kind].travelling | inside)

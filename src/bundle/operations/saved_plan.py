@@ -20,11 +20,9 @@ from bundle.errors import BundleError, Conflict, listed
 from bundle.files import atomic, input_errors
 from bundle.model import Key, Manifest
 from bundle.operations.import_ import Prepared
-from bundle.operations.states import server_of
 from bundle.plan.actions import Action, Verb
-from bundle.plan.capabilities import ServerState, what_moved
-from bundle.plan.intended import Intended
-from bundle.record.canonical import encode, record_digest, sha256_hex
+from bundle.plan.server_state import ServerState, server_of, what_moved
+from bundle.record.canonical import encode, sha256_hex
 
 VERSION = "1.1"
 
@@ -69,17 +67,12 @@ def made_offline(prepared: Prepared, state: Manifest) -> SavedPlan:
 
 
 def _steps(prepared: Prepared) -> Iterator[Step]:
-    wanted = {record.key: _wanted(record) for record in prepared.records}
+    wanted = {record.key: record.digest for record in prepared.records}
     keys = prepared.destination.keys
     for action in prepared.plan.actions:
         key = keys.get(action.id or "")
         found = prepared.destination.records[key].digest if key is not None else None
         yield Step(action.key, _verb(action), wanted[action.key], found, action.id)
-
-
-def _wanted(record: Intended) -> str:
-    """The digest of what is wanted, which is not always the record's own: an inert import wants it switched off."""
-    return record_digest(record.key, record.body, record.references, record.secrets)
 
 
 def _verb(action: Action) -> Verb:

@@ -14,29 +14,27 @@ import msgspec
 from bundle.environment.describe import Environment
 from bundle.environment.keys import identity
 from bundle.kinds import KINDS
-from bundle.model import Bundle, Json, Key, Manifest, Record
+from bundle.model import Bundle, Json, Key, Record
 from bundle.operations.import_ import Prepared
 from bundle.plan.actions import Action, Plan
-from bundle.plan.capabilities import ANY_FIELDS, Fields, ServerState, version_numbers
 from bundle.plan.choices import DEFAULT, Choices
 from bundle.plan.compare import Present, View, compare
+from bundle.plan.compatibility import fit
+from bundle.plan.foresight import with_foreseen
 from bundle.plan.intended import Intended, intend
 from bundle.plan.matching import match
 from bundle.plan.overlay import Wanted, adapt
-from bundle.plan.refusals import refuse_conflicts, refuse_masks, refuse_missing_secrets, refuse_unknown_slots
+from bundle.plan.refusals import (
+    refuse_conflicts,
+    refuse_masks,
+    refuse_misfits,
+    refuse_missing_secrets,
+    refuse_unknown_slots,
+)
 from bundle.plan.secret_values import SecretValues
+from bundle.plan.server_state import server_of
 from bundle.plan.switches import at_rest
-from bundle.server.tiers import ANY_TIER, TIERS
-
-
-def server_of(manifest: Manifest) -> ServerState:
-    """What the server of a state offers, as far as the state says; an export says the version only."""
-    try:
-        return msgspec.convert(manifest.provenance.get("server"), ServerState)
-    except msgspec.ValidationError:
-        version = manifest.provenance.get("source_version")
-        is_cloud = str(manifest.provenance.get("source")).startswith("https://api.prefect.cloud/")
-        return ServerState(str(version) if version else None, None, "cloud" if is_cloud else "self-hosted")
+from bundle.server.published import newest
 
 
 def prepare_against(
@@ -44,8 +42,8 @@ def prepare_against(
 ) -> Prepared:
     """What an import into the server of a state would do, as ``import_.prepare`` says it of a server.
 
-    What only a server can say, the values of secrets and the fields that it takes, is not known: the plan is for one
-    that takes everything. An import with it asks, and is refused where it matters.
+    What only a server can say, the values of secrets and the shapes that it takes, is not known. An import with the
+    plan asks, and is refused where it matters.
 
     Raises:
         UsageError: the selection or the overlay does not fit, or a supplied slot is unknown.
@@ -55,17 +53,18 @@ def prepare_against(
     server, supplied = server_of(state.manifest), secrets or {}
     refuse_unknown_slots(bundle, supplied)
     refuse_masks(supplied)
-    if choices.tier == ANY_TIER:
-        choices = msgspec.structs.replace(choices, tier=TIERS.get(server.tier, ANY_TIER))
     wanted = adapt(bundle, choices.selection, choices.overlay)
-    records = intend(wanted.bundle.records)
+    if choices.overlay.patch:
+        refuse_misfits(bundle, wanted.bundle, newest())
+    fields = server.takes_of(wanted.bundle)
+    records = fit(intend(wanted.bundle.records), fields)
     pairs, there = _found(records, state)
     if choices.inert:
         records = at_rest(records, pairs, there)
-    fields, values = Fields(version=version_numbers(server.version)), SecretValues(supplied)
+    values = SecretValues(supplied)
     present = Present(there, server.is_cloud, fields, values)
     plan = compare(records, pairs, present, choices=choices, chosen=wanted.chosen, external=wanted.external)
-    plan = _with_unseen(plan, state, records, pairs, choices)
+    plan = with_foreseen(_with_unseen(plan, state, records, pairs, choices), records, pairs, there)
     refuse_missing_secrets(plan, choices)
     refuse_conflicts(plan, choices)
     return Prepared(plan, wanted.bundle, records, there, values, fields, wanted.keys)
@@ -73,9 +72,9 @@ def prepare_against(
 
 def drift_from(wanted: Wanted, state: Bundle) -> Plan:
     """How a state differs from what is wanted of a bundle, as ``drift.drift`` says it of a server."""
-    records = intend(wanted.bundle.records)
+    records = fit(intend(wanted.bundle.records), server_of(state.manifest).takes_of(wanted.bundle))
     pairs, there = _found(records, state)
-    present, view = Present(there, is_cloud=True, fields=ANY_FIELDS), View(is_deep=True)
+    present, view = Present(there, is_cloud=None), View(is_deep=True)
     plan = compare(records, pairs, present, chosen=wanted.chosen, external=wanted.external, view=view)
     return _with_unseen(plan, state, records, pairs, DEFAULT)
 
@@ -128,15 +127,20 @@ def _with_unseen(
     if not state.manifest.is_lean:
         return plan
     digests = {placed.record.key: placed.record.body["digest"] for placed in state.records}
-    other = {each.key for each in records if each.key in pairs and digests[pairs[each.key]] != each.record.digest}
+    other = {each.key for each in records if each.key in pairs and digests[pairs[each.key]] != _known_by(each)}
     actions = tuple(_unseen(each, choices) if each.key in other else each for each in plan.actions)
     return msgspec.structs.replace(plan, actions=actions)
+
+
+def _known_by(record: Intended) -> str:
+    """The digest that a record has where it arrived; what a server drops is not in that."""
+    return record.digest if record.dropped else record.record.digest
 
 
 def _unseen(action: Action, choices: Choices) -> Action:
     if action.reason != "exists-same":
         return action
-    if choices.conflicts.policy(action.kind) == "update":
+    if choices.conflicts.policy(action.kind) == "update" and KINDS[action.kind].travelling - KINDS[action.kind].fixed:
         return msgspec.structs.replace(action, verb="update", reason="updated", detail=_NOT_SHOWN)
     return msgspec.structs.replace(action, reason="exists-differs", detail=_NOT_SHOWN)
 

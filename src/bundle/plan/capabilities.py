@@ -13,7 +13,6 @@ from bundle.kinds import KINDS
 from bundle.kinds.protocols import Raw
 from bundle.model import Api, Bundle, Json
 from bundle.server.openapi import Accepted, Misfits
-from bundle.server.tiers import ANY_TIER, Tier
 
 
 class TellingApi(Api, Protocol):
@@ -54,13 +53,14 @@ async def read_fields(api: TellingApi, bundle: Bundle) -> Fields:
         ServerError: it cannot be reached or refuses.
     """
     version = await server_version(api)
-    numbers = version_numbers(version)
+    accepted = None if takes_all_of(bundle, version) else await api.accepted_fields()
+    return Fields(accepted, version_numbers(version))
+
+
+def takes_all_of(bundle: Bundle, version: str | None) -> bool:
+    """Whether a server of a version is known to take what is in a bundle, since it comes from one of the same."""
     is_same = version is not None and version == bundle.manifest.provenance.get("source_version")
-    return (
-        Fields(version=numbers)
-        if is_same and _has_known_fields(bundle)
-        else Fields(await api.accepted_fields(), numbers)
-    )
+    return is_same and _has_known_fields(bundle)
 
 
 def _has_known_fields(bundle: Bundle) -> bool:
@@ -73,8 +73,6 @@ def version_numbers(version: str | None) -> tuple[int, ...]:
     match = re.match(r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})", version or "")
     return tuple(map(int, match.groups())) if match else ()
 
-
-_SELF_HOSTED = "self-hosted"
 
 ANY_FIELDS = Fields()
 """Of a destination that takes whatever is sent."""
@@ -95,51 +93,3 @@ class Offered(msgspec.Struct, frozen=True):
 
     def raw(self, identifier: str) -> Raw | None:
         return self.rows.get(identifier)
-
-
-class ServerState(msgspec.Struct, frozen=True):
-    """What a server offers, as a state or a plan notes it; null is what it does not say.
-
-    ``openapi`` is the digest of its OpenAPI document. ``tier``: ``self-hosted``, else that of the workspace of Prefect
-    Cloud, or ``cloud`` where nobody said which.
-    """
-
-    version: str | None
-    openapi: str | None
-    tier: str
-
-    @property
-    def is_cloud(self) -> bool:
-        """Whether it is a workspace of Prefect Cloud."""
-        return self.tier != _SELF_HOSTED
-
-
-async def read_server_state(api: TellingApi, tier: Tier = ANY_TIER) -> ServerState:
-    """Ask a server what it offers; ``tier`` is what its user says of it.
-
-    Raises:
-        ServerError: it cannot be reached or refuses.
-    """
-    accepted = await api.accepted_fields()
-    return ServerState(await server_version(api), accepted.digest if accepted else None, _tier_of(api, tier))
-
-
-def _tier_of(api: Api, tier: Tier) -> str:
-    if not api.is_cloud:
-        return _SELF_HOSTED
-    return "cloud" if tier == ANY_TIER else tier.name.lower()
-
-
-def what_moved(before: ServerState, now: ServerState) -> list[str]:
-    """What a server offers otherwise than before, in words; what was not noted cannot have moved."""
-    names = {"version": "version", "openapi": "what it takes (OpenAPI document)", "tier": "tier"}
-    pairs = {name: (getattr(before, name), getattr(now, name)) for name in names}
-    return [
-        f"{names[name]}: {_brief(one)}, now {_brief(other)}"
-        for name, (one, other) in pairs.items()
-        if one is not None and one != other
-    ]
-
-
-def _brief(value: str | None) -> str:
-    return "not said" if value is None else value[:12]

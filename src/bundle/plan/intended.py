@@ -12,6 +12,7 @@ import msgspec
 
 from bundle.kinds import KINDS
 from bundle.model import Body, Key, Placed, Pointer, Record, Reference, Secret
+from bundle.record.canonical import record_digest
 from bundle.record.pointers import split
 
 
@@ -39,6 +40,11 @@ class Intended(msgspec.Struct, frozen=True):
     def kind(self) -> str:
         """The name of its kind."""
         return self.record.kind
+
+    @property
+    def digest(self) -> str:
+        """The digest of what is intended, which is not always the record's: an inert import wants it switched off."""
+        return record_digest(self.key, self.body, self.references, self.secrets)
 
     @property
     def mark(self) -> str:

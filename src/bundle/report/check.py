@@ -39,9 +39,9 @@ def report(
 
 
 def _estimates(source: Inventory | None, destination: Inventory | None, tier: Tier) -> Iterator[Estimate]:
-    if source:
+    if source and not source.is_file:
         yield export_of(source)
-    if source and destination:
+    if source and destination and not destination.is_file:
         yield import_of(source, destination, tier)
 
 

@@ -51,6 +51,11 @@ class Accepted(msgspec.Struct, frozen=True):
     models: Mapping[str, Model]
     digest: str = ""
 
+    @classmethod
+    def of_bodies(cls, bodies: Mapping[Route, Model]) -> Accepted:
+        """What accepts these bodies, by method and path template, and no others."""
+        return cls(bodies={_route(*route): model for route, model in bodies.items()}, models={})
+
     def offers(self, method: str, path: str) -> bool:
         """Whether the server has this route at all."""
         return _route(method, path) in self.bodies

@@ -9,6 +9,7 @@ import msgspec
 from bundle.kinds import KINDS
 from bundle.operations.inventory import Inventory, export_of, import_of
 from bundle.operations.preflight import Check, compare
+from bundle.plan.server_state import offered_fields
 from bundle.server.openapi import Accepted, parse_openapi
 from bundle.server.tiers import ANY_TIER, TIERS, Tier
 
@@ -24,8 +25,9 @@ def accepts(**bodies: dict[str, Any]) -> Accepted:
 
 def survey(accepted: Accepted | None = None, *, pools: tuple[str, ...] = (), **counts: int) -> Inventory:
     held = {kind: counts.get(kind.replace("-", "_"), 0) for kind in KINDS}
+    fields = None if accepted is None else offered_fields(accepted, (3, 8, 8))
     variants = {"work-pool": tuple({"type": each} for each in pools)}
-    return Inventory("3.8.8", 200, held, held, variants, accepted, 0.01)
+    return Inventory("3.8.8", 200, held, held, variants, fields, 0.01)
 
 
 def found(

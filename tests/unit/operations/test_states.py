@@ -15,15 +15,21 @@ from bundle.model import Bundle, Placed
 from bundle.operations import saved_plan
 from bundle.operations.export import Exported, export_environment, export_state
 from bundle.operations.import_ import prepare
-from bundle.operations.states import prepare_against, server_of
-from bundle.plan.capabilities import read_server_state
+from bundle.operations.states import prepare_against
 from bundle.plan.choices import Choices, Conflicts
+from bundle.plan.server_state import read_server_state, server_of
 from bundle.record.canonical import lean_record
 from support.bundles import SAMPLE, bundle_bytes, header_for
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED
 from support.offline import api_of, run
 from support.seeded import arrived, edited, seeded
+
+LACKS = {
+    "POST /saved_searches/": None,
+    "POST /flows/": ("labels",),
+    "POST /deployments/": ("labels", "concurrency_options"),
+}
 
 
 def written(exported: Exported) -> Bundle:
@@ -41,8 +47,13 @@ def state_of(fake: FakePrefect, *, lean: bool) -> Bundle:
 
 
 def destination(form: str) -> FakePrefect:
-    """A server that has nothing, all of the seeded environment, or that with forty edits."""
-    made: dict[str, Callable[[], FakePrefect]] = {"empty": FakePrefect, "same": arrived, "edited": edited}
+    """A server that has nothing, all of the seeded environment, or that with forty edits; or an older one."""
+    made: dict[str, Callable[[], FakePrefect]] = {
+        "empty": FakePrefect,
+        "same": arrived,
+        "edited": edited,
+        "older": lambda: FakePrefect(version="3.1.0", lacks=LACKS),
+    }
     return made[form]()
 
 
@@ -63,6 +74,23 @@ def test_a_plan_against_a_state_holds_at_its_server(form: str, lean: str, policy
     plan = saved_plan.made_offline(planned, state.manifest)
     saved_plan.check(plan, prepared, fake.url, server)
     assert {each.id for each in plan.steps} == {None}
+
+
+@pytest.mark.parametrize("policy", ["skip", "update"])
+def test_a_lean_state_says_which_fields_are_lost(policy: Any) -> None:
+    """Of a server that is older than the bundle: what its version has no place for is foretold, and it is done so."""
+    fake, choices = destination("older"), Choices(Conflicts(policy))
+
+    async def now() -> Any:
+        async with api_of(fake) as api:
+            return await prepare(seeded(), api, choices, is_deep=True)
+
+    there, here = run(now()), prepare_against(seeded(), state_of(fake, lean=True), choices)
+    lost = {each.key: (each.verb, each.dropped) for each in here.plan.actions}
+    assert lost == {each.key: (each.verb, each.dropped) for each in there.plan.actions}
+    assert {"/labels", "/concurrency_options"} <= {place for _, dropped in lost.values() for place in dropped}
+    plan = saved_plan.made_offline(here, state_of(fake, lean=True).manifest)
+    saved_plan.check(plan, there, fake.url, plan.server)
 
 
 def test_a_lean_bundle_is_keys_and_digests_or_refused() -> None:

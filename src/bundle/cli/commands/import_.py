@@ -63,7 +63,7 @@ def command(
     digests = {"bundle": loaded.sha256, "content": loaded.bundle.manifest.content_digest}
     digests |= {"plan": read.sha256} if read else {}
     approving.check(approvals, bundle, digests, trust, loaded.verdict)
-    wish = results.wish(outcome, digests, dry_run=execution.dry_run)
-    job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, wish=wish)
+    wish = results.wish(outcome, dry_run=execution.dry_run)
+    job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, wish=wish and wish.about(digests))
     job = msgspec.structs.replace(job, plan=read.plan) if read else job
     return asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))

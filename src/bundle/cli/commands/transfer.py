@@ -11,20 +11,23 @@ from pathlib import Path
 import click
 import msgspec
 
-from bundle.cli import bundles, connection, import_options, options, receipts, trust_options
+from bundle.cli import bundles, connection, import_options, options, receipts, results, trust_options
 from bundle.cli.commands.export import read_environment
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions, Execution
 from bundle.cli.importing import carry_out_job, make_job, show
+from bundle.cli.results import ResultOptions, Wish
 from bundle.cli.trust_options import Trust
 from bundle.environment.read import check
 from bundle.environment.selection import EVERYTHING
 from bundle.errors import UsageError
+from bundle.model import Bundle
 from bundle.operations.export import Exported
 from bundle.plan.switches import firing_schedules
 from bundle.report import transfer as transfer_report
 from bundle.report.model import Report
 from bundle.server.target import Target
+from bundle.trust import digests
 
 
 @click.command(
@@ -43,6 +46,7 @@ from bundle.server.target import Target
 @options.all_owners
 @import_options.choices
 @import_options.execution
+@results.options
 @trust_options.trust
 @options.result
 @click.pass_obj
@@ -57,6 +61,7 @@ def command(
     all_owners: bool,
     choices: ChoiceOptions,
     execution: Execution,
+    outcome: ResultOptions,
     trust: Trust,
 ) -> Report:
     """Copy everything from SOURCE to DESTINATION: an export, then an import."""
@@ -68,6 +73,7 @@ def command(
     connection.refuse_same(origin, target)
     values = import_options.check(console, choices, target)
     receipt = receipts.place(file, execution)
+    wish = _wish(outcome, file, execution)
     asyncio.run(_check_both(origin, target))
     with _place(file) as path:
         reading = read_environment(console, origin, choices.selection, suspects=suspects, all_owners=all_owners)
@@ -76,12 +82,23 @@ def command(
         # The export has applied the selection.
         choices = msgspec.structs.replace(choices, selection=EVERYTHING)
         job = make_job("transfer", bundles.read_own(console, path), path, target, choices, values, trust)
-        job = msgspec.structs.replace(job, file=file, receipt=receipt, on_error=execution.on_error)
+        wish = wish and wish.about(_digests_of(path, job.bundle))
+        job = msgspec.structs.replace(job, file=file, receipt=receipt, on_error=execution.on_error, wish=wish)
         warnings = () if choices.inert else tuple(_duplicate_runs(exported, origin, target))
         for warning in warnings:
             console.warn(warning)
         report = asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))
     return transfer_report.report(report, connection.side(origin), exported.torn, warnings)
+
+
+def _wish(outcome: ResultOptions, file: str | None, execution: Execution) -> Wish | None:
+    if outcome.result_file is not None and file is None:
+        raise UsageError("a result is about a bundle, and none is kept", hint="keep it: -o FILE")
+    return results.wish(outcome, dry_run=execution.dry_run)
+
+
+def _digests_of(path: str, stored: Bundle) -> dict[str, str]:
+    return {"bundle": digests.of_file(Path(path)).sha256.hex(), "content": stored.manifest.content_digest}
 
 
 async def _check_both(*targets: Target) -> None:
