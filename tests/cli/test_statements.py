@@ -14,6 +14,8 @@ from support.signers import person
 
 ALICE, BOB, CAROL, MALLORY = (person("ed25519", number) for number in range(1, 5))
 SIGNERS = ("--allowed-signers", "signers")
+STEP = 61
+"""Bits between two that are flipped: prime, so that in the end each of a byte is."""
 NEEDED = (*SIGNERS, "--approvers", "signers", "--require-approvals")
 PLANNED = ("env.pxb", "--to", "b", "--plan", "plan.json")
 
@@ -179,6 +181,14 @@ def test_enough_people_approved(ready: Any) -> None:
     assert len(ready.b.variables) == 2
 
 
+def test_who_approved_is_told(ready: Any) -> None:
+    """In the report of the import, in its result, and where that is read."""
+    assert approve(ready, "bob").code == 0
+    assert imported(ready, *NEEDED, "1", "--result", "r.json").document["approved_by"] == ["bob"]
+    assert json.loads(Path("r.json").read_text())["predicate"]["approved_by"] == ["bob"]
+    assert "approved by:     bob\n" in ready("result", "verify", "r.json", "--bundle", "env.pxb").out
+
+
 @pytest.mark.parametrize("names", [(), ("bob",), ("bob", "alice"), ("bob", "mallory")])
 def test_too_few_people_approved(ready: Any, names: tuple[str, ...]) -> None:
     """Nobody, one, the maker of the bundle, a stranger: refused before any request, with why each does not count."""
@@ -199,6 +209,39 @@ def test_one_person_is_not_two(ready: Any) -> None:
     assert approve(ready, "bob").code == 0
     assert approve(ready, "bob", principal="dave").code == 0
     assert reason_of(imported(ready, *NEEDED, "2")) == "too-few-approvals"
+
+
+def test_a_second_key_is_no_second_person(ready: Any) -> None:
+    """Two keys of one name count once, whatever the approvals call them."""
+    Path("approvers").write_text(f"bob {BOB.line}\nbob,robert {CAROL.line}\n")
+    assert approve(ready, "bob").code == 0
+    assert approve(ready, "carol", principal="robert").code == 0
+    needed = (*SIGNERS, "--approvers", "approvers", "--require-approvals")
+    assert reason_of(imported(ready, *needed, "2")) == "too-few-approvals"
+    assert imported(ready, *needed, "1").code == 0
+
+
+def test_an_approval_is_not_taken_to_another_bundle(ready: Any) -> None:
+    """Copied beside one with the same content and other bytes, or named for it, it does not count."""
+    assert approve(ready, "bob").code == 0
+    assert ready("export", "--from", "a", "-o", "other.pxb", "--sign", "alice", "--all-owners").code == 0
+    for end in ("", ".sig"):
+        Path(f"other.pxb.approval.bob.json{end}").write_bytes(Path(f"env.pxb.approval.bob.json{end}").read_bytes())
+    ready.b.requests.clear()
+    for named in ((), ("--approval", "env.pxb.approval.bob.json")):
+        ended = ready("import", "other.pxb", *PLANNED[1:], *NEEDED, "1", *named, "--json")
+        assert (reason_of(ended), "it is about other files" in ended.err) == ("too-few-approvals", True)
+    assert ready.b.requests == []
+
+
+def test_what_is_approved_are_files(ready: Any) -> None:
+    """Not a snapshot in a store, beside which nothing can be put; its approvals are named."""
+    assert ready("archive", "init", "store").code == 0
+    made = ready("archive", "snapshot", "--from", "a", "--store", "store", "--sign", "alice")
+    assert made.code == 0, made.err
+    assert ready("approve", "store//a@latest", "--plan", "plan.json", "--key", "bob", "-m", "x", *SIGNERS).code == 64
+    ended = ready("import", "store//a@latest", *PLANNED[1:], *NEEDED, "1", "--no-receipt", "--json")
+    assert reason_of(ended) == "too-few-approvals"
 
 
 def test_an_approval_needs_no_name(ready: Any) -> None:
@@ -240,19 +283,27 @@ def test_an_approval_is_for_one_plan_and_one_bundle(ready: Any) -> None:
     assert approve(ready, "carol").code == 1
 
 
-def test_every_bit_of_an_approval_counts(ready: Any) -> None:
-    """Of the statement and of its signature: with any single bit flipped, nothing is done."""
+@pytest.mark.parametrize("name", ["env.pxb.approval.bob.json", "plan.json", "r.json"])
+@pytest.mark.parametrize("part", ["", ".sig"])
+def test_every_bit_counts(ready: Any, name: str, part: str) -> None:
+    """Of approval, plan and result, and of their signatures: with any single bit flipped, nothing is accepted."""
+    assert imported(ready, *SIGNERS, "--result", "r.json", "--sign", "bob").code == 0
+    assert ready("sign", "plan.json", "--key", "bob").code == 0
     assert approve(ready, "bob").code == 0
-    for name in ("env.pxb.approval.bob.json", "env.pxb.approval.bob.json.sig"):
-        path = Path(name)
-        whole = path.read_bytes()
-        for place in range(0, 8 * len(whole), 61):
-            flipped = bytearray(whole)
-            flipped[place // 8] ^= 1 << place % 8
-            path.write_bytes(flipped)
-            assert imported(ready, *NEEDED, "1").code == 4
-        path.write_bytes(whole)
-    assert ready.b.writes == []
+    command: tuple[str, ...] = ("import", *PLANNED, *NEEDED, "1")
+    if name == "r.json":
+        command = ("result", "verify", "r.json", "--bundle", "env.pxb", *SIGNERS)
+    path = Path(name + part)
+    whole = path.read_bytes()
+    ready.b.requests.clear()
+    for place in range(0, 8 * len(whole), STEP):
+        flipped = bytearray(whole)
+        flipped[place // 8] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        assert ready(*command).code == 4, place
+    path.write_bytes(whole)
+    assert ready.b.requests == []
+    assert ready(*command).code == 0
 
 
 def test_a_signed_plan_must_be_signed_right(ready: Any) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from bundle.archive.address import is_address
 from bundle.cli.options import gathered
 from bundle.cli.sources import STANDARD
 from bundle.cli.trust_options import Trust
@@ -97,7 +98,7 @@ def place(bundle: str, principal: str) -> Path:
 
 
 def _beside(bundle: str) -> list[str]:
-    if bundle == STANDARD:
+    if bundle == STANDARD or is_address(bundle):
         return []
     start = f"{Path(bundle).name}.approval."
     beside = Path(bundle).parent.iterdir()
@@ -106,7 +107,7 @@ def _beside(bundle: str) -> list[str]:
 
 def _approved(path: Path, policy: Policy, about: Mapping[str, str]) -> Approved:
     with digests.opened(path) as file:
-        data = file.read(statements.LONGEST + 1)
+        data = file.read(statements.LONGEST_APPROVAL + 1)
     found = digests.of_bytes(data)
     files = verify.signature_files(path)
     verification = verify.verify(str(path), found, files, namespace=Namespace.APPROVAL, policy=policy)

@@ -49,6 +49,7 @@ class ImportJob(msgspec.Struct, frozen=True):
     plan: SavedPlan | None = None
     verdict: Verdict | None = None
     wish: Wish | None = None
+    approved_by: tuple[str, ...] = ()
 
     def subject(self, prepared: Prepared) -> Subject:
         """What the report is about."""
@@ -86,7 +87,7 @@ async def show(console: Console, job: ImportJob) -> tuple[Prepared, Report]:
         async with connection.connect(job.target) as api:
             prepared, refusal = await _foreseen(job, api, on_event)
     report = plan_report.report(job.subject(prepared), prepared.plan)
-    report = msgspec.structs.replace(report, surface=surface_of(prepared))
+    report = msgspec.structs.replace(report, surface=surface_of(prepared), approved_by=job.approved_by)
     return prepared, report if refusal is None else endings.ended_by(report, refusal)
 
 
@@ -116,6 +117,7 @@ async def carry_out_job(console: Console, job: ImportJob) -> Report:
     report = import_report.report(
         job.subject(prepared), prepared.plan, result.outcomes, ignores_failures=job.on_error == "ignore"
     )
+    report = msgspec.structs.replace(report, approved_by=job.approved_by)
     report = with_next_steps(report, map(Intended.as_record, prepared.records), job.bundle.manifest.findings)
     if failure is not None:
         return endings.ended_by(report, failure)
@@ -156,6 +158,7 @@ async def _tell(
         choices=job.choices,
         destination=job.target.name,
         verdict=job.verdict,
+        approved_by=job.approved_by,
         was_stopped=was_stopped,
     )
     try:

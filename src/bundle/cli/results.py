@@ -82,7 +82,7 @@ def wish(asked: ResultOptions, *, dry_run: bool) -> Wish | None:
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """An import that is over: what was prepared and done, by which choices, and who vouched for the bundle.
+    """An import that is over: what was prepared and done, by which choices, who vouched for the bundle and approved it.
 
     ``was_stopped``: it was interrupted, and nothing more is asked of the destination.
     """
@@ -92,6 +92,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     choices: Choices
     destination: str
     verdict: Verdict | None
+    approved_by: tuple[str, ...]
     was_stopped: bool
 
 
@@ -120,6 +121,7 @@ async def _stated(wished: Wish, what: Import, api: TellingApi) -> Result:
         versions={"xfer": __version__} | ({"server": version} if version else {}),
         policies=_policies(what.choices),
         signers=results.signers_of(what.verdict),
+        approved_by=what.approved_by,
         account=results.account(what.prepared, what.done.outcomes),
         found=None if what.was_stopped else await results.digest_there(what.prepared, api),
     )

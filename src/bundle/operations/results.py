@@ -20,6 +20,7 @@ from bundle.trust.statements import Ending, VerifiedSigner
 from bundle.trust.verdict import Verdict
 
 Fate = Literal["there", "kept", "missing"]
+_HELD = frozenset({"succeeded", "skipped"})
 _KEPT = frozenset({"exists-differs", "unchangeable", "updated-partly", "exists-now"})
 
 
@@ -74,6 +75,8 @@ def join(keys: Sequence[Key], endings: Sequence[Ending]) -> Joined:
 
 
 def _fate(ending: Ending) -> Fate:
+    if ending.state not in _HELD:
+        return "missing"
     if ending.reason in _KEPT:
         return "kept"
     is_there = ending.state == "succeeded" or ending.reason == "exists-same"

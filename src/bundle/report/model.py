@@ -176,6 +176,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     state, action or fate that the command knows. ``kinds`` has the same counts for each kind.
     ``inert``: what was made was made switched off. ``next_runs``: of what is switched on.
     ``signatures``: who vouches for the bundle; null if it is not signed, and nobody asked.
+    ``approved_by``: the people whose approvals counted, where some were required.
     ``written``: the files that were written, where that is all there is to say.
     ``next_steps``: what still needs a hand, in the order in which to do it.
     ``surface``: what the bundle would run and read, for a plan what its writes would; null elsewhere.
@@ -193,6 +194,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     destination: Side | None = None
     bundle: Contents | None = None
     signatures: Verdict | None = None
+    approved_by: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     resources: tuple[Resource, ...] = ()
     secrets: tuple[Slot, ...] = ()

@@ -41,6 +41,7 @@ def report(manifest: Manifest, file: str, result: Result, joined: Joined, verdic
         bundle=contents(manifest, file),
         resources=tuple(_resource(key, fate, endings) for key, fate in sorted(fates.items())),
         signatures=verdict,
+        approved_by=result.approved_by,
         warnings=tuple(_warnings(manifest, result, found)),
     )
 

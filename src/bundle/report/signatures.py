@@ -7,12 +7,17 @@ from collections.abc import Iterator
 from bundle.report.model import Report
 from bundle.report.parts import Lines
 from bundle.trust.reasons import TEXTS
-from bundle.trust.verdict import Signed
+from bundle.trust.verdict import Signed, Verdict
 
 
 def signature_lines(report: Report) -> Lines:
-    """A line for each signature, or that nobody was asked."""
-    verdict = report.signatures
+    """A line for each signature, or that nobody was asked, and who approved."""
+    yield from _verdict_lines(report.signatures)
+    if report.approved_by:
+        yield f"approved by:     {', '.join(report.approved_by)}"
+
+
+def _verdict_lines(verdict: Verdict | None) -> Lines:
     if verdict is None:
         return
     if verdict.state == "unverified":

@@ -24,7 +24,9 @@ SUBJECTS = ("bundle", "content", "plan", "report")
 """What a statement can be about: the file of a bundle, its content digest, a saved plan, a report."""
 
 LONGEST = 256 * 1024 * 1024
-"""Bytes of a statement at most."""
+"""Bytes of a result at most: it has a line for each resource."""
+LONGEST_APPROVAL = 1024 * 1024
+"""Bytes of an approval at most."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
@@ -55,9 +57,9 @@ class VerifiedSigner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What an import did. It holds no ids; ``url`` of the destination only where that was asked for.
 
-    ``destination`` is the profile that it was named by, null if it was named by its URL.
-    ``versions`` are those of ``xfer`` and ``server``, ``policies`` the choices by name, ``found`` is the content
-    digest of the destination after it was read back, null if that was not done.
+    ``destination`` is the profile that it was named by, null if it was named by its URL. ``approved_by`` are the people
+    whose approvals counted, ``versions`` are of ``xfer`` and ``server``, ``policies`` the choices by name. ``found``
+    is the content digest of the destination after it was read back, null if that was not done.
     """
 
     destination: str | None
@@ -65,6 +67,7 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     versions: dict[str, str]
     policies: dict[str, str]
     signers: tuple[VerifiedSigner, ...]
+    approved_by: tuple[str, ...]
     account: tuple[Ending, ...]
     found: str | None
 
@@ -119,20 +122,22 @@ def read_approval(data: bytes, name: str) -> Statement[Approval]:
     Raises:
         Distrusted: it is not exactly what ``approval`` makes.
     """
-    return _checked(data, name, _decoded(data, name, Statement[Approval]), APPROVAL, {"bundle", "plan"})
+    statement = _decoded(data, name, Statement[Approval], LONGEST_APPROVAL)
+    return _checked(data, name, statement, APPROVAL, {"bundle", "plan"})
 
 
 def read_result(data: bytes, name: str) -> Statement[Result]:
     """The result of a document; raises as ``read_approval``."""
-    return _checked(data, name, _decoded(data, name, Statement[Result]), RESULT, {"bundle", "content"})
+    statement = _decoded(data, name, Statement[Result], LONGEST)
+    return _checked(data, name, statement, RESULT, {"bundle", "content"})
 
 
 S = TypeVar("S", Statement[Approval], Statement[Result])
 
 
-def _decoded(data: bytes, name: str, type_: type[S]) -> S:
-    if len(data) > LONGEST:
-        raise Distrusted(name, Reason.STATEMENT_MALFORMED, f"longer than {LONGEST} bytes")
+def _decoded(data: bytes, name: str, type_: type[S], longest: int) -> S:
+    if len(data) > longest:
+        raise Distrusted(name, Reason.STATEMENT_MALFORMED, f"longer than {longest} bytes")
     try:
         return msgspec.json.decode(data, type=type_)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

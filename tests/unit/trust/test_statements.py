@@ -20,6 +20,7 @@ RESULT = Result(
     url=None,
     versions={"xfer": "0.1.0", "server": "3.8.8"},
     policies={"on-conflict": "skip"},
+    approved_by=("bob",),
     signers=(VerifiedSigner(("alice",), "ssh-ed25519", "SHA256:x"),),
     account=(Ending("flow:etl", "succeeded", "created"), Ending("variable:x", "skipped", "exists-same")),
     found=CONTENT,

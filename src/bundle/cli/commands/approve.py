@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bundle.archive.address import is_address
 from bundle.cli import approving, bundles, options, plans, signing, trust_options
 from bundle.cli.console import Console
 from bundle.cli.sources import STANDARD
@@ -57,7 +58,7 @@ def command(
     Writes FILE.approval.NAME.json and its signature beside FILE: a statement over
     both, byte by byte. Nothing is connected to.
     """
-    if STANDARD in {bundle, plan_file}:
+    if STANDARD in {bundle, plan_file} or is_address(bundle):
         raise UsageError("what is approved are files", hint="name the files of the bundle and of the plan")
     loaded = bundles.read(console, bundle, trust)
     read = plans.read(plan_file, bundle, trust)

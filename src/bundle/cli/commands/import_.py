@@ -62,8 +62,9 @@ def command(
     job = make_job("import", loaded.bundle, bundle, target, choices, values, trust, loaded.verdict)
     digests = {"bundle": loaded.sha256, "content": loaded.bundle.manifest.content_digest}
     digests |= {"plan": read.sha256} if read else {}
-    approving.check(approvals, bundle, digests, trust, loaded.verdict)
+    approved = approving.check(approvals, bundle, digests, trust, loaded.verdict)
     wish = results.wish(outcome, dry_run=execution.dry_run)
     job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, wish=wish and wish.about(digests))
     job = msgspec.structs.replace(job, plan=read.plan) if read else job
+    job = msgspec.structs.replace(job, approved_by=approved.principals) if approved else job
     return asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))
