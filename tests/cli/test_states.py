@@ -152,6 +152,23 @@ def test_check_takes_files_for_both_sides(states: Any, state: str) -> None:
     assert states("check", "--from", "env.pxb", "--to", state, "--tier", "pro").code == 64
 
 
+def test_check_names_what_a_bundle_uses_and_a_state_does_not_take(states: Any) -> None:
+    """By the fields that are in the bundle, and those that the state says of its server."""
+    body: Any = {"content": {"application/json": {"schema": {"properties": {"name": {}, "tags": {}}}}}}
+    paths = {"/variables/": {"post": {"requestBody": body}}}
+    states.b.answer = answering({**OPENAPI, "paths": paths})
+    assert states("export", "--from", "b", "--state", "-o", "older.pxb").code == 0
+    ended = states("check", "--from", "env.pxb", "--to", "older.pxb")
+    assert (ended.code, "not taken by the destination: variable value" in ended.out) == (0, True)
+
+
+def test_a_state_is_no_server(states: Any) -> None:
+    """Where something is written, a file in its place is wrong usage, told as what it is."""
+    for command in (("import", "env.pxb"), ("transfer", "--from", "a"), ("activate", "env.pxb")):
+        ended = states(*command, "--to", "lean.pxb")
+        assert (ended.code, "lean.pxb is a file, and this needs a server" in ended.err) == (64, True)
+
+
 def test_a_part_of_an_environment_is_no_state(states: Any) -> None:
     """What was not exported would be planned as missing: refused by plan, verify and check, not by diff."""
     assert states("export", "--from", "b", "--include", "variable:region", "-o", "part.pxb").code == 0

@@ -30,7 +30,12 @@ def find_targets(console: Console, *names: str) -> list[Target]:
 
     Raises:
         ProfileError: a profile is unknown or incomplete.
+        UsageError: it is a file.
     """
+    for name in names:
+        if name.endswith(".pxb"):
+            hint = "name a profile or a URL; `xfer plan`, `verify`, `check` and `diff` take a state, too"
+            raise UsageError(f"{name} is a file, and this needs a server", hint=hint)
     known = load()
     targets = [profiles.resolve(known, name, os.environ) for name in names]
     warn_of_ignored(console, *names)

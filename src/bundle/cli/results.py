@@ -16,7 +16,7 @@ from bundle.cli import signing
 from bundle.cli.options import gathered
 from bundle.cli.sources import STANDARD
 from bundle.environment.read import server_version
-from bundle.errors import BundleError, ServerError, UsageError
+from bundle.errors import BundleError, OutputError, ServerError, UsageError
 from bundle.files import atomic, check_target
 from bundle.operations import results
 from bundle.operations.import_ import Prepared
@@ -76,6 +76,8 @@ def wish(asked: ResultOptions, *, dry_run: bool) -> Wish | None:
     if asked.result_file == STANDARD:
         raise UsageError("a result is a file", hint="name it: --result FILE")
     path = Path(asked.result_file)
+    if path.exists():
+        raise OutputError(f"{path}: already exists", hint="name another file for the result: --result FILE")
     check_target(path, force=False)
     sign = signing.of_output(asked.key, str(path), force=False, namespace=Namespace.RESULT)
     return Wish(path=path, sign=sign, with_url=asked.with_url)

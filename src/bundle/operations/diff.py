@@ -16,7 +16,7 @@ from bundle.plan.actions import Action, Difference
 from bundle.plan.compare import Present, View, compare
 from bundle.plan.intended import intend
 from bundle.plan.matching import match
-from bundle.record.canonical import is_lean
+from bundle.record.canonical import is_exported, is_lean
 
 Fate = Literal["added", "removed", "changed", "unchanged"]
 
@@ -54,9 +54,16 @@ def changes_by_digest(older: Mapping[Key, str], newer: Mapping[Key, str]) -> tup
     return tuple(found)
 
 
-def digests_of(records: Iterable[Record]) -> dict[Key, str]:
-    """The digest of each record by its key, or of the record that it stands for."""
-    return {each.key: str(each.body["digest"]) if is_lean(each) else each.digest for each in records}
+def digests_of(records: Iterable[Record], *, is_whole: bool) -> dict[Key, str]:
+    """The digest of each record by its key, or of the record that it stands for.
+
+    ``is_whole``: also of what only a lean state has, since an export leaves it out.
+    """
+    return {
+        each.key: str(each.body["digest"]) if is_lean(each) else each.digest
+        for each in records
+        if is_whole or not is_lean(each) or is_exported(each)
+    }
 
 
 def _change(action: Action) -> Change:

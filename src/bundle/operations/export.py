@@ -7,12 +7,10 @@ read again, a few times.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from bundle._version import __version__
-from bundle.environment.describe import Environment, describe
+from bundle.environment.describe import describe
 from bundle.environment.read import OnEvent, Reading, changed_kinds, ignore, read_rows, server_version
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
 from bundle.environment.succession import predecessors
@@ -61,9 +59,8 @@ async def export_environment(
         UsageError: the selection has a pattern that matches nothing.
         ServerError: the source cannot be reached or refuses.
     """
-    whole, torn = await _consistent(
-        api, lambda reading: describe(reading, redact=redact), on_event, asks_all=all_owners
-    )
+    reading, torn = await _consistent(api, on_event, asks_all=all_owners)
+    whole = describe(reading, redact=redact)
     chosen = select(whole.records, selection)
     environment = narrow(whole, chosen)
     version = await server_version(api)
@@ -97,7 +94,8 @@ async def export_state(api: TellingApi, *, tier: Tier = ANY_TIER, created: str, 
     Raises:
         ServerError: the server cannot be reached or refuses.
     """
-    whole, torn = await _consistent(api, lambda reading: describe(reading, everything=True), on_event)
+    reading, torn = await _consistent(api, on_event)
+    whole, exported = describe(reading, everything=True), describe(reading).records
     server = await read_server_state(api, tier)
     provenance: dict[str, Json] = {"created": created, "tool": f"xfer {__version__}", "consistent": not torn}
     header = Header(
@@ -106,20 +104,18 @@ async def export_state(api: TellingApi, *, tier: Tier = ANY_TIER, created: str, 
         provenance={**provenance, "server": msgspec.to_builtins(server)},
         lean=True,
     )
-    return Exported(header, place(map(lean_record, whole.records.values())), torn)
+    lean = (lean_record(record, is_exported=key in exported) for key, record in whole.records.items())
+    return Exported(header, place(lean), torn)
 
 
-async def _consistent(
-    api: Api, described: Callable[[Reading], Environment], on_event: OnEvent, *, asks_all: bool = False
-) -> tuple[Environment, tuple[str, ...]]:
+async def _consistent(api: Api, on_event: OnEvent, *, asks_all: bool = False) -> tuple[Reading, tuple[str, ...]]:
     torn: tuple[str, ...] = ()
     for _ in range(_ATTEMPTS):
         reading = await read_rows(api, deep=True, asks_all=asks_all, counted=True, on_event=on_event)
-        environment = described(reading)
         torn = await _changed(api, reading)
         if not torn:
             break
-    return environment, torn
+    return reading, torn
 
 
 async def _changed(api: Api, before: Reading) -> tuple[str, ...]:

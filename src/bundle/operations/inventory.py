@@ -20,7 +20,7 @@ from bundle.kinds.base import Kind
 from bundle.model import Api, Body, Bundle
 from bundle.plan.capabilities import TellingApi, version_numbers
 from bundle.plan.server_state import OfferedFields, offered_fields, server_of
-from bundle.record.canonical import encode
+from bundle.record.canonical import encode, is_exported
 from bundle.server.tiers import ANY_TIER, Tier
 
 _USUAL_PAGE = 200
@@ -85,25 +85,38 @@ async def take_inventory(api: TellingApi, clock: Callable[[], float]) -> Invento
 
 
 def inventory_of(stored: Bundle) -> Inventory:
-    """What a bundle, or a state, says of the server that it is of. A lean one counts all that it has."""
+    """What a bundle, or a state, says of the server that it is of."""
     server, records = server_of(stored.manifest), [placed.record for placed in stored.records]
-    counted = Counter(record.kind for record in records)
+    rows = Counter(record.kind for record in records)
+    own = Counter(record.kind for record in records if not stored.manifest.is_lean or is_exported(record))
     variants: dict[str, dict[bytes, Body]] = defaultdict(dict)
     for record in records if not stored.manifest.is_lean else ():
         variant = KINDS[record.kind].variant(record.body)
         if variant is not None:
             variants[record.kind][encode(variant)] = variant
-    counts = {name: counted[name] for name in KINDS}
     return Inventory(
         version=server.version,
         page=_USUAL_PAGE,
-        rows=counts,
-        counts=counts,
+        rows={name: rows[name] for name in KINDS},
+        counts={name: own[name] for name in KINDS},
         variants={name: tuple(found[each] for each in sorted(found)) for name, found in variants.items()},
         fields=server.fields,
         seconds=0,
         is_file=True,
     )
+
+
+def used_fields(stored: Bundle) -> OfferedFields:
+    """The fields that something in a bundle uses, by kind, in the form of those that a server takes."""
+    used: dict[str, set[str]] = defaultdict(set)
+    for placed in stored.records:
+        kind, body = KINDS[placed.record.kind], placed.record.body
+        used[kind.name] |= body.keys() - kind.unsent
+        for outer, field in kind.fields.items():
+            members = body.get(outer) if field.inside else None
+            for each in members if isinstance(members, list) else [members]:
+                used[kind.name] |= {f"{outer}.{name}" for name in each} if isinstance(each, dict) else set()
+    return used
 
 
 async def _page(api: Api) -> int:

@@ -16,7 +16,7 @@ import msgspec
 from bundle.errors import AccessDenied, BundleError
 from bundle.kinds import KINDS
 from bundle.model import Body, Bundle
-from bundle.operations.inventory import Inventory, inventory_of, take_inventory
+from bundle.operations.inventory import Inventory, inventory_of, take_inventory, used_fields
 from bundle.plan.actions import REASONS
 from bundle.plan.capabilities import TellingApi
 from bundle.plan.server_state import OfferedFields, server_of
@@ -118,11 +118,11 @@ def _limits(api: TellingApi, part: Part, found: Inventory) -> Check:
 def examine_file(stored: Bundle, part: Part) -> tuple[tuple[Check, ...], Inventory]:
     """Look at a bundle, or a state, in the place of its server: what it says, and what it does not."""
     found, manifest = inventory_of(stored), stored.manifest
+    if part == "source" and found.fields is None:
+        found = msgspec.structs.replace(found, fields=used_fields(stored))
     made = manifest.provenance.get("created") or "at an unknown time"
     what = "keys and digests" if manifest.is_lean else "an export"
     text = f"{what}, of {made}; {len(stored.records)} resources"
-    if manifest.is_lean:
-        text += ", those that every server creates by itself too"
     server = server_of(manifest)
     version = "Prefect Cloud" if server.is_cloud else f"Prefect {server.version or 'of an unknown version'}"
     return (Check(part, "state", "ok", text), Check(part, "version", "ok", version)), found
@@ -210,7 +210,7 @@ def _fields(source: Inventory, destination: Inventory) -> Iterator[Check]:
     lost = [
         f"{name} {field}"
         for name, count in source.counts.items()
-        if count
+        if count and destination.fields.get(name)
         for field in sorted(_travelling(name, source.fields) - _travelling(name, destination.fields))
     ]
     if lost:

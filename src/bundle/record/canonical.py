@@ -42,16 +42,23 @@ def make_record(key: Key, body: Body, references: Iterable[Reference], secrets: 
     return Record(key, body, ordered, taken, record_digest(key, body, ordered, taken))
 
 
-def lean_record(record: Record) -> Record:
-    """What stands for a record in a lean bundle: its key, and its digest for a body."""
-    return make_record(record.key, {"digest": record.digest}, (), ())
+def lean_record(record: Record, *, is_exported: bool = True) -> Record:
+    """What stands for a record in a lean bundle: its key, its digest for a body, and whether an export has it."""
+    body: Body = {"digest": record.digest} if is_exported else {"digest": record.digest, "exported": False}
+    return make_record(record.key, body, (), ())
 
 
 def is_lean(record: Record) -> bool:
     """Whether a record has the form of one in a lean bundle."""
     stated = record.body.get("digest")
-    is_bare = len(record.body) == 1 and not record.references and not record.secrets
+    has_form = record.body.keys() <= {"digest", "exported"} and record.body.get("exported", False) is False
+    is_bare = has_form and not record.references and not record.secrets
     return is_bare and isinstance(stated, str) and _SHA256.fullmatch(stated) is not None
+
+
+def is_exported(record: Record) -> bool:
+    """Whether an export has what a record of a lean bundle stands for; it leaves out what every server creates."""
+    return "exported" not in record.body
 
 
 def _reference_order(reference: Reference) -> tuple[str, int, str]:

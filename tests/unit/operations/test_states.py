@@ -11,14 +11,15 @@ import pytest
 
 from bundle.container.reader import read_bundle
 from bundle.container.writer import write_bundle
-from bundle.model import Bundle, Placed
+from bundle.model import Body, Bundle, Json, Placed
 from bundle.operations import saved_plan
+from bundle.operations.diff import digests_of
 from bundle.operations.export import Exported, export_environment, export_state
 from bundle.operations.import_ import prepare
 from bundle.operations.states import prepare_against
 from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.server_state import read_server_state, server_of
-from bundle.record.canonical import lean_record
+from bundle.record.canonical import lean_record, make_record
 from support.bundles import SAMPLE, bundle_bytes, header_for
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED
@@ -91,6 +92,32 @@ def test_a_lean_state_says_which_fields_are_lost(policy: Any) -> None:
     assert {"/labels", "/concurrency_options"} <= {place for _, dropped in lost.values() for place in dropped}
     plan = saved_plan.made_offline(here, state_of(fake, lean=True).manifest)
     saved_plan.check(plan, there, fake.url, plan.server)
+
+
+def test_what_every_server_creates_is_no_difference() -> None:
+    """A lean state has it, an export and a server's reading have not: it is compared with another lean state only."""
+    lean, whole = (state_of(arrived(), lean=lean) for lean in (True, False))
+    empty = state_of(FakePrefect(), lean=True)
+    own = {placed.record.key for placed in whole.records}
+    digests = {
+        is_whole: digests_of((placed.record for placed in lean.records), is_whole=is_whole)
+        for is_whole in (True, False)
+    }
+
+    assert digests[False].keys() == own
+    assert digests[False] == {placed.record.key: placed.record.digest for placed in whole.records}
+    assert digests[True].keys() - own >= {placed.record.key for placed in empty.records} - own
+    assert {placed.record.body.get("exported") for placed in empty.records} == {False}
+
+
+@pytest.mark.parametrize("exported", [True, 0, None, "no"])
+def test_a_lean_record_says_only_that_it_is_not_exported(exported: Json) -> None:
+    """Anything else beside the digest is more than a key and a digest."""
+    (first, *_) = SAMPLE
+    body: Body = {"digest": first.record.digest, "exported": exported}
+    odd = [Placed(0, make_record(first.record.key, body, (), ()))]
+    with pytest.raises(ValueError, match="more than a key and a digest"):
+        bundle_bytes(*odd, header=msgspec.structs.replace(header_for(odd), lean=True))
 
 
 def test_a_lean_bundle_is_keys_and_digests_or_refused() -> None:

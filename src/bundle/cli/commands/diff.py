@@ -39,8 +39,10 @@ def command(console: Console, older: str, newer: str, *, trust: Trust) -> Report
     if older == newer:
         raise UsageError("OLDER and NEWER are the same", hint="name two bundles, two servers, or one of each")
     before, after = _read(console, older, trust), _read(console, newer, trust)
-    if _is_lean(before) or _is_lean(after):
-        found = changes_by_digest(digests_of(before.records.values()), digests_of(after.records.values()))
+    lean = [_is_lean(each) for each in (before, after)]
+    if any(lean):
+        digests = [digests_of(each.records.values(), is_whole=all(lean)) for each in (before, after)]
+        found = changes_by_digest(*digests)
     else:
         found = changes(before, after)
     return diff_report.report(found, _side(console, older), _side(console, newer))
