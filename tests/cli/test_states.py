@@ -192,3 +192,9 @@ def test_what_reads_only_files_opens_no_socket(states: Any, monkeypatch: pytest.
     )
     for command in commands:
         assert states(*command).code in {0, 2}
+
+
+def test_what_to_do_next_names_no_file_as_a_server(states: Any) -> None:
+    """An inert plan against a state says how to go on where the server is, whatever that is called there."""
+    ended = states("plan", "env.pxb", "--to", "lean.pxb", "--inert")
+    assert "  xfer activate env.pxb --to DESTINATION\n" in ended.out

@@ -9,7 +9,7 @@ import msgspec
 from bundle.model import Finding, Key, Record
 from bundle.plan.next_steps import NEXT_STEPS, Matter, NextStep, next_steps
 from bundle.report.model import Report
-from bundle.report.parts import Limit, Lines, cut, file_name, heading, rest_of
+from bundle.report.parts import Limit, Lines, cut, file_name, heading, rest_of, server_argument
 
 _ABSENT = frozenset({"failed", "blocked", "not_tried"})
 _NOT_THERE = frozenset({"create", "unsupported", "blocked"})
@@ -35,7 +35,8 @@ def _there(report: Report) -> Iterator[Key]:
 def _named(step: NextStep, report: Report) -> NextStep:
     if step.code != "switch-on" or report.destination is None:
         return step
-    command = f"xfer activate {file_name(report)} --to {report.destination.name}" if report.inert else ""
+    server = server_argument(report.destination)
+    command = f"xfer activate {file_name(report)} --to {server}" if report.inert else ""
     return msgspec.structs.replace(step, command=command)
 
 

@@ -41,6 +41,11 @@ def server_name(side: Side | None) -> str:
     return side.url if side.name == side.url else f"{side.name} ({side.url})"
 
 
+def server_argument(side: Side) -> str:
+    """A server as a command takes it; a state says of which server it is, but not what it is called here."""
+    return "DESTINATION" if side.name.endswith(".pxb") else side.name
+
+
 def file_name(report: Report) -> str:
     """The bundle as the user calls it."""
     file = report.bundle.file if report.bundle else None
