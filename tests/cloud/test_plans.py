@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from collections.abc import Callable
 
+import msgspec
+import pytest
+
+from bundle.container.reader import read_bundle
+from bundle.errors import Conflict
 from bundle.model import Bundle
+from bundle.operations import saved_plan
+from bundle.operations.export import Exported, export_state
+from bundle.operations.import_ import Prepared, prepare
+from bundle.operations.states import prepare_against
+from bundle.plan.choices import Choices
+from bundle.plan.server_state import ServerState, read_server_state, server_of
+from bundle.server.client import PrefectApi
 from bundle.server.tiers import TIERS
 from support.emulator import HOBBY, Cloud, Rules
-from support.moving import import_into
+from support.moving import CREATED, import_into, written
 
 Clouds = Callable[[Rules | None], Cloud]
 AT_ONCE = 4
@@ -54,6 +68,27 @@ def test_a_plan_with_the_tier_foresees_what_cloud_would_say(cloud_factory: Cloud
     assert by_the_server.creates("/work_pools/") == [403, 403]
     assert 403 not in {each.status for each in foreseen.requests}
     assert foreseen.creates("/deployments/") == [201] * 5
+
+
+def test_a_state_of_a_workspace_foresees_it_too(cloud_factory: Clouds, pools_bundle: Bundle) -> None:
+    """A lean state says the tier; a plan against it is done at that workspace, and refused at another tier."""
+    cloud, tier = cloud_factory(HOBBY), TIERS["hobby"]
+
+    async def read() -> tuple[Exported, Prepared, ServerState]:
+        async with PrefectApi(cloud.target) as api:
+            exported = await export_state(api, tier=tier, created=CREATED)
+            prepared = await prepare(pools_bundle, api, Choices(tier=tier), is_deep=True)
+            return exported, prepared, await read_server_state(api, tier)
+
+    exported, prepared, server = asyncio.run(read())
+    state = read_bundle(io.BytesIO(written(exported)))
+    planned = prepare_against(pools_bundle, state, Choices(tier=TIERS[server_of(state.manifest).tier]))
+    plan = saved_plan.made_offline(planned, state.manifest)
+
+    assert {each.reason for each in planned.plan.actions} >= {"tier-limit", "managed-pool", "created"}
+    saved_plan.check(plan, prepared, cloud.url, server)
+    with pytest.raises(Conflict, match="tier: hobby, now pro"):
+        saved_plan.check(plan, prepared, cloud.url, msgspec.structs.replace(server, tier="pro"))
 
 
 def test_a_managed_pool_of_the_same_name_will_do(cloud_factory: Clouds, pools_bundle: Bundle) -> None:

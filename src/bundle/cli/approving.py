@@ -73,7 +73,7 @@ def check(
         raise UsageError("nothing says who may approve", hint="name a file with --approvers")
     if "plan" not in about:
         raise UsageError("what is approved is a plan", hint="name the file of the plan with --plan")
-    if trust.policy is None or verdict is None or verdict.state != "verified":
+    if trust.policy is None or verdict is None:
         raise UsageError("nothing says who signed the bundle, and they must not approve it", hint="--allowed-signers")
     approvers = allowed_signers.load(Path(asked.approvers_file))
     policy = Policy(entries=approvers, at=trust.policy.at, revoked=trust.policy.revoked)

@@ -9,12 +9,14 @@ import msgspec
 
 from bundle.cli import sources
 from bundle.cli.console import Console
+from bundle.cli.import_options import ChoiceOptions
 from bundle.cli.sources import STANDARD
 from bundle.cli.trust_options import NO_TRUST, Trust
 from bundle.errors import UsageError
 from bundle.files import check_target, output_errors
 from bundle.operations import saved_plan
 from bundle.operations.saved_plan import SavedPlan
+from bundle.server.tiers import ANY_TIER, TIERS
 from bundle.trust.verify import Namespace, signature_files
 
 
@@ -53,6 +55,13 @@ class ReadPlan(msgspec.Struct, frozen=True):
 
     plan: SavedPlan
     sha256: str
+
+
+def with_tier(choices: ChoiceOptions, plan: SavedPlan) -> ChoiceOptions:
+    """The options with the tier that a plan against a state was made for, where the user names none."""
+    if plan.server is None or choices.tier != ANY_TIER:
+        return choices
+    return msgspec.structs.replace(choices, tier=TIERS.get(plan.server.tier, ANY_TIER))
 
 
 def read(name: str | None, bundle: str, trust: Trust = NO_TRUST) -> ReadPlan | None:

@@ -68,8 +68,7 @@ class Joined(msgspec.Struct, frozen=True):
 def join(keys: Sequence[Key], endings: Sequence[Ending]) -> Joined:
     """What became of each key of a bundle, by the account of a result."""
     told = Counter(each.key for each in endings)
-    fates = {each.key: _fate(each) for each in endings if told[each.key] == 1}
-    known = set(keys)
+    fates, known = {each.key: _fate(each) for each in endings}, set(keys)
     odd = {key for key in known if told[key] != 1} | (told.keys() - known)
     return Joined({key: fates[key] for key in sorted(known - odd)}, tuple(sorted(odd)))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 
-from bundle.plan.server_state import ServerState, offered_fields, what_moved
+from bundle.plan.server_state import ServerState, offered_fields, read_server_state, what_moved
 from bundle.server.openapi import parse_openapi
 from bundle.server.published import newest
+from bundle.server.tiers import ANY_TIER, TIERS, Tier
 from support.seeded import seeded
 
 FIELDS = {"flow": ("labels", "name", "tags"), "variable": ("name", "value")}
@@ -40,6 +42,22 @@ def test_what_was_not_noted_cannot_have_moved() -> None:
     assert what_moved(ServerState("3.8.8", None, "self-hosted"), SERVER) == []
 
 
+class Workspace:
+    """A workspace of Cloud, which says neither a version nor what it takes."""
+
+    is_cloud = True
+    url = "https://api.prefect.cloud/api/accounts/a/workspaces/w"
+
+    async def accepted_fields(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize(("tier", "name"), [(ANY_TIER, "cloud"), (TIERS["pro"], "pro")])
+def test_a_workspace_is_known_by_its_tier(tier: Tier, name: str) -> None:
+    """That which its user says, else that it is one of Cloud."""
+    assert asyncio.run(read_server_state(Workspace(), tier)) == ServerState(None, None, name)  # type: ignore[arg-type]
+
+
 def test_fields_are_those_of_the_creating_requests() -> None:
     """With those of the objects inside, as far as releases differ in them; kinds that are not offered are missing."""
     schema: Any = {"properties": {"name": {}, "schedules": {"items": {"properties": {"slug": {}}}}}}
@@ -59,6 +77,9 @@ def test_a_state_takes_of_a_bundle_what_its_server_would() -> None:
 
     assert takes.judge("POST", "/deployments/", body).unknown == ()
     assert lacks.judge("POST", "/deployments/", body).unknown == ("/version", "/schedules/0/slug")
+    options = {"concurrency_options": {"collision_strategy": "ENQUEUE", "odd": 1}}
+    assert takes.judge("POST", "/deployments/", options).unknown == ("/concurrency_options/odd",)
+    assert takes.judge("POST", "/deployments/", {"schedules": "none", "concurrency_options": None}).refused == ()
     assert lacks.lacks("POST", "/flows/")
     assert not takes.lacks("POST", "/flows/")
     assert ServerState("3.8.8", None, "self-hosted", {}).takes_of(seeded()).accepted is None

@@ -180,6 +180,14 @@ def test_one_person_is_not_four_eyes(approvals: list[Approved]) -> None:
     assert caught.value.reason == Reason.TOO_FEW_APPROVALS
 
 
+def test_nobody_approved() -> None:
+    """Without any approval nothing is said of others."""
+    with pytest.raises(Distrusted) as caught:
+        require_approvals("env.pxb", four_eyes([], MAKER), 1)
+
+    assert caught.value.message.endswith("are required: 0 of 1")
+
+
 def test_who_was_passed_over_is_told_why() -> None:
     """By file."""
     found = four_eyes([approved("bob", signer("alice")), approved("maker", signer("maker"))], MAKER)

@@ -57,6 +57,7 @@ def command(
     read = plans.read(plan_file, bundle, trust)
     (target,) = connection.find_targets(console, destination)
     values = import_options.check(console, choices, target)
+    choices = plans.with_tier(choices, read.plan) if read else choices
     receipt = receipts.place(bundle, execution)
     loaded = bundles.read(console, bundle, trust)
     job = make_job("import", loaded.bundle, bundle, target, choices, values, trust, loaded.verdict)
