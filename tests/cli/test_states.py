@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import subprocess
+import sys
 from typing import Any, NoReturn
 
 import httpx
@@ -192,6 +195,48 @@ def test_what_reads_only_files_opens_no_socket(states: Any, monkeypatch: pytest.
     )
     for command in commands:
         assert states(*command).code in {0, 2}
+
+
+NO_NETWORK = ("unshare", "--map-root-user", "--net")
+HAS_NAMESPACES = shutil.which("unshare") and subprocess.run([*NO_NETWORK, "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not HAS_NAMESPACES, reason="no network namespaces here")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("plan", "env.pxb", "--to", "lean.pxb"),
+        ("verify", "env.pxb", "--to", "lean.pxb"),
+        ("check", "--from", "env.pxb", "--to", "lean.pxb"),
+        ("diff", "env.pxb", "lean.pxb"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_no_network_is_needed(states: Any, command: tuple[str, ...]) -> None:
+    """In a network namespace without interfaces, every command that takes a state does its work."""
+    assert states.directory.samefile(".")
+    xfer = (sys.executable, "-m", "bundle", *command)
+    assert subprocess.run([*NO_NETWORK, *xfer], capture_output=True, check=False).returncode in {0, 2}
+
+
+def test_an_interrupted_plan_goes_on(states: Any) -> None:
+    """What the plan was to make and is there already is no difference; the rest is made."""
+    states("plan", "env.pxb", "--to", "lean.pxb", "-o", "plan.json")
+    states.b.add("retries", 3)
+    assert states("import", "env.pxb", "--to", "b", "--plan", "plan.json").code == 0
+    assert states.b.writes == []
+    states.b.variables[-1]["value"] = 4
+    ended = states("import", "env.pxb", "--to", "b", "--plan", "plan.json")
+    assert (ended.code, "variable:retries (made)" in ended.err) == (1, True)
+
+
+def test_what_is_there_must_be_what_was_planned(states: Any) -> None:
+    """That the destination has what is wanted now does not do, if something else was wanted in the plan."""
+    states("plan", "env.pxb", "--to", "lean.pxb", "-o", "plan.json")
+    states.b.add("retries", 5)
+    options = ("--plan", "plan.json", "--set", "variable:retries=5")
+    ended = states("import", "env.pxb", "--to", "b", *options)
+    assert (ended.code, "variable:retries (wanted otherwise)" in ended.err) == (1, True)
 
 
 def test_what_to_do_next_names_no_file_as_a_server(states: Any) -> None:

@@ -34,6 +34,7 @@ from bundle.plan.refusals import (
 from bundle.plan.secret_values import SecretValues
 from bundle.plan.server_state import server_of
 from bundle.plan.switches import at_rest
+from bundle.record.canonical import make_record
 from bundle.server.published import newest
 
 
@@ -95,16 +96,33 @@ def _environment(records: Mapping[Key, Record]) -> Environment:
 
 
 def _paired_by_key(records: Sequence[Intended], held: Mapping[Key, Record]) -> dict[Key, Key]:
-    """As ``match`` pairs: the same key, and of kinds without unique names what is left of a name, in order."""
+    """As ``match`` pairs: the same key; of kinds without unique names then what is equal, at last the rest in order."""
     pairs = {record.key: record.key for record in records if record.key in held}
     rest: dict[Key, list[Key]] = defaultdict(list)
     for key, record in held.items():
         if record.kind in KINDS and not KINDS[record.kind].unique_names and key not in pairs:
             rest[identity(key)].append(key)
-    for each in records:
-        if each.key not in pairs and rest[identity(each.key)]:
-            pairs[each.key] = rest[identity(each.key)].pop(0)
+    for is_match in (lambda each, key: _there(each, key, pairs).digest == held[key].body["digest"], lambda *_: True):
+        for each in (each for each in records if each.key not in pairs):
+            candidates = rest[identity(each.key)]
+            found = next((key for key in candidates if is_match(each, key)), None)
+            if found is not None:
+                pairs[each.key] = found
+                candidates.remove(found)
     return pairs
+
+
+def _there(each: Intended, key: Key, pairs: Mapping[Key, Key]) -> Record:
+    """The record of what is intended where it has another key, as a server has it; what that drops is not in it."""
+    what = each if each.dropped else each.record
+    if (
+        key == each.key
+        and not each.dropped
+        and all(pairs.get(one.target, one.target) == one.target for one in what.references)
+    ):
+        return each.record
+    references = [msgspec.structs.replace(one, target=pairs.get(one.target, one.target)) for one in what.references]
+    return make_record(key, what.body, references, what.secrets)
 
 
 def _supposed(
@@ -114,10 +132,8 @@ def _supposed(
     for each in records:
         if each.key in pairs:
             key = pairs[each.key]
-            references = tuple(
-                msgspec.structs.replace(one, target=pairs.get(one.target, one.target)) for one in each.references
-            )
-            yield key, Record(key, each.body, references, each.secrets, str(held[key].body["digest"]))
+            there = _there(each, key, pairs)
+            yield key, msgspec.structs.replace(there, body=each.body, digest=str(held[key].body["digest"]))
 
 
 def _with_unseen(
@@ -127,14 +143,10 @@ def _with_unseen(
     if not state.manifest.is_lean:
         return plan
     digests = {placed.record.key: placed.record.body["digest"] for placed in state.records}
-    other = {each.key for each in records if each.key in pairs and digests[pairs[each.key]] != _known_by(each)}
+    found = [(each, pairs[each.key]) for each in records if each.key in pairs]
+    other = {each.key for each, key in found if digests[key] != _there(each, key, pairs).digest}
     actions = tuple(_unseen(each, choices) if each.key in other else each for each in plan.actions)
     return msgspec.structs.replace(plan, actions=actions)
-
-
-def _known_by(record: Intended) -> str:
-    """The digest that a record has where it arrived; what a server drops is not in that."""
-    return record.digest if record.dropped else record.record.digest
 
 
 def _unseen(action: Action, choices: Choices) -> Action:

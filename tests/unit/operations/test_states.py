@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,9 +22,10 @@ from bundle.plan.choices import Choices, Conflicts
 from bundle.plan.server_state import read_server_state, server_of
 from bundle.record.canonical import lean_record, make_record
 from support.bundles import SAMPLE, bundle_bytes, header_for
+from support.environment import Api
 from support.fake_prefect import FakePrefect
 from support.moving import CREATED
-from support.offline import api_of, run
+from support.offline import api_of, run, speaking_to
 from support.seeded import arrived, edited, seeded
 
 LACKS = {
@@ -75,6 +77,66 @@ def test_a_plan_against_a_state_holds_at_its_server(form: str, lean: str, policy
     plan = saved_plan.made_offline(planned, state.manifest)
     saved_plan.check(plan, prepared, fake.url, server)
     assert {each.id for each in plan.steps} == {None}
+
+
+def _add_twin(api: Api, description: str) -> None:
+    (automation,) = _automations(api, "on failure")
+    api.post("/automations/", **{**_sent(automation), "description": description})
+
+
+def _automations(api: Api, name: str) -> list[dict[str, Any]]:
+    return [each for each in api.post("/automations/filter", limit=200) if each["name"] == name]
+
+
+def _sent(automation: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("name", "description", "enabled", "trigger", "actions", "actions_on_trigger", "actions_on_resolve", "tags")
+    return {name: automation[name] for name in names}
+
+
+def _keep_one_twin(api: Api, place: int, **edited: Any) -> None:
+    twins = _automations(api, "twin")
+    kept = twins.pop(place)
+    for each in twins:
+        api.send("DELETE", f"/automations/{each['id']}")
+    if edited:
+        api.send("PUT", f"/automations/{kept['id']}", {**_sent(kept), **edited})
+
+
+@pytest.mark.parametrize("policy", ["skip", "update"])
+@pytest.mark.parametrize(
+    "edit",
+    [
+        *(functools.partial(_add_twin, description=each) for each in ("a", "b", "zz")),
+        *(functools.partial(_keep_one_twin, place=place) for place in (0, 1)),
+        *(functools.partial(_keep_one_twin, place=place, description="edited") for place in (0, 1)),
+    ],
+    ids=[
+        "a twin",
+        "another twin",
+        "a third twin",
+        "the first",
+        "the second",
+        "the first, edited",
+        "the second, edited",
+    ],
+)
+def test_twins_are_told_apart_by_their_digests(edit: Callable[[Api], None], policy: Any) -> None:
+    """Where names are not unique, keys depend on what else there is: a lean state pairs as its server does."""
+    fake, choices = arrived(), Choices(Conflicts(policy))
+    with speaking_to(fake) as api:
+        edit(api)
+    state = state_of(fake, lean=True)
+
+    async def now() -> Any:
+        async with api_of(fake) as api:
+            return await prepare(seeded(), api, choices, is_deep=True)
+
+    there, here = run(now()), prepare_against(seeded(), state, choices)
+    assert [(each.key, each.verb, each.reason) for each in here.plan.actions] == [
+        (each.key, each.verb, each.reason) for each in there.plan.actions
+    ]
+    plan = saved_plan.made_offline(here, state.manifest)
+    saved_plan.check(plan, there, fake.url, plan.server)
 
 
 @pytest.mark.parametrize("policy", ["skip", "update"])
