@@ -110,6 +110,8 @@ FINDING_CODES: Mapping[str, str] = {
     "leftover-queue": "names a queue of a deleted work pool; left out, since sending it would create a pool",
     "not-portable": "names a run, schedule, account or the like by its id, which means nothing on another server",
     "new-address": "gets another URL wherever it is created; its callers must be updated",
+    "access-list": "an access list of Prefect Cloud names so many people, teams and service accounts; not exported, "
+    "since they belong to one account: set it again at the destination",
     "no-runtime": "agents and infrastructure blocks ended with Prefect 2; exported, but no Prefect 3 worker uses it",
 }
 

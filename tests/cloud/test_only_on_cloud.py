@@ -13,7 +13,7 @@ from bundle.model import Bundle, Key
 from bundle.plan.choices import Conflicts
 from bundle.server.process import Server
 from support.emulator import Cloud, Rules
-from support.environment import when
+from support.environment import seed_pools, when
 from support.moving import bundle_of, import_into
 from support.proxy import Fault, Script
 
@@ -140,6 +140,26 @@ def test_what_means_nothing_elsewhere_is_told(source: Cloud) -> None:
         ("not-portable", "automation:resume", "/actions/0/schedule_id"),
         ("not-portable", "webhook:twin", "/service_account_id"),
     }
+
+
+def test_an_access_list_is_told_and_stays(cloud_factory: Clouds, destination_server: Server) -> None:
+    """An export counts whom the list of a pool or deployment names; with a role that may not see it, it goes on."""
+    cloud = cloud_factory(None)
+    seed_pools(cloud.upstream_url, cloud_pools=False)
+    with cloud.client() as client:
+        deployments = {row["name"]: row["id"] for row in client.post("/deployments/filter", json={}).json()}
+    ann, bob, team = ({"id": f"0ac70000-0000-4000-8000-00000000000{n}", "name": "n", "type": "t"} for n in (1, 2, 3))
+    cloud.access["/work_pools/hybrid"] = {"manage_actors": [ann], "run_actors": [ann, bob], "view_actors": [team]}
+    cloud.access[f"/deployments/{deployments['hybrid']}"] = {"manage_actors": [ann], "view_actors": [{"id": "*"}]}
+
+    bundle = bundle_of(cloud.target)
+
+    found = [each for each in bundle.manifest.findings if each.code == "access-list"]
+    assert {(each.key, each.detail) for each in found} == {("deployment:etl/hybrid", "1"), ("work-pool:hybrid", "3")}
+    assert ann["id"] not in msgspec.json.encode(bundle).decode()
+    assert import_into(destination_server.url, bundle).result.count("failed") == 0
+    cloud.rules = Rules(shows_access=False)
+    assert not [each for each in bundle_of(cloud.target).manifest.findings if each.code == "access-list"]
 
 
 @pytest.mark.parametrize("webhooks", ["whole", "absent"])

@@ -63,7 +63,7 @@ class Rules:
     routes that the key's role may not write to. ``webhooks``: paged, answered
     routes that the key's role may not write to. ``webhooks``: paged, answered
     whole, or absent. ``masks``: the role may not see secrets, and is shown masks. ``ahead``: every row has fields
-    that no release of Prefect knows.
+    that no release of Prefect knows. ``shows_access``: the role may see access lists.
     """
 
     key: str = KEY
@@ -75,6 +75,7 @@ class Rules:
     webhooks: str = "paged"
     masks: bool = False
     ahead: bool = False
+    shows_access: bool = True
 
 
 HOBBY = Rules(pools=(":managed",), deployments=5, rate=625)
@@ -92,6 +93,7 @@ class Cloud(Proxy):
         self.prefix = f"/api/accounts/{ACCOUNT}/workspaces/{self.workspace}"
         self.webhooks: dict[str, Row] = {}
         self.versions: Row = {}
+        self.access: dict[str, Row] = {}
         self._automations: dict[str, Row] = {}
         self._fresh: dict[str, float] = {}
         self._window = (0.0, 0)
@@ -168,6 +170,8 @@ class Cloud(Proxy):
             return _refusal(404, "Not Found")
         if path.startswith("/webhooks"):
             return self._webhook(message.method, path, body)
+        if path.endswith("/access"):
+            return self._access(path.removesuffix("/access"))
         if self.rules.masks and isinstance(body, dict) and "include_secrets" in body:
             # "View secret block data" is a permission of its own (docs ``manage-users/manage-roles``, "Blocks").
             body["include_secrets"] = False
@@ -235,6 +239,16 @@ class Cloud(Proxy):
         extras |= {**_OWN, **(_OWN_OF_POOLS if "base_job_template" in value else {})}
         extras |= {"from_tomorrow": {"is_futuristic": True}} if self.rules.ahead else {}
         return _with_extras({**versioned, **value, **self._automations.get(value["id"], {})}, extras)
+
+    def _access(self, path: str) -> Answer:
+        """Terraform ``internal/api`` ``deployments_access.go``, ``work_pool_access.go``, ``block_documents.go``.
+
+        That a resource without a list of its own names everybody is assumed.
+        """
+        if not self.rules.shows_access:
+            return _refusal(403, "You do not have permission to perform this action.")
+        everybody = {"manage_actors": [], "view_actors": [{"id": "*", "name": "*", "type": "*"}]}
+        return _json(200, self.access.get(path, everybody))
 
     # Webhooks
 

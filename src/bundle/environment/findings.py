@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from bundle.environment.keys import Draft
+from bundle.kinds.fields import ACCESS_LIST
 from bundle.model import Finding, Key, Record
 from bundle.record.suspects import suspects
 
@@ -28,6 +29,8 @@ def findings_of(draft: Draft, keys: Mapping[str, Key]) -> Iterator[Finding]:
         yield Finding("secret-suspected", key, place)
     for name in draft.kind.unknown_fields(draft.cut.body):
         yield Finding("unknown-field", key, f"/{name}")
+    if count := draft.raw.get(ACCESS_LIST):
+        yield Finding("access-list", key, "", str(count))
     for code, place, detail in own:
         yield Finding(code, key, place, keys.get(detail, detail))
 

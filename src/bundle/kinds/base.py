@@ -1,9 +1,8 @@
 """What a kind of resource says of itself, and the defaults it may keep: every hook, on one page.
 
-A kind knows where its resources are listed, what they are called, which of
-their fields travel, and how one is created. It never knows httpx, files or the
-command line. A module beside this one that defines ``KIND`` is a kind; nothing
-else has to be changed. ``variables.py`` is the smallest one.
+A kind knows where its resources are listed, what they are called, which of their fields travel, and how one is created.
+It never knows httpx, files or the command line. A module beside this one that defines ``KIND`` is a kind; nothing else
+has to be changed. ``variables.py`` is the smallest one.
 """
 
 from __future__ import annotations
@@ -52,6 +51,8 @@ class Kind(Table):
     """Whether an overview lists it whole, where it would otherwise count."""
     cloud_only: ClassVar[bool] = False
     """Whether only Prefect Cloud has this kind; other servers are not asked for it."""
+    access_route: ClassVar[str | None] = None
+    """Where Cloud answers its access list, with ``{id}`` or ``{name}``; None where a resource has none of its own."""
 
     # What it is in an import
     rank: ClassVar[int] = 50
@@ -185,9 +186,8 @@ class Kind(Table):
     def pending(self, body: Body, mark: str) -> Body:
         """What is created first, before everything else has arrived.
 
-        Equal to ``body`` when the resource starts nothing by itself. Else it
-        is inert and carries ``mark``, by which a later run knows that it is
-        ours and unfinished.
+        Equal to ``body`` when the resource starts nothing by itself. Else it is inert and carries ``mark``, by which a
+        later run knows that it is ours and unfinished.
         """
         return body
 

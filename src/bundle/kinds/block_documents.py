@@ -42,6 +42,7 @@ class _Reference(msgspec.Struct):
 class BlockDocument(Kind):
     name = "block"
     path = "/block_documents"
+    access_route = "/block_documents/{id}/access"
     parent_kind = "block-type"
     parent_field = "block_type_id"
     fields: ClassVar = {

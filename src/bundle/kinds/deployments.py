@@ -75,6 +75,7 @@ class _LinkedLimit(msgspec.Struct):
 class Deployment(Kind):
     name = "deployment"
     path = "/deployments"
+    access_route = "/deployments/{id}/access"
     parent_kind = "flow"
     parent_field = "flow_id"
     fields: ClassVar = {

@@ -10,12 +10,14 @@ import msgspec
 
 from bundle.model import Body, Json
 
+ACCESS_LIST = "_named_in_access_list"
+"""How many actors are named in a resource's access list: no field of the API's, and gone from the portable form."""
 # All but the first line is Cloud's: where a resource lives and who touched it (webhooks say account and workspace),
 # and what it works out by itself.
 SERVER_OWNED = frozenset({
     "id", "created", "updated",
     "account", "account_id", "workspace", "workspace_id", "created_by", "updated_by",
-    "disabled", "is_push_pool", "is_mex_pool",
+    "disabled", "is_push_pool", "is_mex_pool", ACCESS_LIST,
 })  # fmt: skip
 
 

@@ -57,6 +57,7 @@ class _Storage(msgspec.Struct):
 class WorkPool(Kind):
     name = "work-pool"
     path = "/work_pools"
+    access_route = "/work_pools/{name}/access"
     fields: ClassVar = {
         "name": NAME,
         "description": Field(str),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from bundle._version import __version__
+from bundle.environment.access_lists import with_access_lists
 from bundle.environment.describe import describe
 from bundle.environment.read import OnEvent, Reading, changed_kinds, ignore, read_rows, server_version
 from bundle.environment.selection import EVERYTHING, Selection, external, narrow, select
@@ -60,6 +61,8 @@ async def export_environment(
         ServerError: the source cannot be reached or refuses.
     """
     reading, torn = await _consistent(api, on_event, asks_all=all_owners)
+    if api.is_cloud:
+        reading = await with_access_lists(api, reading)
     whole = describe(reading, redact=redact)
     chosen = select(whole.records, selection)
     environment = narrow(whole, chosen)
