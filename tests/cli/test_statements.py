@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import httpx
 import pytest
 
+from bundle.record.canonical import encode
 from support.signers import person
 
 ALICE, BOB, CAROL, MALLORY = (person("ed25519", number) for number in range(1, 5))
@@ -97,6 +98,22 @@ def test_what_is_not_there_or_not_told_of_is_named(ready: Any) -> None:
     Path("short.json").write_bytes(data[:start] + data[data.index(b"}", start) + 1 :])
     ended = ready("result", "verify", "short.json", "--bundle", "env.pxb")
     assert (ended.code, ended.last_line) == (3, "2 left, 1 are there; 1 unaccounted for")
+
+
+def test_an_account_that_was_made_up_is_seen_through(ready: Any) -> None:
+    """A resource told of twice, one that never left, a reason that nobody knows: counted, named and harmless."""
+    assert ready("import", "env.pxb", "--to", "b", *SIGNERS, "--result", "r.json").code == 0
+    stated = json.loads(Path("r.json").read_text())
+    account = stated["predicate"]["account"]
+    account[0] |= {"state": "failed", "reason": "od\x1b[31md"}
+    account += [account[1], {"key": "variable:of nobody", "state": "succeeded", "reason": "created"}]
+    Path("r.json").write_bytes(encode(stated))
+
+    ended = ready("result", "verify", "r.json", "--bundle", "env.pxb")
+    assert ended.code == 3
+    assert ended.last_line == "2 left, 0 are there; 1 are not there; 1 unaccounted for; 1 of no known resource"
+    assert "! variable:region  (od\\x1b[31md)\n" in ended.out
+    assert "! variable:of nobody  (unknown: the bundle has no such resource)\n" in ended.out
 
 
 def test_a_result_that_nobody_may_trust_is_refused(ready: Any) -> None:

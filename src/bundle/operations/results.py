@@ -58,19 +58,21 @@ def signers_of(verdict: Verdict | None) -> tuple[VerifiedSigner, ...]:
 class Joined(msgspec.Struct, frozen=True):
     """What left and what arrived: the fate of each resource of the bundle, and keys that are told of wrongly.
 
-    ``unaccounted`` are keys of the bundle that the result has not, or more than once, or that only the result has.
+    ``unaccounted`` are keys of the bundle that the result has not, or more than once; ``unknown`` are others.
     """
 
     fates: Mapping[Key, Fate]
-    unaccounted: tuple[Key, ...]
+    unaccounted: tuple[Key, ...] = ()
+    unknown: tuple[Key, ...] = ()
 
 
 def join(keys: Sequence[Key], endings: Sequence[Ending]) -> Joined:
     """What became of each key of a bundle, by the account of a result."""
     told = Counter(each.key for each in endings)
     fates, known = {each.key: _fate(each) for each in endings}, set(keys)
-    odd = {key for key in known if told[key] != 1} | (told.keys() - known)
-    return Joined({key: fates[key] for key in sorted(known - odd)}, tuple(sorted(odd)))
+    odd = {key for key in known if told[key] != 1}
+    kept = {key: fates[key] for key in sorted(known - odd)}
+    return Joined(kept, tuple(sorted(odd)), tuple(sorted(told.keys() - known)))
 
 
 def _fate(ending: Ending) -> Fate:

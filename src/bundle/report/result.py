@@ -17,18 +17,26 @@ from bundle.report.signatures import signature_lines
 from bundle.trust.statements import Ending, Result
 from bundle.trust.verdict import Verdict
 
-_NAMES = ("there", "kept", "missing", "unaccounted")
-_UNSAID = "the result does not say what became of it"
+_NAMES = ("there", "kept", "missing", "unaccounted", "unknown")
+_WORDS = {
+    **REASONS,
+    "unaccounted": "the result does not say what became of it, or says it more than once",
+    "unknown": "the bundle has no such resource",
+}
 _ACTIONS: Mapping[str, Verb] = {"there": "keep", "kept": "skip", "missing": "blocked"}
 
 
 def report(manifest: Manifest, file: str, result: Result, joined: Joined, verdict: Verdict | None) -> Report:
     """Exit code 0 where all is there as it left, 2 where something kept its own content, 3 where any is not there."""
     endings = {each.key: each for each in result.account}
-    fates: dict[Key, str] = {**joined.fates, **dict.fromkeys(joined.unaccounted, "unaccounted")}
+    fates: dict[Key, str] = {
+        **joined.fates,
+        **dict.fromkeys(joined.unaccounted, "unaccounted"),
+        **dict.fromkeys(joined.unknown, "unknown"),
+    }
     kinds = tally(((kind_of(key), fate) for key, fate in fates.items()), _NAMES)
     found = set(fates.values())
-    code = ExitCode.INCOMPLETE if found & {"missing", "unaccounted"} else ExitCode.DONE
+    code = ExitCode.INCOMPLETE if found & {"missing", "unaccounted", "unknown"} else ExitCode.DONE
     if not code and "kept" in found:
         code = ExitCode.DIFFERENCES
     return Report(
@@ -54,8 +62,7 @@ def _warnings(manifest: Manifest, result: Result, fates: Collection[str]) -> Ite
 
 
 def _resource(key: Key, fate: str, endings: Mapping[Key, Ending]) -> Resource:
-    ending = endings.get(key)
-    reason = ending.reason if ending is not None and fate != "unaccounted" else "unaccounted"
+    reason = fate if fate in {"unaccounted", "unknown"} else endings[key].reason
     return Resource(key=key, kind=kind_of(key), action=_ACTIONS.get(fate, "blocked"), state=None, reason=reason)
 
 
@@ -81,15 +88,16 @@ def _origin(report: Report) -> Lines:
 def _others(report: Report, limit: Limit) -> Lines:
     others = [each for each in report.resources if each.action != "keep"]
     for each in cut(others, limit):
-        glyph, why = "~" if each.action == "skip" else "!", REASONS.get(each.reason, _UNSAID)
-        yield f"{glyph} {each.key}  ({each.reason}: {why})"
+        glyph, words = "~" if each.action == "skip" else "!", _WORDS.get(each.reason)
+        yield f"{glyph} {each.key}  ({each.reason}{f': {words}' if words else ''})"
     yield from rest_of(others, limit)
 
 
 def _sum(counts: Mapping[str, int]) -> str:
-    left, there = counts["total"], counts["there"] + counts["kept"]
+    left, there = counts["total"] - counts["unknown"], counts["there"] + counts["kept"]
     parts = [f"{left} left, {there} are there"]
     parts += [f"{counts['kept']} kept their local edits"] if counts["kept"] else []
     parts += [f"{counts['missing']} are not there"] if counts["missing"] else []
     parts += [f"{counts['unaccounted']} unaccounted for"] if counts["unaccounted"] else []
+    parts += [f"{counts['unknown']} of no known resource"] if counts["unknown"] else []
     return "; ".join(parts)
