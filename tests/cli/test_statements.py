@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from support.signers import person
 
 ALICE, BOB, CAROL, MALLORY = (person("ed25519", number) for number in range(1, 5))
 SIGNERS = ("--allowed-signers", "signers")
+BOB_SIGNED = Path("env.pxb.approval.bob.json.sig")
 STEP = 61
 """Bits between two that are flipped: prime, so that in the end each of a byte is."""
 NEEDED = (*SIGNERS, "--approvers", "signers", "--require-approvals")
@@ -166,6 +168,25 @@ def test_a_transfer_has_a_result_too(ready: Any) -> None:
     assert (ended.code, ended.last_line) == (0, "2 left, 2 are there")
 
 
+def test_an_interrupted_import_has_a_result(ready: Any) -> None:
+    """What was done, and what was not attempted; the destination is not read back."""
+
+    def interrupt(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path != "/api/variables/":
+            return None
+        signal.raise_signal(signal.SIGTERM)
+        return httpx.Response(409)  # makes it look again, so that the signal arrives before the end
+
+    ready.b.answer = interrupt
+    ended = imported(ready, *SIGNERS, "--result", "r.json", "--sign", "bob")
+    told = json.loads(Path("r.json").read_text())["predicate"]
+    assert (ended.code, told["found"], len(told["account"])) == (130, None, 2)
+    assert {each["state"] for each in told["account"]} <= {"not_tried", "failed"}
+    verified = ready("result", "verify", "r.json", "--bundle", "env.pxb", *SIGNERS)
+    assert (verified.code, verified.last_line) == (3, "2 left, 0 are there; 2 are not there")
+    assert "was not read back" in verified.out
+
+
 def test_a_url_is_no_name(ready: Any) -> None:
     """A destination that is named by its URL stays unnamed in a result."""
     there = ("import", "env.pxb", "--to", "http://b.test/api", *SIGNERS, "--result", "r.json")
@@ -259,6 +280,16 @@ def test_what_is_approved_are_files(ready: Any) -> None:
     assert ready("approve", "store//a@latest", "--plan", "plan.json", "--key", "bob", "-m", "x", *SIGNERS).code == 64
     ended = ready("import", "store//a@latest", *PLANNED[1:], *NEEDED, "1", "--no-receipt", "--json")
     assert reason_of(ended) == "too-few-approvals"
+
+
+@pytest.mark.parametrize("end", ["", ".sig"])
+def test_an_altered_approval_is_refused_beside_enough_good_ones(ready: Any, end: str) -> None:
+    """Somebody has tampered with it: that is not passed over, however many approve."""
+    for name in ("bob", "carol"):
+        assert approve(ready, name).code == 0
+    path = Path(f"env.pxb.approval.carol.json{end}")
+    path.write_bytes(path.read_bytes().replace(b"looks good", b"looks fine") if not end else BOB_SIGNED.read_bytes())
+    assert reason_of(imported(ready, *NEEDED, "1")) == "signature-wrong"
 
 
 def test_an_approval_needs_no_name(ready: Any) -> None:

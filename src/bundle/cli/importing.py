@@ -129,21 +129,27 @@ async def _carried_out(
 ) -> tuple[Prepared, Result, BundleError | None]:
     with progress(console) as on_event:
         async with connection.connect(job.target) as api:
-            prepared, result = await _prepared(job, api, on_event), None
-            failure: BundleError | None = None
-            try:
-                with (
-                    receipts.written(console, job.receipt, prepared, api.url, stop, job.verdict) as witness,
-                    stopping(stop, console),
-                ):
-                    control = Control(on_event, witness, stop, aborts_at_failure=job.on_error == "abort")
-                    result = await carry_out(prepared, api, control)
-            except OutputError as error:
-                if result is None:
-                    raise
-                failure = error
-            untold = await _tell(job, prepared, result, api, was_stopped=stop.is_set())
+            prepared = await _prepared(job, api, on_event)
+            with stopping(stop, console):
+                result, failure = await _written(console, job, prepared, api, on_event, stop)
+                untold = await _tell(job, prepared, result, api, was_stopped=stop.is_set())
             return prepared, result, failure or untold
+
+
+async def _written(
+    console: Console, job: ImportJob, prepared: Prepared, api: PrefectApi, on_event: OnEvent, stop: asyncio.Event
+) -> tuple[Result, OutputError | None]:
+    """What was done, and why it is not all in the receipt, if it is not."""
+    result = None
+    try:
+        with receipts.written(console, job.receipt, prepared, api.url, stop, job.verdict) as witness:
+            control = Control(on_event, witness, stop, aborts_at_failure=job.on_error == "abort")
+            result = await carry_out(prepared, api, control)
+    except OutputError as failure:
+        if result is None:
+            raise
+        return result, failure
+    return result, None
 
 
 async def _tell(
