@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("xfer", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("xfer")
 
+PREFECT = importlib.metadata.version("prefect")
+"""The version of the servers, unless a test asks for another."""
 SETTINGS = {
     # Any server can read the blocks in any database: the key is not made up by each.
     "PREFECT_SERVER_ENCRYPTION_KEY": "eGZlci10ZXN0cy14ZmVyLXRlc3RzLXhmZXItdGVzdHM=",
@@ -59,7 +61,7 @@ class ServerPool:
         self._directory = directory
         self._cache = cache
         self._prefect = prefect
-        self._version = version or importlib.metadata.version("prefect")
+        self._version = version or PREFECT
         self._stack = ExitStack()
         self._free: list[Server] = []
         self._booted = 0

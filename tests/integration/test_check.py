@@ -17,7 +17,7 @@ from bundle.operations.export import export_environment
 from bundle.server.client import PrefectApi
 from bundle.server.process import Server
 from bundle.server.responses import Sent
-from conftest import PASSWORD
+from conftest import PASSWORD, PREFECT
 from support.commands import Ended, write_profiles, xfer
 from support.doors import Door, answer, read_head, to, trap
 from support.emulator import KEY, Cloud
@@ -67,7 +67,7 @@ def test_two_good_servers(source_server: Server, hardened_server: Server, profil
         "lists 200 at a time; no limit of a plan",
         "lists 50 at a time; no limit of a plan",
     ]
-    assert "  ✓ version: Prefect 3.8.8\n" in text
+    assert f"  ✓ version: Prefect {PREFECT}\n" in text
     assert "user and password ********" in text
     assert PASSWORD not in text
     assert text.endswith("13 ok, 0 warnings, 0 failed\n")

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from bundle.server.process import Server
+from conftest import PREFECT
 from support.emulator import ABSENT, ADDED, KEY, Cloud
 from support.fake_prefect import FIELDS, FakePrefect
 from support.scenarios import SCENARIOS
@@ -15,7 +16,7 @@ from support.scenarios.talk import Talk
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_fake_answers_like_a_server(name: str, destination_server: Server) -> None:
     """Each scenario gets the same answers from the fake and from a real server."""
-    fake = FakePrefect()
+    fake = FakePrefect(version=PREFECT)
     real = list(Talk(destination_server.url).run(SCENARIOS[name]))
 
     assert real == list(Talk(fake.url, fake.transport).run(SCENARIOS[name]))

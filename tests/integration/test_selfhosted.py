@@ -25,7 +25,7 @@ from bundle.server.process import Server
 from bundle.server.profiles import Profiles, resolve
 from bundle.server.retry import RetryPolicy
 from bundle.server.target import Target
-from conftest import PASSWORD, SETTINGS, ServerPool
+from conftest import PASSWORD, PREFECT, SETTINGS, ServerPool
 from support.commands import Ended, write_profiles, xfer
 from support.compare import compare
 from support.doors import Door, forward_proxy, gateway, http2, redirect, to, trap, under
@@ -77,9 +77,9 @@ def test_password_csrf_prefix_and_small_pages_together(
 def test_the_password_may_stand_in_the_url_or_in_a_header(hardened_server: Server) -> None:
     """User information of the URL, and a custom header, do as well as PREFECT_API_AUTH_STRING."""
     url = hardened_server.url.replace("//", "//admin:pa%3Ass%20word@")
-    assert ask(profile(url)) == "3.8.8"
+    assert ask(profile(url)) == PREFECT
     header = {"Authorization": "Basic YWRtaW46cGE6c3Mgd29yZA=="}
-    assert ask(profile(hardened_server.url, PREFECT_API_KEY="wrong", PREFECT_CLIENT_CUSTOM_HEADERS=header)) == "3.8.8"
+    assert ask(profile(hardened_server.url, PREFECT_API_KEY="wrong", PREFECT_CLIENT_CUSTOM_HEADERS=header)) == PREFECT
 
 
 @pytest.mark.parametrize("settings", [{}, {"PREFECT_API_AUTH_STRING": "admin:no"}, {"PREFECT_API_KEY": "pnu_x"}])
@@ -143,8 +143,8 @@ def test_a_certificate_that_signed_itself(source_server: Server, tmp_path: Path,
         url = front.url(host=name)
         with pytest.raises(Unreachable, match="its TLS certificate is not trusted") as caught:
             ask(profile(url))
-        assert ask(profile(url, PREFECT_API_SSL_CERT_FILE=str(certificate))) == "3.8.8"
-        assert ask(profile(url, PREFECT_API_TLS_INSECURE_SKIP_VERIFY="true")) == "3.8.8"
+        assert ask(profile(url, PREFECT_API_SSL_CERT_FILE=str(certificate))) == PREFECT
+        assert ask(profile(url, PREFECT_API_TLS_INSECURE_SKIP_VERIFY="true")) == PREFECT
     assert 'PREFECT_API_SSL_CERT_FILE of profile "p"' in str(caught.value.hint)
 
 
@@ -214,7 +214,7 @@ def test_http2_is_not_insisted_on(authority: Authority, source_server: Server) -
     """Where the front knows only HTTP/1.1, the setting has no effect."""
     with Door(to(source_server.port), tls=authority.shows("127.0.0.1")) as front:
         settings = {"PREFECT_API_SSL_CERT_FILE": authority.file, "PREFECT_API_ENABLE_HTTP2": True}
-        assert ask(profile(front.url(), **settings)) == "3.8.8"
+        assert ask(profile(front.url(), **settings)) == PREFECT
 
 
 # -- Gateways and redirects -------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """When schedules fire next, as Prefect reckons it: cron, interval and RRULE schedules of deployments.
 
 All is reckoned in the wall time of the schedule's time zone, as Prefect's server does. What it would take long to
-reckon, what never fires in ten years, or what only some versions of Prefect take, is not given. A server takes rules
+reckon, what never fires in ten years, or what versions of Prefect take differently, is not given. A server takes rules
 that never come to an end; so the steps are bounded before a library takes the first one.
 """
 
@@ -19,6 +19,7 @@ from bundle.model import Body, Json
 if TYPE_CHECKING:
     from dateutil.rrule import rruleset
 
+_DAY = dt.timedelta(days=1)
 _ANCHOR = dt.datetime(2020, 1, 1)  # noqa: DTZ001 - wall time; Prefect's DTSTART where a rule has none
 _FREQUENCIES = {
     "HOURLY": dt.timedelta(hours=1),
@@ -29,6 +30,7 @@ _DAYS = {"DAILY": 1, "WEEKLY": 7, "MONTHLY": 28, "YEARLY": 365}
 _PART = re.compile(r"(\w+)=([^;\s]*)")
 _SHOWN_CHARACTERS = 80
 _HORIZON = dt.timedelta(days=3660)  # leap days are at most eight years apart
+_MOST_DAYS = 40_000  # steps that are taken one by one from an anchor
 _MOST_STEPS = 300_000  # days and times of day that are looked at for one schedule
 
 
@@ -80,12 +82,45 @@ def _cron(text: str, zone: ZoneInfo, now: dt.datetime, *, day_or: bool) -> Itera
 
 
 def _intervals(seconds: float, anchor: str, zone: ZoneInfo, now: dt.datetime) -> Iterator[dt.datetime]:
-    """From the anchor on in steps; whole days are added in wall time, and the first jump is in real time."""
     step = dt.timedelta(seconds=seconds)
     if step <= dt.timedelta():
         raise ValueError("not an interval")
     begin = dt.datetime.fromisoformat(anchor)
     begin = begin.replace(tzinfo=zone) if begin.tzinfo is None else begin.astimezone(zone)
+    times = _after_a_jump(begin, step, zone, now)
+    return times if step % _DAY else _agreed(times, _day_by_day(begin, step, zone, now))
+
+
+def _agreed(times: Iterable[dt.datetime], others: Iterable[dt.datetime]) -> Iterator[dt.datetime]:
+    """Times on which versions of Prefect agree, which they do unless the clock changed since the anchor.
+
+    Raises:
+        ValueError: they do not.
+    """
+    for one, other in zip(times, others, strict=False):
+        if one != other:
+            raise ValueError("another time to another version")
+        yield one
+
+
+def _day_by_day(begin: dt.datetime, step: dt.timedelta, zone: ZoneInfo, now: dt.datetime) -> Iterator[dt.datetime]:
+    """As from Prefect 3.9 on: whole days in wall time; a time that the clock skips is later from then on."""
+    wall, missing = begin.replace(tzinfo=None), (now.replace(tzinfo=None) - begin.replace(tzinfo=None)) // step
+    if missing > _MOST_DAYS:
+        raise ValueError("too many steps")
+    time = _normal(wall + step * min(0, missing), zone)
+    while True:
+        if time >= now:
+            yield time
+        time = _normal(time.replace(tzinfo=None) + step, zone)
+
+
+def _normal(wall: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    return wall.replace(tzinfo=zone).astimezone(dt.UTC).astimezone(zone)
+
+
+def _after_a_jump(begin: dt.datetime, step: dt.timedelta, zone: ZoneInfo, now: dt.datetime) -> Iterator[dt.datetime]:
+    """As before Prefect 3.9: the first jump from the anchor is in real time, then whole days are added in wall time."""
     # Times of one zone would be subtracted as if its clock never changed.
     steps = int((now.astimezone(dt.UTC) - begin.astimezone(dt.UTC)) / step)
     time = _later(begin, step * steps, zone)

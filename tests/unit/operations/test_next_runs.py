@@ -55,7 +55,7 @@ def ours(schedule: dict[str, Any], moment: str) -> list[str] | None:
 
 
 def test_next_times_are_those_of_prefect() -> None:
-    """Cron, interval and RRULE schedules fire when Prefect says, in every zone, around changes of the clock too."""
+    """Schedules fire when Prefect says, in every zone; where its versions differ, nothing is told."""
     asked = [({**shape, "timezone": zone}, moment) for shape in SHAPES for zone in ZONES for moment in MOMENTS]
     done = subprocess.run(
         [sys.executable, "-c", PREFECT], input=json.dumps(asked), capture_output=True, text=True, check=True
@@ -64,9 +64,19 @@ def test_next_times_are_those_of_prefect() -> None:
     wrong = [
         (schedule, moment, mine, theirs)
         for (schedule, moment), theirs in zip(asked, told, strict=True)
-        if (mine := ours(schedule, moment)) != theirs
+        if (mine := ours(schedule, moment)) not in (None, theirs)
     ]
     assert wrong == []
+    # What Prefect 3.9 reckons otherwise than 3.8, about the days on which clocks change; all other times are told.
+    untold = [(schedule["interval"], moment[:10]) for schedule, moment in asked if ours(schedule, moment) is None]
+    assert sorted(untold) == [
+        (86400.0, "2026-03-28"),
+        (86400.0, "2026-10-24"),
+        (86400.0, "2026-10-24"),
+        (604800.0, "2026-03-28"),
+        (604800.0, "2026-03-28"),
+        (604800.0, "2026-10-24"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +91,8 @@ def test_next_times_are_those_of_prefect() -> None:
         {"interval": 0, "anchor_date": "2020-01-01T00:00:00Z"},
         {"interval": 1e300, "anchor_date": "2020-01-01T00:00:00Z"},
         {"interval": 60},
+        {"interval": 86400, "anchor_date": "2026-07-01T09:00:00Z", "timezone": "Europe/Berlin"},
+        {"interval": 86400, "anchor_date": "1826-07-01T09:00:00Z", "timezone": "UTC"},
         {"rrule": "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30"},
         {"rrule": "FREQ=MINUTELY;COUNT=5"},
         {"rrule": "nonsense"},
