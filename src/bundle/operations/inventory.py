@@ -35,7 +35,7 @@ class Inventory(msgspec.Struct, frozen=True):
     by kind; ``counts`` those that an export would take, without what every
     server makes by itself. ``seconds`` is what a read takes on average.
     ``fields`` are those that it takes, by kind; None where it does not say.
-    ``is_file``: a file says all this of it, which takes no time.
+    ``is_file``: a file says all this of it, which takes no time. ``has_access_lists``: it is on Cloud.
     """
 
     version: str | None
@@ -46,6 +46,7 @@ class Inventory(msgspec.Struct, frozen=True):
     fields: OfferedFields | None
     seconds: float
     is_file: bool = False
+    has_access_lists: bool = False
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -81,6 +82,7 @@ async def take_inventory(api: TellingApi, clock: Callable[[], float]) -> Invento
         variants={name: variants for name, _, _, variants in found if variants},
         fields=None if accepted is None else offered_fields(accepted, version_numbers(version)),
         seconds=elapsed / _probes(rows, page),
+        has_access_lists=api.is_cloud,
     )
 
 
@@ -144,10 +146,11 @@ async def _count(kind: Kind, reader: ApiReader) -> tuple[str, int, int, tuple[Bo
 
 
 def export_of(source: Inventory) -> Estimate:
-    """What an export sends: every page, every count, and what has changed."""
+    """What an export sends: every page, every count, what has changed, and on Cloud every access list."""
     counts = sum(map(_is_counted, KINDS.values()))
     again = sum(_confirmation(kind, source) for kind in KINDS.values())
-    reads = _HANDSHAKE + _all_pages(source) + counts + again
+    lists = sum(source.rows[name] for name, kind in KINDS.items() if kind.access_route and source.has_access_lists)
+    reads = _HANDSHAKE + _all_pages(source) + counts + again + lists
     return Estimate("export", reads, 0, reads * source.seconds)
 
 

@@ -100,6 +100,12 @@ def test_estimates_follow_pages_and_counts() -> None:
     assert export_of(msgspec.structs.replace(source, page=50)).reads == export.reads + 6
 
 
+def test_each_access_list_is_a_request_of_an_export() -> None:
+    """On Cloud an export asks for one of each work pool, deployment and block, and of nothing else."""
+    source = survey(work_pool=2, deployment=30, block=4, variable=500)
+    assert export_of(msgspec.structs.replace(source, has_access_lists=True)).reads == export_of(source).reads + 36
+
+
 def test_what_a_tier_does_not_allow_is_named() -> None:
     """Told the tier, its pools, its deployments beside those there already, and its rate are what is compared."""
     source = survey(pools=("ecs:push", "kubernetes", "prefect:managed"), deployment=4)
