@@ -21,6 +21,7 @@ _KEY = re.compile(r"[a-z][a-z-]*:.", re.DOTALL)
 _DIGEST_FIELD = b',"digest":"'
 _DIGEST_LENGTH = len(_DIGEST_FIELD) + 64 + len('"')
 _NOT_CANONICAL = "it is not in the canonical form, or has unknown fields"
+_TEXT = re.compile(rb'"[^"]*"')
 _DEEP = "it is nested deeper than {} levels"
 _RECORDS = msgspec.json.Decoder(Record)
 _IN_ORDER = msgspec.json.Encoder()
@@ -83,9 +84,17 @@ def is_key(text: str) -> bool:
 
 def too_many_values(data: bytes, limits: Limits) -> bool:
     """Whether a JSON document could unpack to more values than allowed; told from its bytes alone."""
-    if len(data) <= limits.values:
+    if len(data) <= limits.values or _marks(data) <= limits.values:
         return False
-    return data.count(b",") + data.count(b"[") + data.count(b"{") > limits.values
+    # Texts may be long lists of their own. Between two of them there is a mark or a colon, so this ends soon.
+    found, start = 0, 0
+    bare = data.replace(rb"\\\\", b"").replace(rb"\"", b"")
+    for text in _TEXT.finditer(bare):
+        found += _marks(bare[start : text.start()])
+        if found > limits.values:
+            return True
+        start = text.end()
+    return found + _marks(bare[start:]) > limits.values
 
 
 def too_deep(value: Any, depth: int) -> bool:
@@ -109,6 +118,11 @@ def reason_of(error: Exception) -> str:
 def shown(text: Key) -> str:
     """A text from a bundle, safe to print: quoted, control characters escaped, of bounded length."""
     return ascii(text) if len(text) <= 200 else ascii(text[:200]) + "…"  # noqa: PLR2004
+
+
+def _marks(data: bytes) -> int:
+    """Commas and opening brackets: as many as values, but for the outermost one."""
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
 def _line(fields: dict[str, Any]) -> bytes:

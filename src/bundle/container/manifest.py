@@ -58,9 +58,14 @@ def is_newer(version: str) -> bool:
     return _number(version) > _number(FORMAT_VERSION)
 
 
-def keeps_order(version: str) -> bool:
-    """Whether members of objects below the fields of a body may be in any order, in a format version."""
-    return _number(version) >= _number(ORDERED_SINCE)
+def keeps_order(manifest: Manifest) -> bool:
+    """Whether members of objects below the fields of a body may be in any order."""
+    return _number(manifest.format) >= _number(ORDERED_SINCE) and requires(manifest, ORDERED_SINCE)
+
+
+def requires(manifest: Manifest, version: str) -> bool:
+    """Whether a manifest asks for a reader who knows a format version."""
+    return any(_number(item.version) >= _number(version) for item in manifest.requires)
 
 
 def account_problem(census: Mapping[str, Count], left_out: Iterable[LeftOut], members: Iterable[Member]) -> str | None:
@@ -93,11 +98,10 @@ def decode_manifest(data: bytes, limits: Limits) -> tuple[Manifest, tuple[str, .
     warnings = _check_version(data)
     value = _plain(data, limits)
     manifest = _converted(value)
-    has_unknown = (manifest.external is not msgspec.UNSET and manifest.format == OLDEST_VERSION) or (
-        manifest.is_lean and _number(manifest.format) < _number(LEAN.version)
-    )
-    if not warnings and (has_unknown or encode(manifest) != data):
-        raise _corrupt(f"it has fields that format {manifest.format} does not have")
+    if not warnings and (_is_ahead(manifest) or encode(manifest) != data):
+        raise _corrupt(f"it has fields that format {manifest.format} does not have, or that are to be left out")
+    if manifest.external is not msgspec.UNSET and not requires(manifest, EXTERNAL_SINCE):
+        raise _corrupt("it has external resources, and does not require a reader who knows of such")
     if len(encode([manifest.provenance, manifest.selection])) > limits.provenance_bytes:
         raise _corrupt(f"its provenance and selection are larger than {limits.provenance_bytes} bytes")
     _check_members(manifest, limits)
@@ -108,6 +112,13 @@ def decode_manifest(data: bytes, limits: Limits) -> tuple[Manifest, tuple[str, .
     if problem:
         raise _corrupt(problem)
     return manifest, warnings
+
+
+def _is_ahead(manifest: Manifest) -> bool:
+    """Whether it has what its own version did not have yet."""
+    is_external = manifest.external is not msgspec.UNSET and manifest.format == OLDEST_VERSION
+    is_lean = manifest.is_lean and _number(manifest.format) < _number(LEAN.version)
+    return is_external or is_lean
 
 
 def _check_version(data: bytes) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ class BundleReader:
         self.manifest, self.warnings = manifests.decode_manifest(self.manifest_bytes, limits)
         self._ledger = Ledger(limits, self.manifest.external or (), lean=self.manifest.is_lean)
         self._newer = manifests.is_newer(self.manifest.format)
-        self._ordered = manifests.keeps_order(self.manifest.format)
+        self._ordered = manifests.keeps_order(self.manifest)
         self._expected_secrets = iter(self.manifest.secrets)
         self._started = False
 

@@ -77,7 +77,8 @@ def strict(struct: type[msgspec.Struct]) -> type[msgspec.Struct]:
     fields: list[Any] = []
     for field in msgspec.structs.fields(struct):
         kind = _strict_type(constraints.get(field.name, field.type))
-        fields.append((field.name, kind) if field.required else (field.name, kind, field.default))
+        is_there = field.required or not (struct.__struct_config__.omit_defaults or field.default is msgspec.UNSET)
+        fields.append((field.name, kind) if is_there else (field.name, kind, field.default))
     return msgspec.defstruct(struct.__name__, fields, namespace={"__doc__": struct.__doc__}, kw_only=True)
 
 

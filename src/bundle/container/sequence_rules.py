@@ -62,6 +62,8 @@ class Ledger:
         self._content.update(f"{record.digest}\n".encode())
         if len(record.references) > 1 and not _in_order(record.references):
             raise ValueError("its references are out of order")
+        if not _rename_once(record.references):
+            raise ValueError("two of its references rename one member")
         for reference in record.references:
             self._enter(record, reference)
         return [_slot(record, index) for index in range(len(record.secrets))] if record.secrets else ()
@@ -126,6 +128,11 @@ class Ledger:
 
 def _in_order(references: Sequence[Reference]) -> bool:
     return all(first <= second for first, second in itertools.pairwise(map(_order, references)))
+
+
+def _rename_once(references: Sequence[Reference]) -> bool:
+    renamed = [each.pointer for each in references if each.form == "member"]
+    return len(renamed) == len(set(renamed))
 
 
 def _order(reference: Reference) -> tuple[Pointer, int, Key]:

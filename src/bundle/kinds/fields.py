@@ -147,14 +147,15 @@ class Table:
 
     def misfit_of_body(self, body: Body) -> str | None:
         """The same of a body from a bundle, which a server may still refuse."""
-        return _misfit(body, self._body)
+        return _misfit(body, self.body_shape)
 
     @functools.cached_property
     def _row(self) -> type[msgspec.Struct]:
         return self._shape(self.required)
 
     @functools.cached_property
-    def _body(self) -> type[msgspec.Struct]:
+    def body_shape(self) -> type[msgspec.Struct]:
+        """What a body from a bundle has to be at the least."""
         return self._shape(self._names(lambda field: field.needed))
 
     def _shape(self, needed: frozenset[str]) -> type[msgspec.Struct]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import pytest
 
+from bundle.container.limits import Limits
+from bundle.container.lines import too_many_values
 from bundle.container.reader import open_bundle, read_bundle
 from bundle.errors import UnsupportedFormat
+from bundle.record.canonical import encode, sha256_hex
 from support.bundles import SAMPLE, Json, bundle_bytes, nested
 from support.forgery import Change, forged, refused, resummed, signed, unpacked, unsigned, with_line
 
@@ -43,6 +47,8 @@ def newer(manifest: Json) -> None:
         (lambda m: m["left_out"].append({"kind": "flow", "reason": "x", "count": 1, "names": []}), "census"),
         (lambda m: m["findings"].append({"code": "x"}), "required"),
         (lambda m: m["findings"].append({"code": "x", "key": "flow:a", "detail": ""}), "fields"),
+        (lambda m: m["left_out"].append({"kind": "flow", "reason": "x", "count": 0}), "names"),
+        (lambda m: m.update(format="1.1", external=["flow:z"]), "does not require"),
         (lambda m: m.update(extra=1), "fields"),
         (lambda m: m.pop("census"), "required"),
         (lambda m: m.update(format="0.9"), "not a version"),
@@ -107,6 +113,15 @@ def test_ambiguous_json_is_refused() -> None:
         signed(unsigned(references=[{"pointer": "/name", "target": "flow:b"}])),
         signed(unsigned(references=[{"pointer": "", "target": "flow:a", "form": "member"}])),
         signed(unsigned(references=[{"pointer": "/name", "target": "flow:a", "form": "member"}])),
+        signed(
+            unsigned(
+                body={"flow:aflow:a": 1},
+                references=[
+                    {"pointer": "/flow:aflow:a", "target": "flow:a", "form": "member"},
+                    {"pointer": "/flow:aflow:a", "target": "flow:a", "form": "member", "offset": 6},
+                ],
+            )
+        ),
         signed(unsigned(body={"x": None}, secrets=[{"pointer": "/x", "slot": "s", "type": "string"}] * 2)),
         signed(unsigned(body={"x": nested(70)})),
         b'{"body":{"x":' + b"[" * 2000 + b"]" * 2000 + b'},"digest":"","key":"flow:a","references":[],"secrets":[]}',
@@ -118,6 +133,28 @@ def test_odd_record_lines_are_refused(line: bytes) -> None:
     message = refused(with_line(line)).message
 
     assert message.startswith(("resources/000-flow-0001.ndjson, line 1: ", "references: ", "manifest.json: "))
+
+
+def test_the_order_of_a_source_is_not_taken_without_its_requirement() -> None:
+    """Members out of order are refused where older readers were not told of them."""
+    line = b'{"body":{"name":{"b":1,"a":2}},"digest":"%s","key":"flow:a","references":[],"secrets":[]}'
+    value = unsigned(body={"name": {"b": 1, "a": 2}})
+    data = with_line(line % sha256_hex(encode(value)).encode())
+    required = [{"version": "1.2", "reason": "order"}]
+
+    refused(forged(lambda manifest: manifest.update(format="1.2"), data), "canonical form")
+    taken = forged(lambda manifest: manifest.update(format="1.2", requires=required), data)
+    assert list(read_bundle(io.BytesIO(taken)).records[0].record.body["name"]) == ["b", "a"]
+
+
+@pytest.mark.parametrize("text", ["," * 2000, '",[{' * 500, "\\\\" * 999 + '",' * 999, "\n,"], ids=len)
+def test_what_stands_in_a_text_is_no_value(text: str) -> None:
+    """Commas and brackets inside texts do not count as values; those outside do, whatever texts are around them."""
+    limits = Limits(values=50)
+
+    assert not too_many_values(msgspec.json.encode({"a": text, text: [text] * 9}), limits)
+    assert too_many_values(msgspec.json.encode({"a": text, text: [text] * 60}), limits)
+    assert too_many_values(msgspec.json.encode([1] * 60 + [text]), limits)
 
 
 def test_a_newer_major_version_is_refused() -> None:

@@ -1,0 +1,119 @@
+"""The published reference of kinds: a JSON Schema for the body of each, and a page for people.
+
+Both come from the tables of fields, and a schema takes exactly what ``misfit_of_body`` takes: objects are left
+open, since a field that xfer does not know travels as well. ``python -m bundle.environment.body_schemas ROOT`` writes
+``schemas/kind-*.schema.json`` and ``docs/kinds.md``; a test compares them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bundle.kinds import KINDS
+from bundle.kinds.base import Kind
+from bundle.kinds.fields import Field
+
+PAGE = "kinds.md"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_HEAD = """# Kinds and their fields
+
+Made from the program's own tables, and part of [the format](format.md): what the `body` of a record holds, kind by
+kind. A JSON Schema of each is `schemas/kind-<kind>-1.schema.json`.
+
+A body leaves out a field that is null or has its default, unless the field is always there. Fields that are not
+listed travel as they are, and are reported (`unknown-field`). The server's own fields (ids, times, who changed what)
+never do. An id of another resource is cut out, wherever it stands, and is a reference; a null may be the place of a
+secret.
+
+In the tables: *always* is in every body (the schemas insist only on what nothing can be planned without); *name* gives
+the key; *once* cannot be changed after the resource was created; *switch* decides whether it runs by itself, with the
+value that means on; *unordered* is a list whose order means nothing.
+"""
+
+
+def schema_of(kind: Kind) -> dict[str, Any]:
+    """The JSON Schema of the bodies of a kind."""
+    (top,), definitions = msgspec.json.schema_components([kind.body_shape], ref_template="#/$defs/{name}")
+    shape = definitions.pop(str(top["$ref"]).rpartition("/")[2])
+    known = {name: _without_default(spec) for name, spec in shape["properties"].items()}
+    properties = {name: known.get(name, {}) | _default_of(kind.fields[name]) for name in sorted(kind.travelling)}
+    head = {"$schema": _DIALECT, "$id": f"urn:xfer:schema:kind-{kind.name}-1", "title": f"body of a {kind.name}"}
+    whole = {"type": "object", "properties": properties, "required": shape["required"], "$defs": definitions}
+    return head | {name: value for name, value in whole.items() if value}
+
+
+def generate() -> dict[str, bytes]:
+    """The schema files by name."""
+    return {f"kind-{name}-1.schema.json": _rendered(schema_of(kind)) for name, kind in KINDS.items()}
+
+
+def page() -> str:
+    """The page for people, in Markdown."""
+    return "\n".join([_HEAD, *(_section(kind) for kind in KINDS.values())])
+
+
+def publish(root: Path) -> None:
+    """Write all into a checkout."""
+    for name, content in generate().items():
+        (root / "schemas" / name).write_bytes(content)
+    (root / "docs" / PAGE).write_text(page())
+
+
+def _section(kind: Kind) -> str:
+    known = schema_of(kind)["properties"]
+    rows = "\n".join(f"| `{name}` | {_type(spec)} | {', '.join(_facts(kind, name))} |" for name, spec in known.items())
+    where = f"Listed at `{kind.path}`{', by Prefect Cloud alone' if kind.cloud_only else ''}."
+    return f"## {kind.name}\n\n{where}\n\n| field | holds | what is known of it |\n|---|---|---|\n{rows}\n"
+
+
+def _type(spec: dict[str, Any]) -> str:
+    found = [each.get("type", "object") for each in spec.get("anyOf", [spec] if {"type", "$ref"} & spec.keys() else [])]
+    return " or ".join(each for each in found if each != "null") or "any value"
+
+
+def _facts(kind: Kind, name: str) -> Iterator[str]:
+    field = kind.fields[name]
+    if name == kind.name_field:
+        yield "name"
+    if field.required:
+        yield "always"
+    if name == kind.parent_field:
+        yield "id of the one that it belongs to"
+    if field.default is not msgspec.UNSET:
+        yield f"default `{msgspec.json.encode(field.default).decode()}`"
+    if field.fixed:
+        yield "once"
+    if field.on is not msgspec.UNSET:
+        yield f"switch, on is `{msgspec.json.encode(field.on).decode()}`"
+    if field.unordered:
+        yield "unordered"
+    if field.deep:
+        yield "read by an export only"
+    if not field.kept:
+        yield "kept by Prefect Cloud only"
+
+
+def _default_of(field: Field) -> dict[str, Any]:
+    return {} if field.default is msgspec.UNSET else {"default": field.default}
+
+
+def _without_default(spec: dict[str, Any]) -> dict[str, Any]:
+    return {word: value for word, value in spec.items() if word != "default"}
+
+
+def _rendered(schema: dict[str, Any]) -> bytes:
+    # Types that nobody else uses are called with an underscore.
+    text = msgspec.json.encode(schema, order="deterministic").decode()
+    for name in schema.get("$defs", {}):
+        text = re.sub(rf'(?<=["/]){name}(?=")', name.lstrip("_"), text)
+    return msgspec.json.format(text.encode(), indent=2) + b"\n"
+
+
+if __name__ == "__main__":
+    publish(Path(sys.argv[1]))
