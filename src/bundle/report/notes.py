@@ -78,6 +78,15 @@ def missing_secret_lines(report: Report, limit: Limit) -> Lines:
     yield from rest_of(slots, limit)
 
 
+def supplied_secret_lines(report: Report, limit: Limit) -> Lines:
+    """Every place that gets a secret that was supplied."""
+    slots = [each.slot for each in report.secrets if each.state == "supplied"]
+    if slots:
+        yield f"supplied secrets are written to ({len(slots)}):"
+    yield from (f"  {each}" for each in cut(slots, limit))
+    yield from rest_of(slots, limit)
+
+
 def dropped_lines(resources: Iterable[Resource], limit: Limit) -> Lines:
     """Fields that the destination's version does not have."""
     affected = [each for each in resources if each.dropped_fields]

@@ -10,7 +10,7 @@ from bundle.report.counting import EXISTS_SAME, NOT_SELECTED
 from bundle.report.differences import resource_lines
 from bundle.report.execution_surface import surface_lines
 from bundle.report.model import Report, Resource
-from bundle.report.notes import dropped_lines, export_notes, inert_lines, missing_secret_lines
+from bundle.report.notes import dropped_lines, export_notes, inert_lines, missing_secret_lines, supplied_secret_lines
 from bundle.report.parts import Limit, Lines, again, file_name, server_name
 from bundle.report.records import Subject, planned, records_report
 from bundle.report.signatures import signature_lines
@@ -54,6 +54,7 @@ def plan_blocks(report: Report, limit: Limit) -> Iterator[Lines]:
     yield _actions(report.resources, limit)
     yield dropped_lines(report.resources, limit)
     yield surface_lines(report, limit)
+    yield supplied_secret_lines(report, limit)
     yield missing_secret_lines(report, limit)
     yield inert_lines(report)
     yield [_sum(report.summary)]

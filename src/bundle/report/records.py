@@ -109,6 +109,7 @@ def _slot_state(secret: SecretSlot, resource: Resource | None, supplied: Collect
         resource is None
         or secret.slot in resource.missing_secrets
         or resource.state in {"failed", "blocked", "not_tried"}
+        or resource.action in {"blocked", "unsupported"}
     ):
         return "outstanding"
     if resource.action == "skip" or (resource.action == "update" and secret.slot not in supplied):

@@ -70,3 +70,22 @@ def test_a_plan_names_what_cannot_be_changed() -> None:
     assert "/labels/team  (cannot be changed)\n" in plan
     assert "/tags\n" in plan
     assert "flow:a: /labels/team\n" in done
+
+
+@pytest.mark.parametrize(
+    ("planned", "is_listed"),
+    [
+        (action("block:secret/db"), True),
+        (action("block:secret/db", "update", "updated"), True),
+        (action("block:secret/db", "fill", "secret-filled"), True),
+        (action("block:secret/db", "skip", "exists-differs"), False),
+        (action("block:secret/db", "blocked", "waits-for"), False),
+        (action("block:secret/db", "unsupported", "too-large"), False),
+    ],
+)
+def test_a_plan_lists_each_place_that_gets_a_supplied_secret(planned: Action, *, is_listed: bool) -> None:
+    """What is written with a secret that was supplied is named with its place; what keeps its own is not."""
+    stored = manifest("block:secret/db", secrets=(SLOT,))
+    report = plan_report.report(Subject("plan", stored, None, DESTINATION, frozenset({SLOT.slot})), Plan((planned,)))
+
+    assert (f"supplied secrets are written to (1):\n  {SLOT.slot}\n" in text.render(report)) is is_listed
