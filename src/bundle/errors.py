@@ -11,6 +11,8 @@
     │   └── UnsupportedFormat      4   a newer xfer is needed
     ├── ServerError                5
     │   ├── Unreachable            5   no answer within the budget
+    │   ├── ServerTooLarge         5   its lists take more memory than they may
+    │   │   └── AnswerTooLarge     5   one answer does
     │   ├── AccessDenied           5   401 or 403
     │   └── RequestRejected        5   any other refusal (4xx, 5xx) of one request
     │       └── PlanLimit          5   not allowed by the workspace's Prefect Cloud plan
@@ -110,6 +112,14 @@ class Unreachable(ServerError):
     def __init__(self, message: str, *, hint: str, maybe_done: bool = False) -> None:
         super().__init__(message, hint=hint)
         self.maybe_done = maybe_done
+
+
+class ServerTooLarge(ServerError):
+    """What a server lists takes more memory than it may."""
+
+
+class AnswerTooLarge(ServerTooLarge):
+    """One answer takes more memory than it may."""
 
 
 class RequestRejected(ServerError):

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all.
+"""Files appear whole or not at all, and are read only up to a size.
 
 Rules: a file is written without a name in the directory of its final place, mode 0600, synced and
 then named; so nothing is left of it when the process is killed. Where the system has no nameless files it
@@ -18,12 +18,53 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
+
 from bundle.errors import BundleError, OutputError
 
 # Where Linux has the open files of a process.
 _BY_NUMBER = "/proc/self/fd"
 # What file systems answer that have no hard links.
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+
+MIB = 1024 * 1024
+
+
+class FileLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How many bytes of a file are read, by what it is; a larger one is refused (docs/limits.md).
+
+    ``document_bytes`` are of what users write: overlays, secrets, profiles. A line of a receipt is a record twice.
+    ``memory_bytes`` is what a receipt or a plan may take in memory, by an estimate from its bytes.
+    """
+
+    document_bytes: int = 2 * MIB
+    plan_bytes: int = 32 * MIB
+    receipt_bytes: int = 1024 * MIB
+    receipt_line_bytes: int = 34 * MIB
+    memory_bytes: int = 192 * MIB
+
+
+LIMITS = FileLimits()
+
+
+def read_whole(source: Path | BinaryIO, most: int) -> bytes:
+    """All bytes of a file or a stream that has no more than ``most``.
+
+    Raises:
+        OSError: it cannot be read, or has more.
+    """
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return read_whole(file, most)
+    data = source.read(most + 1)
+    if len(data) > most:
+        raise too_large(most)
+    return data
+
+
+def too_large(most: int) -> OSError:
+    """The error for what is larger than it may be."""
+    return OSError(errno.EFBIG, f"it is larger than {most // MIB} MiB")
 
 
 def check_target(path: Path, force: bool) -> None:  # noqa: FBT001 - reads as a question with its condition

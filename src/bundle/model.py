@@ -112,6 +112,7 @@ FINDING_CODES: Mapping[str, str] = {
     "new-address": "gets another URL wherever it is created; its callers must be updated",
     "access-list": "an access list of Prefect Cloud names so many people, teams and service accounts; not exported, "
     "since they belong to one account: set it again at the destination",
+    "left-out": "could not be exported; see what was left out",
     "no-runtime": "agents and infrastructure blocks ended with Prefect 2; exported, but no Prefect 3 worker uses it",
 }
 
@@ -129,11 +130,17 @@ LEFT_OUT_REASONS: Mapping[str, str] = {
     "built-in": "every Prefect server creates it by itself, and nothing exported needs it",
     "became-automation": "exported as the automation that Prefect's own upgrade to 3.4 makes of it",
     "carried-by-owner": "exported as the concurrency limit of the deployment that it belongs to",
-    "orphan": "belonged to a deployment that no longer exists",
+    "orphan": "what it belongs to no longer exists, or could not be exported",
+    "not-portable": "not as Prefect has it, or beyond what a bundle can hold; the findings say what is wrong",
+    "unreadable": "the server does not let these credentials read this kind, or answers with something else",
     "unreferenced-anonymous": "an anonymous block that nothing refers to",
     "not-set": "supported by the server, but not set",
     "excluded": "the selection leaves it out",
 }
+
+
+NOT_EXPORTED = frozenset({"not-portable", "unreadable"})
+"""The reasons for which something is lacking that should have been exported."""
 
 
 class Count(msgspec.Struct, frozen=True):

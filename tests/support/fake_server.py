@@ -11,6 +11,7 @@ import pytest
 
 from bundle.errors import BundleError
 from bundle.server.client import PrefectApi
+from bundle.server.limits import ServerLimits
 from bundle.server.responses import Sent
 from bundle.server.retry import RetryPolicy
 from bundle.server.target import Target
@@ -51,13 +52,14 @@ class FakeServer:
         self.waits.append(seconds)
         self.now += seconds
 
-    def run(self, step: Step, *, policy: RetryPolicy | None = None) -> Any:
+    def run(self, step: Step, *, policy: RetryPolicy | None = None, limits: ServerLimits | None = None) -> Any:
         """Do one thing with a client of this server."""
 
         async def run() -> Any:
             api = PrefectApi(
                 self.target,
                 policy=policy,
+                limits=limits,
                 transport=httpx.MockTransport(self.handle),
                 clock=lambda: self.now,
                 sleep=self.sleep,
@@ -71,10 +73,10 @@ class FakeServer:
 
         return asyncio.run(run())
 
-    def fail(self, step: Step, *, policy: RetryPolicy | None = None) -> BundleError:
+    def fail(self, step: Step, *, policy: RetryPolicy | None = None, limits: ServerLimits | None = None) -> BundleError:
         """Do one thing that must fail, and give the failure."""
         with pytest.raises(BundleError) as caught:
-            self.run(step, policy=policy)
+            self.run(step, policy=policy, limits=limits)
         return caught.value
 
 

@@ -6,24 +6,30 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import bundle
 from bundle.archive.faults import CHECK_CODES
 from bundle.archive.retention import RETENTION_REASONS
 from bundle.cli import COMMANDS
+from bundle.container.limits import Limits
+from bundle.environment.reader import READ_DEPTH
 from bundle.errors import ExitCode
+from bundle.files import MIB, FileLimits
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS
 from bundle.operations.cutover import SWITCH_REASONS
 from bundle.operations.undo import ROLLBACK_REASONS
 from bundle.plan.actions import REASONS
 from bundle.plan.execution_surface import SURFACE_CODES
+from bundle.server.limits import ServerLimits
 from bundle.server.profiles import CONNECTION_SETTINGS
 from bundle.trust.reasons import TEXTS
 from versions.table import LOCKS, VERSIONS, recorded, rendered
 
 ROOT = Path(__file__).parents[2]
 CLI = (ROOT / "docs" / "cli.md").read_text()
+LIMITS = (ROOT / "docs" / "limits.md").read_text()
 README = (ROOT / "README.md").read_text()
 
 
@@ -32,6 +38,23 @@ def table(text: str, heading: str) -> dict[str, str]:
     section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
     rows = re.findall(r"(?m)^\| (.+?) \| (.+?) \|", section)[1:]
     return {first.strip("`"): second for first, second in rows}
+
+
+def in_words(number: int, name: str) -> str:
+    """A limit as the page has it."""
+    if not name.endswith("_bytes"):
+        return str(number)
+    return f"{number // MIB} MiB" if number >= MIB else f"{number // 1024} KiB"
+
+
+@pytest.mark.parametrize(
+    ("heading", "limits"), [("Bundles", Limits()), ("Servers", ServerLimits()), ("Files", FileLimits())]
+)
+def test_limits_are_documented(heading: str, limits: msgspec.Struct) -> None:
+    """docs/limits.md lists exactly the bounds that there are, with their values."""
+    bounds = {name: in_words(number, name) for name, number in msgspec.structs.asdict(limits).items()}
+    assert table(LIMITS, heading) == bounds
+    assert f"deeper than {READ_DEPTH} levels" in LIMITS
 
 
 @pytest.mark.parametrize(

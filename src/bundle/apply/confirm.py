@@ -15,7 +15,7 @@ import msgspec
 from bundle.apply.control import Patience
 from bundle.environment.describe import Environment
 from bundle.environment.snapshot import read_destination
-from bundle.errors import ServerError
+from bundle.errors import ServerError, Unreachable
 from bundle.kinds import KINDS
 from bundle.kinds.protocols import Made
 from bundle.model import Api, Body, Key, Record
@@ -120,6 +120,7 @@ class Confirmation:
                 covered = self._asked
                 try:
                     now = await read_destination(self._api)
+                    self._refuse_unreadable(now)
                 except ServerError as failure:
                     self._failed, self._failure = covered, failure
                     raise
@@ -127,6 +128,19 @@ class Confirmation:
                 self._pairs = match(unmade, _without(now, set(self._ids.values())))
                 self._now, self._answered = now, covered
             return self._now
+
+    def _refuse_unreadable(self, now: Environment) -> None:
+        """Refuse a look that does not show whether something was made: it would be made twice.
+
+        Raises:
+            Unreachable: a kind cannot be read any more.
+        """
+        hidden = sorted(now.unseen.kinds.keys() & {record.kind for record in self._records})
+        if hidden:
+            raise Unreachable(
+                f"the destination does not let {hidden[0]} be read any more",
+                hint="see whether the credentials still permit it, then run the same command again",
+            )
 
     def _seen(self, record: Intended, found: Record, now: Environment) -> Seen:
         identifier = now.ids[found.key]

@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from bundle.apply.confirm import Confirmation
-from bundle.environment.read import ApiReader
+from bundle.environment.reader import ApiReader
 from bundle.kinds import KINDS
 from bundle.kinds.protocols import Made, Raw
 from bundle.model import Api, Key
@@ -107,7 +107,9 @@ async def _judged(
     claims: Sequence[Claim], api: Api, look: Confirmation, taken: set[str], *, is_late: bool
 ) -> list[tuple[Claim, Judgement]]:
     kind = KINDS[claims[0].record.kind]
-    rows = sorted(await kind.read(ApiReader(api, deep=False)), key=lambda row: (str(row["created"]), str(row["id"])))
+    rows = sorted(
+        await kind.read(ApiReader(api, deep=False)), key=lambda row: (str(row.get("created")), str(row["id"]))
+    )
     by_id = {str(row["id"]): row for row in rows}
     marked = {claim.id: [row for row in rows if _is_marked(row, claim.record)] for claim in claims}
     unclear = taken | {str(row["id"]) for found in marked.values() for row in found}

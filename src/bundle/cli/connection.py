@@ -14,6 +14,7 @@ from bundle.errors import UsageError
 from bundle.report.model import Side
 from bundle.server import profiles
 from bundle.server.client import PrefectApi
+from bundle.server.limits import MIB, ServerLimits
 from bundle.server.profiles import Profiles
 from bundle.server.proxies import environment_proxy
 from bundle.server.target import SecretText, Target
@@ -75,10 +76,28 @@ async def connect(target: Target) -> AsyncIterator[PrefectApi]:
 
     Raises:
         Unreachable: an ephemeral server cannot be started.
+        UsageError: ``XFER_MEMORY_MIB`` is no number.
         ProfileError: a setting in the profile or the proxy cannot be used.
     """
-    async with running(target) as reached, PrefectApi(reached, proxy=_proxy(reached)) as api:
+    limits = ServerLimits(memory_bytes=memory_bytes())
+    async with running(target) as reached, PrefectApi(reached, limits=limits, proxy=_proxy(reached)) as api:
         yield api
+
+
+def memory_bytes() -> int:
+    """What the lists of a server, or a receipt, may take in memory, as the user has it.
+
+    Raises:
+        UsageError: ``XFER_MEMORY_MIB`` is no number.
+    """
+    text = os.environ.get("XFER_MEMORY_MIB")
+    if not text:
+        return ServerLimits().memory_bytes
+    if not re.fullmatch("[1-9][0-9]{0,6}", text):
+        raise UsageError(
+            "XFER_MEMORY_MIB is not a number of MiB", hint="set it to what the lists of a server may take, such as 1024"
+        )
+    return int(text) * MIB
 
 
 def side(target: Target) -> Side:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bundle.errors import UsageError
-from bundle.files import input_errors
+from bundle.files import LIMITS, input_errors, read_whole
 from bundle.model import Json
 
 _LINE = re.compile(r"\(at line (\d+), column \d+\)$")
@@ -34,7 +34,7 @@ def text_of(path: Path) -> str:
     """
     try:
         with input_errors(path, UsageError, hint="check the file name"):
-            return path.read_text(encoding="utf-8")
+            return read_whole(path, LIMITS.document_bytes).decode()
     except UnicodeDecodeError:
         # Without the cause, which holds the bytes of the file.
         raise UsageError(f"{path}: not UTF-8 text", hint="save it as UTF-8") from None
@@ -58,7 +58,7 @@ def _at_byte(text: str, error: Exception) -> str:
 def _toml(text: str, path: Path, what: str, form: str) -> dict[str, Json]:
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         # Without the cause: it may quote the document.
         line = _LINE.search(str(error))
         where = f", line {line[1]}" if line else ", at its end"

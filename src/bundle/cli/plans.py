@@ -82,7 +82,8 @@ def read(name: str | None, bundle: str, trust: Trust = NO_TRUST) -> ReadPlan | N
         )
     is_signed = name != STANDARD and bool(signature_files(Path(name)))
     own = msgspec.structs.replace(trust, signatures=()) if is_signed else NO_TRUST
+    label = "standard input" if name == STANDARD else name
     with sources.opened(name, own, Namespace.PLAN) as source:
-        data = source.read()
+        data = saved_plan.bytes_of(source.stream, label)
         digest = source.finish()
-    return ReadPlan(saved_plan.parse(data, "standard input" if name == STANDARD else name), digest)
+    return ReadPlan(saved_plan.parse(data, label), digest)

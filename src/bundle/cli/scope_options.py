@@ -115,7 +115,7 @@ def overlay(function: Callable[..., T]) -> Callable[..., T]:
         overlay_file: str | None,
         **rest: Any,
     ) -> T:
-        return function(*args, overlay=OverlayOptions(maps, values, owners, _file(overlay_file)), **rest)
+        return function(*args, overlay=OverlayOptions(maps, values, owners, read_overlay(overlay_file)), **rest)
 
     return gathered
 
@@ -141,7 +141,12 @@ def _value(key: Key, text: str, bundle: Bundle) -> Json:
         ) from None
 
 
-def _file(name: str | None) -> Overlay:
+def read_overlay(name: str | None) -> Overlay:
+    """The overlay in a file; an empty one where no file was named.
+
+    Raises:
+        UsageError: it cannot be read, or is none.
+    """
     if name is None:
         return NO_OVERLAY
     document = documents.parsed(Path(name), what="an overlay", form=_FORM)

@@ -13,14 +13,15 @@ import msgspec
 
 from bundle.container.limits import Limits
 from bundle.model import Json, Record
+from bundle.record.weight import OBJECT, VALUE, weight
 
 # Parts of parts are looked at this deep, and those from this size on (bytes of JSON) are kept once.
 _DEPTH = 3
 _LEAST = 256
 # Members in another order are another part.
 _ENCODE = msgspec.json.Encoder().encode
-# Bytes of memory: of a record, a reference or secret, an object, any other value, and a kept part.
-_RECORD, _PLACE, _OBJECT, _VALUE, _PART = 640, 192, 232, 64, 160
+# Bytes of memory: of a record, a reference or secret, and a kept part.
+_RECORD, _PLACE, _PART = 640, 192, 160
 
 
 class Shelf:
@@ -53,13 +54,13 @@ class Shelf:
         return msgspec.structs.replace(record, body=self._members(record.body, _DEPTH))
 
     def _members(self, value: dict[str, Json], depth: int) -> dict[str, Json]:
-        self.cost += _OBJECT + sum(_VALUE + len(name) for name in value)
+        self.cost += OBJECT + sum(VALUE + len(name) for name in value)
         return {name: self._kept(item, depth - 1) for name, item in value.items()}
 
     def _kept(self, value: Json, depth: int) -> Json:
         data = _ENCODE(value)
         if len(data) < _LEAST:
-            self.cost += _cost(data)
+            self.cost += weight(data)
             return value
         digest = hashlib.sha256(data).digest()
         if digest not in self._parts:
@@ -71,11 +72,7 @@ class Shelf:
         if depth and isinstance(value, dict):
             return self._members(value, depth)
         if depth and isinstance(value, list):
-            self.cost += _VALUE * (1 + len(value))
+            self.cost += VALUE * (1 + len(value))
             return [self._kept(item, depth - 1) for item in value]
-        self.cost += _cost(data)
+        self.cost += weight(data)
         return value
-
-
-def _cost(data: bytes) -> int:
-    return len(data) + _VALUE * (1 + data.count(b",") + data.count(b"[")) + _OBJECT * data.count(b"{")

@@ -14,6 +14,7 @@ import msgspec
 from bundle.container.limits import Limits
 from bundle.model import Key, Record
 from bundle.record.canonical import encode, sha256_hex
+from bundle.record.depth import is_deeper
 
 MALFORMED = (ValueError, RecursionError)
 _BODY = "body"
@@ -97,17 +98,6 @@ def too_many_values(data: bytes, limits: Limits) -> bool:
     return found + _marks(bare[start:]) > limits.values
 
 
-def too_deep(value: Any, depth: int) -> bool:
-    """Whether a value is nested in more levels than ``depth``."""
-    level = [value]
-    for _ in range(depth + 1):
-        level = [item for item in level if isinstance(item, dict | list)]
-        if not level:
-            return False
-        level = [item for outer in level for item in (outer.values() if isinstance(outer, dict) else outer)]
-    return True
-
-
 def reason_of(error: Exception) -> str:
     """Why something could not be decoded, in ASCII and without anything of it that is long."""
     if isinstance(error, RecursionError):
@@ -154,4 +144,4 @@ def _decoded(line: bytes) -> Any:
 
 def _is_deep(line: bytes, value: Any, depth: int) -> bool:
     """Whether a value is nested too deep; most lines do not hold enough brackets to be looked into."""
-    return line.count(b"[") + line.count(b"{") > depth and too_deep(value, depth)
+    return line.count(b"[") + line.count(b"{") > depth and is_deeper(value, depth)

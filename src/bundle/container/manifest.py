@@ -17,10 +17,11 @@ from typing import Any
 import msgspec
 
 from bundle.container.limits import Limits
-from bundle.container.lines import MALFORMED, reason_of, shown, too_deep, too_many_values
+from bundle.container.lines import MALFORMED, reason_of, shown, too_many_values
 from bundle.errors import Corrupt, UnsupportedFormat
 from bundle.model import FORMAT_VERSION, Count, LeftOut, Manifest, Member, Requirement, Wave
 from bundle.record.canonical import encode
+from bundle.record.depth import is_deeper
 
 NAME = "manifest.json"
 OLDEST_VERSION = "1.0"
@@ -166,7 +167,7 @@ def _plain(data: bytes, limits: Limits) -> Any:
         value = msgspec.json.decode(data)
     except MALFORMED as error:
         raise _corrupt(f"it is not a manifest: {reason_of(error)}") from error
-    if too_deep(value, limits.depth):
+    if is_deeper(value, limits.depth):
         raise _corrupt(f"it is nested deeper than {limits.depth} levels")
     if encode(value) != data:
         raise _corrupt("it is not in the canonical form")

@@ -11,17 +11,21 @@ environments is comparing two sets of records.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from bundle.container.limits import Limits
+from bundle.container.lines import record_problem
+from bundle.environment.account import Unseen, census_of, findings_of_unseen, left_out, lost_need
 from bundle.environment.findings import findings_of, unresolved_names
 from bundle.environment.keys import Draft, final_keys
 from bundle.environment.lookup import Lookup
 from bundle.environment.read import Reading, Rows
-from bundle.errors import BundleError
+from bundle.environment.reader import Malformed, malformed
+from bundle.environment.validation import is_bound
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
 from bundle.kinds.protocols import Raw
@@ -36,20 +40,16 @@ from bundle.model import (
     Record,
     Reference,
     Secret,
-    kind_of,
-    name_of,
 )
-from bundle.record.canonical import make_record
+from bundle.record.canonical import encode, make_record
 from bundle.record.pointers import replace_all
 from bundle.record.references import cut
 from bundle.record.secrets import slot_id
 from bundle.record.suspects import suspects
 
-_NAMES_LISTED = 20
-
 
 class Environment(msgspec.Struct, frozen=True, dict=True):
-    """An environment in portable form, with the ids and rows behind each key."""
+    """An environment in portable form, with the ids and rows behind each key, and what of it could not be read."""
 
     records: dict[Key, Record]
     ids: dict[Key, str]
@@ -57,6 +57,7 @@ class Environment(msgspec.Struct, frozen=True, dict=True):
     census: dict[str, Count]
     left_out: tuple[LeftOut, ...] = ()
     findings: tuple[Finding, ...] = ()
+    unseen: Unseen = Unseen()
 
     @functools.cached_property
     def keys(self) -> dict[str, Key]:
@@ -69,46 +70,123 @@ def describe(
 ) -> Environment:
     """The portable form of what was read.
 
+    A row of which no record can be made costs no other row anything: it is left out, with what belongs to it.
+
     Args:
         reading: the rows.
         redact: turn values that look like secrets into placeholders too.
-        everything: keep also what nothing needs, as for a destination.
+        everything: keep also what nothing needs, and what no bundle could hold, as for a destination.
         kinds: the kinds that ``reading`` holds.
-
-    Raises:
-        BundleError: something is nested too deeply for anybody.
     """
-    try:
-        return _described(reading, redact=redact, everything=everything, kinds=kinds)
-    except RecursionError:
-        raise BundleError(
-            "the server answered a resource that is nested too deeply", hint="look for values of some hundred levels"
-        ) from None
+    counts = {kind: count for kind, count in reading.counts.items() if count is not None}
+    unseen = Unseen(reading.malformed, reading.unreadable, counts)
+    seen = {kind: reading.seen(kind) for kind in reading.rows}
+    rows: Rows = reading.rows
+    while True:
+        attempt = _Description(Lookup(rows, kinds), unseen, seen, redact=redact, everything=everything)
+        environment = attempt.environment()
+        if environment is not None:
+            return environment
+        unseen = unseen.with_failed(attempt.failed.values())
+        rows = {name: [row for row in each if row["id"] not in attempt.failed] for name, each in rows.items()}
 
 
-def _described(reading: Reading, *, redact: bool, everything: bool, kinds: Mapping[str, Kind]) -> Environment:
-    look = Lookup(reading.rows, kinds)
-    dropped = {identifier: reason for identifier, kind, row in look if (reason := kind.left_out(row, look))}
-    drafts = [
-        _draft(identifier, kind, row, look, dropped, redact=redact)
-        for identifier, kind, row in look
-        if identifier not in dropped
-    ]
-    if not everything:
-        unneeded = _unneeded(drafts, look)
-        dropped |= unneeded
-        drafts = [draft for draft in drafts if draft.id not in unneeded]
-    keys = final_keys(drafts, look)
-    records = {keys[draft.id]: _record(draft, keys) for draft in drafts}
-    findings = [finding for draft in drafts for finding in findings_of(draft, keys)]
-    return Environment(
-        records=dict(sorted(records.items())),
-        ids={keys[draft.id]: draft.id for draft in drafts},
-        rows={draft.id: draft.raw for draft in drafts},
-        census=_census(reading.rows, dropped),
-        left_out=_left_out(dropped, look),
-        findings=tuple(sorted(set(findings) | set(unresolved_names(records)), key=msgspec.json.encode)),
-    )
+class _Description:
+    """One attempt to describe some rows; ``failed`` has those of which no record can be made, by id."""
+
+    def __init__(
+        self, look: Lookup, unseen: Unseen, seen: Mapping[str, int], *, redact: bool, everything: bool
+    ) -> None:
+        self._look, self._unseen, self._seen = look, unseen, seen
+        self._redact, self._everything = redact, everything
+        self._drafts: list[Draft] = []
+        self._optional: dict[str, str] = {}
+        self._dropped: dict[str, str] = {}
+        self.failed: dict[str, tuple[Kind, Malformed]] = {}
+
+    def environment(self) -> Environment | None:
+        """What the rows are; None where any have failed."""
+        for steps in (self._name, self._sort_out, self._make_drafts):
+            steps()
+            if self.failed:
+                return None
+        drafts = self._drafts
+        self._dropped |= _unneeded(drafts, self._optional, self._look)
+        drafts = [draft for draft in drafts if draft.id not in self._dropped]
+        keys = final_keys(drafts, self._look)
+        records: dict[Key, Record] = {}
+        findings = [*findings_of_unseen(self._unseen)]
+        for draft in drafts:
+            with self._containing(draft.kind, draft.raw):
+                records[keys[draft.id]] = self._record(draft, keys)
+                findings += findings_of(draft, keys)
+        if self.failed:
+            return None
+        return Environment(
+            records=dict(sorted(records.items())),
+            ids={keys[draft.id]: draft.id for draft in drafts},
+            rows={draft.id: draft.raw for draft in drafts},
+            census=census_of(self._seen, self._look, self._dropped, self._unseen),
+            left_out=left_out(self._dropped, self._look, self._unseen),
+            findings=tuple(sorted(set(findings) | set(unresolved_names(records)), key=msgspec.json.encode)),
+            unseen=self._unseen,
+        )
+
+    def _name(self) -> None:
+        """Find out what each row is called."""
+        for identifier, kind, row in self._look:
+            self._look.name(identifier)
+            if identifier in self._look.nameless:
+                self._fail(kind, row, f"it has no name that makes sense ({self._look.nameless[identifier]})")
+
+    def _sort_out(self) -> None:
+        """Find out which rows do not travel, and which belong to what could not be read."""
+        for identifier, kind, row in self._look:
+            with self._containing(kind, row):
+                if (field := lost_need(kind, row, self._look, self._unseen)) is not None:
+                    self._fail(kind, row, f"what it has at {field} could not be read", "orphan")
+                elif reason := kind.left_out(row, self._look):
+                    self._dropped[identifier] = reason
+
+    def _make_drafts(self) -> None:
+        """Describe each row that travels, and find out which do so only if needed."""
+        for identifier, kind, row in self._look:
+            if identifier in self._dropped:
+                continue
+            with self._containing(kind, row):
+                self._drafts.append(_draft(identifier, kind, row, self._look, self._dropped, redact=self._redact))
+                if not self._everything and (reason := kind.optional(row, self._look)):
+                    self._optional[identifier] = reason
+
+    def _record(self, draft: Draft, keys: Mapping[str, Key]) -> Record:
+        record = _record(draft, keys)
+        problem = None if self._everything else _problem(record)
+        if problem is not None:
+            self._fail(draft.kind, draft.raw, problem)
+        return record
+
+    def _fail(self, kind: Kind, row: Raw, problem: str, reason: str = "not-portable") -> None:
+        self.failed[row["id"]] = kind, malformed(kind, row, problem, reason)
+
+    @contextlib.contextmanager
+    def _containing(self, kind: Kind, row: Raw) -> Iterator[None]:
+        """Whatever a row does to the code that works on it, it does to itself alone."""
+        try:
+            yield
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the account says that it happened, and where
+            self._fail(kind, row, f"xfer cannot make sense of it ({type(error).__name__})")
+
+
+def _problem(record: Record) -> str | None:
+    """Why no bundle can hold a record, without any value; None where one can."""
+    problem = KINDS[record.kind].misfit_of_body(record.body) if record.kind in KINDS else None
+    if problem is None:
+        problem = record_problem(record, encode(record), Limits())
+    if problem is None and not is_bound(record):
+        problem = "its name is not that of its content"
+    return problem
 
 
 def _draft(identifier: str, kind: Kind, raw: Raw, look: Lookup, dropped: Mapping[str, str], *, redact: bool) -> Draft:
@@ -135,9 +213,8 @@ def _is_covered(place: str, places: Mapping[Pointer, JsonType]) -> bool:
     return any(place == known or place.startswith(known + "/") for known in places)
 
 
-def _unneeded(drafts: list[Draft], look: Lookup) -> dict[str, str]:
+def _unneeded(drafts: list[Draft], optional: Mapping[str, str], look: Lookup) -> dict[str, str]:
     """Resources that are exported only if needed, and are not."""
-    optional = {each.id: reason for each in drafts if (reason := each.kind.optional(each.raw, look))}
     by_id = {each.id: each for each in drafts}
     by_name = {look.key(each.id): each.id for each in drafts}
     needed = [each.id for each in drafts if each.id not in optional]
@@ -156,22 +233,3 @@ def _record(draft: Draft, keys: Mapping[str, Key]) -> Record:
     by_name = [Reference(place, target, "name") for place, target in dict.fromkeys(draft.names)]
     secrets = [Secret(place, slot_id(key, place), kind) for place, kind in draft.secrets.items()]
     return make_record(key, draft.cut.body, (*by_id, *by_name), secrets)
-
-
-def _census(rows: Rows, dropped: Mapping[str, str]) -> dict[str, Count]:
-    census = {}
-    for kind, each in rows.items():
-        left_out = sum(str(row["id"]) in dropped for row in each)
-        census[kind] = Count(seen=len(each), exported=len(each) - left_out, left_out=left_out)
-    return census
-
-
-def _left_out(dropped: Mapping[str, str], look: Lookup) -> tuple[LeftOut, ...]:
-    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for identifier, reason in dropped.items():
-        key = look.key(identifier)
-        groups[kind_of(key), reason].append(name_of(key))
-    return tuple(
-        LeftOut(kind, reason, len(names), () if reason == "built-in" else tuple(sorted(names)[:_NAMES_LISTED]))
-        for (kind, reason), names in sorted(groups.items())
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bundle.container.limits import Limits
 from bundle.environment.read import Rows
 from bundle.kinds.base import Kind
 from bundle.kinds.protocols import Raw
@@ -13,13 +14,14 @@ from bundle.record.references import replace_ids
 
 
 class Lookup:
-    """Names and rows by id."""
+    """Names and rows by id; ``nameless`` has those that no name can be told of, with the type of the error."""
 
     def __init__(self, rows: Rows, kinds: Mapping[str, Kind]) -> None:
         self._kinds = kinds
         self._rows = rows
         self._by_id = {str(row["id"]): (kinds[name], row) for name, each in rows.items() for row in each}
         self._names: dict[str, str] = {}
+        self.nameless: dict[str, str] = {}
         self._indexes: dict[tuple[str, str], dict[str, list[Raw]]] = {}
 
     def raw(self, identifier: str | None) -> Raw | None:
@@ -33,11 +35,18 @@ class Lookup:
             kind, row = self._by_id[identifier]
             # Names that contain each other's ids would never end; the kind's name breaks the circle.
             self._names[identifier] = kind.name
-            self._names[identifier] = self._readable(kind.natural_name(row, self))
+            try:
+                self._names[identifier] = self._readable(kind.natural_name(row, self))
+            except Exception as error:  # noqa: BLE001 - whoever has it as a parent is not at fault
+                self.nameless[identifier] = type(error).__name__
         return self._names[identifier]
 
     def _readable(self, name: str) -> str:
-        return replace_ids(name, self.name)
+        # Each name may hold others twice, so lengths can double with every step.
+        readable = replace_ids(name, self.name)
+        if len(readable) > Limits().key_length:
+            raise ValueError("the name is too long")
+        return readable
 
     def readable_key(self, key: Key) -> Key:
         """A key made of names, in which ids are replaced as they are in names."""

@@ -3,140 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+import contextlib
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
+from bundle.environment.reader import ApiReader, Malformed, malformed, pages
 from bundle.errors import BundleError, RequestRejected
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
 from bundle.kinds.protocols import Raw
-from bundle.model import Api, Body, Event, Json
+from bundle.model import Api, Event
 from bundle.record.canonical import encode
-from bundle.record.references import is_id
 
 T = TypeVar("T")
 OnEvent = Callable[[Event], None]
 Rows = Mapping[str, list[Raw]]
 
-_AT_ONCE = 4
-_OK = 200
-_BY_PATH = {kind.path: kind for kind in KINDS.values()}
-_NO_SUCH_ROUTE = frozenset({404, 405})
+_ITS_OWN_FAULT = 500
+_LONGEST_VERSION = 64
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """All rows of an environment by kind, and the server's own counts where they were asked for."""
+    """All rows of an environment by kind, and the server's own counts where they were asked for.
+
+    ``malformed`` are rows that nothing can be done with, by kind. ``unreadable`` has the kinds that could not be read,
+    with what the server answered.
+    """
 
     rows: dict[str, list[Raw]]
     counts: dict[str, int | None]
+    malformed: dict[str, tuple[Malformed, ...]] = {}
+    unreadable: dict[str, str] = {}
+
+    def seen(self, kind: str) -> int:
+        """How many rows of a kind there were."""
+        return len(self.rows[kind]) + len(self.malformed.get(kind, ()))
 
 
 def ignore(_event: Event) -> None:
     """Let progress pass."""
 
 
-class ApiReader:
-    """Reads lists once each, a few at a time; a route that not every server has reads as empty where it is missing."""
-
-    def __init__(self, api: Api, *, deep: bool, asks_all: bool = False) -> None:
-        self._api = api
-        self._lists: dict[bytes, asyncio.Task[list[Raw]]] = {}
-        self._slots = asyncio.Semaphore(_AT_ONCE)
-        self.is_deep = deep
-        self.asks_all = asks_all
-
-    @property
-    def is_cloud(self) -> bool:
-        return self._api.is_cloud
-
-    async def rows(self, path: str, body: Body | None = None) -> list[Raw]:
-        """All rows of a ``/filter`` route, each id once."""
-        signature = encode([path, body])
-        if signature not in self._lists:
-            self._lists[signature] = asyncio.create_task(self._read(path, body))
-        return await self._lists[signature]
-
-    async def _read(self, path: str, body: Body | None) -> list[Raw]:
-        found: dict[str, Raw] = {}
-        async with self._slots:
-            async for page in _pages(self._api, path, body):
-                found.update((str(row["id"]), row) for row in self.checked(path, page))
-        return list(found.values())
-
-    def checked(self, path: str, found: Json) -> list[Raw]:
-        """Rows as answered; what xfer works on must have an id, and the form of its kind.
-
-        Raises:
-            RequestRejected: something in the response is not such a row.
-        """
-        if not isinstance(found, list):
-            raise _odd(self._api, path, "something else than a list")
-        kind = _kind_at(path)
-        for row in found:
-            if not isinstance(row, dict) or not is_id(str(row.get("id"))):
-                raise _odd(self._api, path, "something without an id")
-            misfit = kind.misfit_of_row(row) if kind else None
-            if kind and misfit is not None:
-                raise _odd(self._api, path, f"something that is not a {kind.name}: {misfit}")
-        return found
-
-    async def first(self, path: str, body: Body) -> list[Raw]:
-        """The first row of a ``/filter`` route, if there is any."""
-        found = await self._optional(lambda: self._api.read(path, {**body, "limit": 1}))
-        return [] if found is None else self.checked(path, found)
-
-    async def get(self, path: str) -> Json:
-        """The answer of ``GET path``, None for 404."""
-        return await self._optional(lambda: self._api.get(path))
-
-    async def count(self, path: str, body: Body | None = None) -> int | None:
-        """The number answered by a ``/count`` route, None where there is none."""
-        found = await self._optional(lambda: self._api.read(path, body or {}))
-        return found if isinstance(found, int) else None
-
-    async def _optional(self, request: Callable[[], Awaitable[Json]]) -> Json:
-        async with self._slots:
-            try:
-                return await request()
-            except RequestRejected as error:
-                if error.status in _NO_SUCH_ROUTE:
-                    return None
-                raise
-
-
-def _kind_at(path: str) -> Kind | None:
-    """The kind whose list, or part of it, is at a path."""
-    return next((kind for above, kind in _BY_PATH.items() if path.startswith(f"{above}/")), None)
-
-
-def _odd(api: Api, path: str, what: str) -> RequestRejected:
-    return RequestRejected(
-        f"{path} on {api.url} answered {what}",
-        status=_OK,
-        hint="this does not look like a Prefect API; check the URL and any proxy",
-    )
-
-
 async def rows_of(kind: Kind, reader: ApiReader) -> list[Raw]:
     """All rows of a kind; only Cloud is asked for what only Cloud has."""
     return [] if kind.cloud_only and not reader.is_cloud else await kind.read(reader)
-
-
-async def _pages(api: Api, path: str, body: Body | None) -> AsyncIterator[list[Json]]:
-    """Pages of a route; none where the server does not have it, and need not."""
-    is_there = False
-    try:
-        async for page in api.pages(path, body):
-            is_there = True
-            yield page
-    except RequestRejected as error:
-        kind = _kind_at(path)
-        # That a list is missing which every server has means a wrong URL, or somebody else's workspace.
-        # One that breaks off is not missing: its rows would be lost without a word.
-        if is_there or error.status not in _NO_SUCH_ROUTE or kind is None or kind.route_is_required:
-            raise
 
 
 async def read_rows(
@@ -157,18 +69,68 @@ async def read_rows(
         counted: ask also for the server's own counts.
         on_event: called for each kind that has been read.
         kinds: which kinds to read.
+
+    Raises:
+        RequestRejected: it refuses everything.
+        ServerError: it cannot be reached, or lists too much.
     """
     reader = ApiReader(api, deep=deep, asks_all=asks_all)
+    refused: dict[str, RequestRejected] = {}
+    counts: dict[str, int | None] = {}
 
-    async def one(kind: Kind) -> tuple[str, list[Raw], int | None]:
-        count = await kind.count(reader) if counted else None
-        on_event(Event("read", kind.name, 0, count))
-        rows = await rows_of(kind, reader)
+    async def one(kind: Kind) -> tuple[str, list[Raw]]:
+        rows: list[Raw] = []
+        try:
+            counts[kind.name] = await _count(kind, reader) if counted else None
+            on_event(Event("read", kind.name, 0, counts[kind.name]))
+            rows = await rows_of(kind, reader)
+        except RequestRejected as error:
+            if error.status >= _ITS_OWN_FAULT:
+                raise
+            refused[kind.name] = error
         on_event(Event("read", kind.name, len(rows), len(rows)))
-        return kind.name, rows, count
+        return kind.name, rows
 
-    results = await _together(one(kind) for kind in kinds.values())
-    return Reading({name: rows for name, rows, _ in results}, {name: count for name, _, count in results})
+    found = dict(await _together(one(kind) for kind in kinds.values()))
+    _refuse_unusable(kinds, refused)
+    rows, odd = _each_id_once(kinds, found, reader.malformed)
+    return Reading(rows, counts, odd, {name: error.message for name, error in refused.items()})
+
+
+async def _count(kind: Kind, reader: ApiReader) -> int | None:
+    """The server's count of a kind; None also where it does not tell that to these credentials."""
+    with contextlib.suppress(RequestRejected):
+        return await kind.count(reader)
+    return None
+
+
+def _refuse_unusable(kinds: Mapping[str, Kind], refused: Mapping[str, RequestRejected]) -> None:
+    """Refuse a server of which no kind that all servers have could be read: the credentials or the URL are wrong.
+
+    Raises:
+        RequestRejected: what it answered.
+    """
+    expected = [name for name, kind in kinds.items() if kind.route_is_required] or list(kinds)
+    if refused and all(name in refused for name in expected):
+        raise refused[expected[0]]
+
+
+def _each_id_once(
+    kinds: Mapping[str, Kind], found: Rows, odd: Mapping[str, list[Malformed]]
+) -> tuple[dict[str, list[Raw]], dict[str, tuple[Malformed, ...]]]:
+    """The rows without those whose id another kind has, and what is malformed, with these."""
+    rows: dict[str, list[Raw]] = {}
+    spoilt = {name: list(odd.get(name, ())) for name in kinds}
+    owner: dict[str, str] = {}
+    for name, each in found.items():
+        rows[name] = [row for row in each if owner.setdefault(row["id"], name) == name]
+        twice = (row for row in each if owner[row["id"]] != name)
+        spoilt[name] += [malformed(kinds[name], row, f"its id is that of a {owner[row['id']]}") for row in twice]
+    return rows, {
+        name: kept
+        for name, each in spoilt.items()
+        if (kept := tuple(row for row in each if row.id is None or owner.get(row.id) != name))
+    }
 
 
 async def changed_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = KINDS) -> tuple[str, ...]:
@@ -181,12 +143,22 @@ async def changed_kinds(api: Api, before: Reading, kinds: Mapping[str, Kind] = K
     reader = ApiReader(api, deep=False)
 
     async def has_changed_since(kind: Kind) -> bool:
+        if kind.name in before.unreadable:
+            return False
+        try:
+            return await differs(kind)
+        except RequestRejected as error:
+            if error.status >= _ITS_OWN_FAULT:
+                raise
+            return True
+
+    async def differs(kind: Kind) -> bool:
         rows = before.rows[kind.name]
         if kind.is_sorted_by_update and rows:
             known = {str(row["id"]): _signature(kind, row) for row in rows}
             recent = await _recent(api, kind, reader, max(str(row.get("updated")) for row in rows))
-            count = await kind.count(reader)
-            return count not in {None, len(rows)} or any(
+            count = await _count(kind, reader)
+            return count not in {None, before.seen(kind.name)} or any(
                 known.get(str(row["id"])) != _signature(kind, row) for row in recent
             )
         return {_signature(kind, row) for row in await rows_of(kind, reader)} != {_signature(kind, row) for row in rows}
@@ -220,13 +192,15 @@ async def _recent(api: Api, kind: Kind, reader: ApiReader, newest: str) -> list[
     One row shows whether there are any; a page of deployments takes a server as long as all the rest of this.
     """
     path, order = f"{kind.path}/filter", {"sort": "UPDATED_DESC"}
-    if all(str(row.get("updated")) <= newest for row in await reader.first(path, order)):
+    first = await reader.first(path, order)
+    if first and all(str(row.get("updated")) <= newest for row in first):
         return []
     recent: list[Raw] = []
-    async for page in _pages(api, path, order):
-        later = [row for row in reader.checked(path, page) if str(row.get("updated")) > newest]
+    async for page in pages(api, path, order):
+        rows = reader.checked(path, page)
+        later = [row for row in rows if str(row.get("updated")) > newest]
         recent += later
-        if len(later) < len(page):
+        if len(later) < len(rows):
             break
     return recent
 
@@ -257,6 +231,7 @@ async def server_version(api: Api) -> str | None:
     if api.is_cloud:
         return None
     try:
-        return str(await api.get("/admin/version"))
+        version = await api.get("/admin/version")
     except RequestRejected:
         return None
+    return version if isinstance(version, str) and len(version) <= _LONGEST_VERSION else None

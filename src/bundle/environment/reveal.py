@@ -55,7 +55,8 @@ async def _shown(api: Api, kind: str, identifiers: list[str]) -> dict[str, Body]
     if listing is not None:
         with contextlib.suppress(AccessDenied):
             pages = [page async for page in api.pages(*listing)]
-            rows |= {str(row["id"]): row for page in pages for row in page}
+            listed = (row for page in pages for row in page if isinstance(row, dict))
+            rows |= {str(row.get("id")): row for row in listed}
     return rows
 
 
@@ -66,7 +67,11 @@ def _live_body(environment: Environment, key: Key, rows: Mapping[str, Body]) -> 
     raw = rows.get(environment.ids[key])
     if not record.secrets:
         return body
-    secrets = {} if raw is None else {each.pointer: resolve(raw, each.pointer) for each in record.secrets}
+    try:
+        secrets = {each.pointer: resolve(raw, each.pointer) for each in record.secrets}
+    except LookupError:
+        # No such row, or one of another form.
+        return None
     # A server may mask instead of refusing; a mask must never be sent back as a value.
     is_masked = any(part == MASK for value in secrets.values() for _, part in walk(value))
-    return None if raw is None or is_masked else replace_all(body, secrets)
+    return None if is_masked else replace_all(body, secrets)

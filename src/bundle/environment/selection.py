@@ -141,7 +141,7 @@ def narrow(environment: Environment, chosen: frozenset[Key]) -> Environment:
         ids=_kept(environment.ids, chosen),
         census=_census(environment.census, Counter(map(kind_of, omitted))),
         left_out=tuple(sorted((*environment.left_out, *_left_out(omitted)), key=lambda each: (each.kind, each.reason))),
-        findings=tuple(each for each in environment.findings if each.key in chosen),
+        findings=tuple(each for each in environment.findings if each.key in chosen or each.code == "left-out"),
     )
 
 

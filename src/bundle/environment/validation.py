@@ -43,6 +43,15 @@ def checked(records: Iterable[Placed], *, only_known: bool = True, lean: bool = 
         yield placed
 
 
+def is_bound(record: Record) -> bool:
+    """Whether the key of a record is the one that its body and what it refers to give."""
+    try:
+        _check_key(record)
+    except Corrupt:
+        return False
+    return True
+
+
 def _check_body(record: Record) -> None:
     misfit = KINDS[record.kind].misfit_of_body(record.body)
     if misfit is not None:

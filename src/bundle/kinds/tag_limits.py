@@ -28,6 +28,7 @@ class TagLimit(Kind):
     name_field = "tag"
     name_form = r"(?s:.+)"
     name_rule = "since Prefect 3.4.19 it may not have / % & < >"
+    listed_with = "concurrency-limit"
     fields: ClassVar = {
         "tag": Field(str, required=True, needed=True, sent=False, fixed=True),
         "limit": Field(int, required=True, needed=True, sent=False),

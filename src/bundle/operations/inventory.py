@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from bundle.environment.read import ApiReader, rows_of, server_version
+from bundle.environment.read import rows_of, server_version
+from bundle.environment.reader import ApiReader
 from bundle.errors import RequestRejected
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind

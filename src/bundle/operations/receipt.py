@@ -16,16 +16,21 @@ version 1.0 have no ``trying``, and may have tried everything.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from bundle.container.limits import Limits
+from bundle.container.sequence_rules import Ledger
 from bundle.errors import BundleError
-from bundle.files import input_errors
+from bundle.files import LIMITS, input_errors, too_large
+from bundle.kinds import KINDS
 from bundle.model import Key, Placed, Pointer, Record
 from bundle.plan.intended import Intended, intend
+from bundle.record.depth import is_deep
+from bundle.record.weight import weight
 from bundle.trust.verdict import Verdict
 
 VERSION = "1.1"
@@ -96,15 +101,34 @@ class Receipt(msgspec.Struct, frozen=True):
     updated: dict[Key, str | None] = {}
 
 
-def read(path: Path) -> Receipt:
-    """Read a receipt.
+def read(path: Path, *, memory_bytes: int = LIMITS.memory_bytes) -> Receipt:
+    """Read a receipt, which may take so many bytes of memory.
 
     Raises:
-        BundleError: there is no such file, or it is not a receipt of a known version.
+        BundleError: there is no such file, it is not a receipt of a known version, or it is too large.
     """
-    with input_errors(path, BundleError, hint="check the name of the receipt"):
-        lines = path.read_bytes().split(b"\n")
-    return _collected(_head(path, lines[0]), [_entry(path, line) for line in lines[1:-1]])
+    entries: list[Entry] = []
+    head: Head | None = None
+    for line in _lines(path, memory_bytes):
+        if head is None:
+            head = _head(path, line)
+        else:
+            entries.append(_entry(path, line))
+    return _collected(head or _head(path, b""), entries)
+
+
+def _lines(path: Path, memory_bytes: int) -> Iterator[bytes]:
+    """The lines that are whole; what the last one lacks was never written."""
+    size = cost = 0
+    hint = "check the name of the receipt; for a very long one, set XFER_MEMORY_MIB to what this machine can give"
+    with input_errors(path, BundleError, hint=hint), path.open("rb") as file:
+        while (line := file.readline(LIMITS.receipt_line_bytes)).endswith(b"\n"):
+            size, cost = size + len(line), cost + weight(line)
+            if size > LIMITS.receipt_bytes or cost > memory_bytes:
+                raise too_large(memory_bytes)
+            yield line[:-1]
+        if len(line) == LIMITS.receipt_line_bytes:
+            raise too_large(LIMITS.receipt_line_bytes)
 
 
 def _collected(head: Head, entries: Sequence[Entry]) -> Receipt:
@@ -130,7 +154,7 @@ def _collected(head: Head, entries: Sequence[Entry]) -> Receipt:
 def _head(path: Path, line: bytes) -> Head:
     try:
         head = msgspec.json.decode(line, type=Head)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: not a receipt of an import", hint="name the file that import wrote") from error
     if head.xfer_receipt.partition(".")[0] != VERSION.partition(".")[0]:
         raise BundleError(
@@ -145,6 +169,28 @@ def _entry(path: Path, line: bytes) -> Entry:
         names = msgspec.json.decode(line, type=dict[str, msgspec.Raw]).keys()
         form: Any = next((form for name, form in _ENTRIES.items() if name in names), PreImage)
         entry: Entry = msgspec.json.decode(line, type=form)
-    except msgspec.MsgspecError as error:
+        for record in _records(entry):
+            _check(record)
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: a line is damaged", hint="use the file as import wrote it") from error
     return entry
+
+
+def _records(entry: Entry) -> Iterator[Record]:
+    """The records in a line."""
+    if isinstance(entry, ToMake):
+        yield entry.make
+    elif isinstance(entry, PreImage):
+        yield from (each for each in (entry.change, entry.became) if each is not None)
+
+
+def _check(record: Record) -> None:
+    """Refuse a record that is none of its kind, or whose references and secrets are not where they are said to be.
+
+    Raises:
+        ValueError: it is so.
+    """
+    kind = KINDS.get(record.kind)
+    if kind is None or is_deep(record.body, Limits().depth + 1) or kind.misfit_of_body(record.body) is not None:
+        raise ValueError("not a record of a known kind")
+    Ledger(Limits()).add(Placed(0, record))

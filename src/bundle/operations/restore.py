@@ -26,6 +26,7 @@ _STATES: Mapping[str, Literal["succeeded", "skipped", "failed"]] = {
     "secret-kept": "skipped",
     "as-before": "skipped",
     "lost": "failed",
+    "unreadable": "failed",
     "edited": "failed",
     "restored": "succeeded",
 }
@@ -81,7 +82,7 @@ def _way_back(change: PreImage, now: Record | None, there: _There, *, force: boo
     """Why a resource that the import changed is to become what, and what is to be written for it."""
     kind = KINDS[change.change.kind]
     if now is None:
-        return "gone", None
+        return "unreadable" if there.environment.unseen.may_be(kind.name, None) else "gone", None
     if change.became is None:
         return "secret-kept", None
     places = _open_places(kind, change)

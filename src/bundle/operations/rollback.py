@@ -130,13 +130,30 @@ def _kept(
     kept: dict[Key, Undone] = {}
     for record in receipt.to_make:
         if record.key not in found:
-            kept[record.key] = Undone(record.key, record.kind, "skipped", "gone")
+            kept[record.key] = _not_found(record, destination)
         elif record.key in edited:
             kept[record.key] = Undone(record.key, record.kind, "failed", "edited", edited[record.key])
         elif record.key in runs:
             detail = f"flow runs: {runs[record.key]}"
             kept[record.key] = Undone(record.key, record.kind, "failed", "still-needed", detail)
+    kept = _of_unseen_use(receipt, destination, found) | kept
     return kept | _still_needed(receipt, destination, found, kept)
+
+
+def _not_found(record: Intended, destination: Environment) -> Undone:
+    """What is gone, or only hidden."""
+    if destination.unseen.may_be(record.kind, None):
+        return Undone(record.key, record.kind, "failed", "unreadable")
+    return Undone(record.key, record.kind, "skipped", "gone")
+
+
+def _of_unseen_use(receipt: Receipt, destination: Environment, found: Mapping[Key, str]) -> dict[Key, Undone]:
+    """What may be needed by something that cannot be read."""
+    return {
+        record.key: Undone(record.key, record.kind, "failed", "unreadable")
+        for record in receipt.to_make
+        if record.key in found and destination.unseen.may_need(found[record.key])
+    }
 
 
 async def _edited(receipt: Receipt, api: Api, destination: Environment, found: Mapping[Key, str]) -> dict[Key, str]:

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from bundle.errors import BundleError, Conflict, listed
-from bundle.files import atomic, input_errors
+from bundle.files import LIMITS, atomic, input_errors, read_whole
 from bundle.model import Key, Manifest
 from bundle.operations.import_ import Prepared
 from bundle.plan.actions import Action, Verb
 from bundle.plan.server_state import ServerState, server_of, what_moved
 from bundle.record.canonical import encode, sha256_hex
+from bundle.record.weight import weight
 
 VERSION = "1.1"
 
@@ -101,9 +103,21 @@ def read(path: Path) -> SavedPlan:
     Raises:
         BundleError: there is no such file, or it is not a plan of a known version.
     """
-    with input_errors(path, BundleError, hint="check the name of the plan"):
-        data = path.read_bytes()
-    return parse(data, str(path))
+    return parse(bytes_of(path, str(path)), str(path))
+
+
+def bytes_of(source: Path | BinaryIO, name: str) -> bytes:
+    """The bytes of a plan; ``name`` is what it is called in messages.
+
+    Raises:
+        BundleError: it cannot be read, or is larger than a plan may be.
+    """
+    hint = "check the name of the plan"
+    with input_errors(name, BundleError, hint=hint):
+        data = read_whole(source, LIMITS.plan_bytes)
+    if weight(data) > LIMITS.memory_bytes:
+        raise BundleError(f"{name}: cannot be read: it holds too many values", hint=hint)
+    return data
 
 
 def parse(data: bytes, path: str) -> SavedPlan:

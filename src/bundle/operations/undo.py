@@ -26,6 +26,7 @@ ROLLBACK_REASONS: Mapping[str, str] = {
     "as-before": "already as it was before the import",
     "lost": "something that it referred to before the import is gone; left unchanged",
     "still-needed": "something else at the destination refers to it, or it has flow runs; kept",
+    "unreadable": "it, or what may need it, cannot be read at the destination; kept",
     "secret-kept": "a secret that the import filled in is in use; kept",
     "rejected": "the destination refused to delete it, or to change it back",
     **{code: REASONS[code] for code in ("denied", "unreachable", "not-tried")},

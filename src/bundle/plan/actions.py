@@ -35,6 +35,7 @@ REASONS: Mapping[str, str] = {
     "too-large": "larger than a request to Prefect Cloud may be",
     "secret-missing": "a secret of it was not supplied, and --missing-secrets is skip",
     "waits-for": "needs something that is not at the destination",
+    "unreadable": "the destination may have it, and did not let it be read; not created a second time",
     "rejected": "refused by the destination",
     "denied": "not permitted with these credentials",
     "unreachable": "no response from the destination",

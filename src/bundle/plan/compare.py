@@ -140,12 +140,14 @@ def _existing(
 
 def _of_missing(record: Intended, present: Present, choices: Choices) -> Action:
     action = Action(record.key, record.kind, "create", "created")
-    unfit = record.refused
+    kind = KINDS[record.kind]
+    hidden = "unreadable" if present.environment.unseen.may_be(record.kind, _own_name(record)) else None
+    unfit = record.refused or hidden
     if present.is_cloud is not None:
-        unfit = KINDS[record.kind].unfit(record.body, is_cloud=present.is_cloud) or unfit
+        unfit = kind.unfit(record.body, is_cloud=present.is_cloud) or unfit
     if unfit:
         return msgspec.structs.replace(action, verb="unsupported", reason=unfit, detail=_about_name(record))
-    if limit := KINDS[record.kind].beyond(record.body, choices.tier):
+    if limit := kind.beyond(record.body, choices.tier):
         return msgspec.structs.replace(action, verb="unsupported", reason="tier-limit", detail=limit)
     if present.is_cloud and (size := _size(record)) > LARGEST_REQUEST_BYTES:
         return msgspec.structs.replace(action, verb="unsupported", reason="too-large", detail=f"{size} bytes")
@@ -162,6 +164,16 @@ def _about_name(record: Intended) -> str:
     kind = KINDS[record.kind]
     is_name = join(kind.name_field or "") in record.dropped
     return f"{kind.name_rule}; give it another name with --map '{record.key}=NAME'" if is_name else ""
+
+
+def _own_name(record: Intended) -> str | None:
+    """What the destination would call it; None where it has no name of its own."""
+    name = record.body.get(KINDS[record.kind].name_field or "")
+    # An id in a name is another one there.
+    is_whole = isinstance(name, str) and not any(
+        each.pointer == join(KINDS[record.kind].name_field or "") for each in record.references
+    )
+    return name if is_whole else None
 
 
 def _size(record: Intended) -> int:

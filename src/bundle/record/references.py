@@ -16,7 +16,7 @@ Pure: no I/O.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Literal
 
 import msgspec
@@ -64,6 +64,19 @@ def normal_id(text: str) -> str:
 def is_id(text: str) -> bool:
     """Whether the whole text is an id."""
     return bool(_UUID.fullmatch(text))
+
+
+def ids_in(value: Json) -> Iterator[str]:
+    """Every id in a value, in texts as in member names."""
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            yield from (normal_id(match[0]) for match in _UUID.finditer(item))
+        elif isinstance(item, list):
+            rest += item
+        elif isinstance(item, dict):
+            rest += [*item, *item.values()]
 
 
 def blank_ids(text: str) -> str:

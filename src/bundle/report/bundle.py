@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bundle.errors import ExitCode
-from bundle.model import Manifest, SecretSlot
+from bundle.model import NOT_EXPORTED, Manifest, SecretSlot
 from bundle.record.secrets import variable_name
 from bundle.report.counting import CENSUS, records_by_kind, summary_of
 from bundle.report.model import Contents, Report, Slot, SlotState
@@ -43,6 +43,11 @@ def bundle_report(
         left_out=manifest.left_out,
         warnings=tuple(warnings),
     )
+
+
+def is_lacking(manifest: Manifest) -> bool:
+    """Whether something is not in a bundle that should have been exported."""
+    return any(each.reason in NOT_EXPORTED for each in manifest.left_out)
 
 
 def contents(manifest: Manifest, file: str | None) -> Contents:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bundle.model import Manifest
-from bundle.report.bundle import bundle_report
+from bundle.report.bundle import bundle_report, is_lacking
 from bundle.report.counting import CENSUS, incomplete
 from bundle.report.model import Report, Side
 from bundle.report.notes import export_notes, placeholder_lines
@@ -15,11 +15,11 @@ from bundle.report.parts import Limit, Lines, count_line, file_name, server_name
 
 
 def report(manifest: Manifest, file: str | None, source: Side, changed: Sequence[str]) -> Report:
-    """The report of an export; exit code 3 if any kinds ``changed`` while they were read."""
+    """The report of an export; exit code 3 if any kinds ``changed`` while they were read, or something is lacking."""
     done = msgspec.structs.replace(
         bundle_report("export", manifest, file), source=source, changed_while_read=tuple(changed)
     )
-    return incomplete(done) if changed else done
+    return incomplete(done) if changed or is_lacking(manifest) else done
 
 
 def layout(report: Report, limit: Limit) -> Iterator[Lines]:

@@ -7,18 +7,26 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bundle.errors import ExitCode
+from bundle.model import NOT_EXPORTED, Header
 from bundle.report import import_, plan
 from bundle.report.counting import incomplete
 from bundle.report.model import Report, Side
 from bundle.report.parts import Limit, Lines, is_trial, server_name
 
 
-def report(imported: Report, source: Side, changed: Sequence[str], warnings: Sequence[str] = ()) -> Report:
-    """The report of an import as that of a transfer; ``changed`` as for an export."""
+def report(
+    imported: Report, source: Side, exported: Header, changed: Sequence[str], warnings: Sequence[str] = ()
+) -> Report:
+    """The report of an import as that of a transfer; ``exported`` and ``changed`` as for an export."""
+    lacking = tuple(each for each in exported.left_out if each.reason in NOT_EXPORTED)
     done = msgspec.structs.replace(
-        imported, source=source, changed_while_read=tuple(changed), warnings=(*imported.warnings, *warnings)
+        imported,
+        source=source,
+        changed_while_read=tuple(changed),
+        left_out=lacking,
+        warnings=(*imported.warnings, *warnings),
     )
-    return incomplete(done) if changed and done.exit_code == ExitCode.DONE else done
+    return incomplete(done) if (changed or lacking) and done.exit_code == ExitCode.DONE else done
 
 
 def layout(report: Report, limit: Limit) -> Iterator[Lines]:

@@ -22,11 +22,14 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from http import HTTPStatus
 from typing import Literal, Self
 
-from bundle.errors import RequestRejected
+from bundle.errors import AnswerTooLarge, RequestRejected, ServerTooLarge
 from bundle.model import Body, Json
+from bundle.record.canonical import encode
+from bundle.record.weight import weight
 from bundle.server.adaptive_limit import Limiter, Slot
 from bundle.server.connection import Connection, Transport
 from bundle.server.csrf import Csrf, is_csrf_refusal
+from bundle.server.limits import MIB, ServerLimits
 from bundle.server.openapi import Accepted, parse_openapi
 from bundle.server.refusals import decoded, failure
 from bundle.server.responses import Call, Response, Sent
@@ -38,6 +41,7 @@ _log = logging.getLogger("bundle.server.client")
 _NOT_PREFECT = "this does not look like a Prefect API; check the URL and any proxy"
 _READS_IN_FLIGHT = 4
 _SAME_PAGES = 10
+_PAGES: tuple[Body, ...] = ({}, {"limit": 10}, {"limit": 1})
 _TOO_BUSY = frozenset({429, 503})
 
 
@@ -58,6 +62,7 @@ class PrefectApi:
         target: Target,
         *,
         policy: RetryPolicy | None = None,
+        limits: ServerLimits | None = None,
         limiter: Limiter | None = None,
         proxy: SecretText | None = None,
         transport: Transport | None = None,
@@ -67,13 +72,15 @@ class PrefectApi:
     ) -> None:
         self._target = target
         self._policy = RetryPolicy.of(target) if policy is None else policy
+        self._limits = ServerLimits() if limits is None else limits
+        self._held: dict[bytes, int] = {}
         self._limiter = Limiter(clock=clock) if limiter is None else limiter
         self._reads = asyncio.Semaphore(_READS_IN_FLIGHT)
         self._clock, self._sleep, self._jitter = clock, sleep, jitter
         self._csrf = Csrf(is_on=target.csrf and not target.is_cloud)
         self._unanswered = 0
         self._has_answered = False
-        self._connection = Connection(target, transport=transport, proxy=proxy)
+        self._connection = Connection(target, limits=self._limits, transport=transport, proxy=proxy)
 
     async def __aenter__(self) -> Self:
         await self._connection.__aenter__()
@@ -124,24 +131,60 @@ class PrefectApi:
     async def pages(self, path: str, body: Body | None = None) -> AsyncIterator[list[Json]]:
         """Pages of ``POST path`` (a ``/filter`` route) until an empty one; raises as ``get``.
 
-        ``limit`` is never sent: above the server's own limit it is a 422. A
-        short page ends nothing, since that limit may be any number.
+        ``limit`` is not sent, since above the server's own limit it is a 422,
+        but where a page is too large. A short page ends nothing, since that
+        limit may be any number. A row that is no JSON, or too large by itself,
+        is None, and spoils no other.
+
+        Raises:
+            ServerTooLarge: all lists that were read take more memory than they may.
         """
         fixed = {name: value for name, value in (body or {}).items() if name != "limit"}
         offset, last, repeats = 0, None, 0
-        for _ in range(self._policy.pages):
-            page = await self.read(path, {**fixed, "offset": offset})
-            if not isinstance(page, list):
-                raise self._odd(path, "did not return a list", hint=url_hint(self.url) or _NOT_PREFECT)
+        listing = encode([path, fixed])
+        self._held[listing] = 0
+        sizes = list(_PAGES)
+        for _ in range(self._limits.pages):
+            page = await self._page(path, {**fixed, "offset": offset}, listing, sizes)
             if not page:
                 return
+            if offset + len(page) > self._limits.rows:
+                raise self._odd(path, f"listed more than {self._limits.rows} rows", hint=_NOT_PREFECT)
             # A row that is new at the front pushes the same rows onto the next page, once or twice.
             repeats = repeats + 1 if page == last else 0
             if repeats >= _SAME_PAGES:
                 raise self._odd(path, "returned the same page over and over: it ignores the offset", hint=_NOT_PREFECT)
             yield page
             offset, last = offset + len(page), page
-        raise self._odd(path, f"did not end after {self._policy.pages} pages", hint=_NOT_PREFECT)
+        raise self._odd(path, f"did not end after {self._limits.pages} pages", hint=_NOT_PREFECT)
+
+    async def _page(self, path: str, body: Body, listing: bytes, sizes: list[Body]) -> list[Json]:
+        """One page, of the first of some sizes in which it is not too large; the larger ones are taken away."""
+        while len(sizes) > 1:
+            try:
+                return await self._charged(path, body | sizes[0], listing)
+            except AnswerTooLarge:
+                del sizes[0]
+        try:
+            return await self._charged(path, body | sizes[0], listing)
+        except AnswerTooLarge:
+            return [None]
+
+    async def _charged(self, path: str, body: Body, listing: bytes) -> list[Json]:
+        """One page, charged to its listing; one that is read again takes the place of what was read before."""
+        response = await self._exchange(Call("POST", path, body), Effort(started=self._clock()))
+        self._held[listing] += weight(response.content)
+        if sum(self._held.values()) > self._limits.memory_bytes:
+            raise ServerTooLarge(
+                f"POST {path} on {self._target.host}: the lists of this server take more than "
+                f"{self._limits.memory_bytes // MIB} MiB of memory",
+                hint="if it really holds that much, set XFER_MEMORY_MIB to what this machine can give",
+            )
+        page = response.rows
+        if page is None:
+            decoded(self._target, Call("POST", path), response)
+            raise self._odd(path, "did not return a list", hint=url_hint(self.url) or _NOT_PREFECT)
+        return page
 
     async def write(
         self,

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import logging
 import ssl
+import zlib
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Self
@@ -18,15 +19,17 @@ import msgspec
 
 from bundle._version import __version__
 from bundle.errors import ProfileError
+from bundle.record.weight import weight
+from bundle.server.inflate import Inflater
+from bundle.server.limits import ServerLimits
 from bundle.server.redirects import moved_within
-from bundle.server.responses import BROKEN_OFF, NO_RESPONSE, PROXY_REFUSED, Call, Response, Sent, executed_by
+from bundle.server.responses import BROKEN_OFF, NO_RESPONSE, PROXY_REFUSED, TOO_LARGE, Call, Response, Sent, executed_by
 from bundle.server.target import SecretText, Target
 from bundle.server.tls import tls_context, tls_reason
 
 Request = httpx.Request
 Transport = httpx.AsyncBaseTransport
 
-RESPONSE_BYTES = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 3.0  # less than the 5 s after which uvicorn closes: a write must not meet a closing connection
 _CONNECTIONS = 16
@@ -47,8 +50,11 @@ class Connection:
         ProfileError: on entering, when the CA file of the target cannot be read or the proxy cannot be used.
     """
 
-    def __init__(self, target: Target, *, transport: Transport | None, proxy: SecretText | None) -> None:
+    def __init__(
+        self, target: Target, *, limits: ServerLimits, transport: Transport | None, proxy: SecretText | None
+    ) -> None:
         self.sent = Sent()
+        self._limits = limits
         self._target = target
         self._transport = transport
         self._proxy = proxy
@@ -79,7 +85,7 @@ class Connection:
                         break
                     request = self._built(call, onward, request.headers)
                 return response
-        except (httpx.HTTPError, TimeoutError, OSError, asyncio.CancelledError) as error:
+        except (httpx.HTTPError, zlib.error, TimeoutError, OSError, asyncio.CancelledError) as error:
             return _lost(error)
 
     @property
@@ -95,15 +101,14 @@ class Connection:
         self.sent = Sent(self.sent.reads + (not call.is_write), self.sent.writes + call.is_write)
         received = await self._open.send(request, stream=True)
         try:
-            content = await _content(received)
+            content = await _content(received, self._limits)
             if received.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 await _abandon(received)
         finally:
             await received.aclose()
         headers = {name.lower(): value for name, value in received.headers.items()}
         if content is None:
-            reason = "a response that is too large"
-            return Response(received.status_code, headers, reason=reason, executed="maybe", is_final=True)
+            return Response(received.status_code, headers, reason=TOO_LARGE, executed="maybe", is_final=True)
         response = Response(received.status_code, headers, content)
         return msgspec.structs.replace(response, executed=executed_by(response))
 
@@ -160,8 +165,8 @@ def _authorization(target: Target) -> dict[str, str]:
     return {"Authorization": f"Bearer {text}"}
 
 
-async def _content(received: httpx.Response) -> bytes | None:
-    """The decoded body, None when it is larger than it may be.
+async def _content(received: httpx.Response, limits: ServerLimits) -> bytes | None:
+    """The body after decompression, None when it, or what it decodes to, is larger than it may be.
 
     Raises:
         httpx.RemoteProtocolError: its end looks like a broken connection, or its coding was not requested.
@@ -170,15 +175,18 @@ async def _content(received: httpx.Response) -> bytes | None:
     if coding not in {"identity", "gzip"}:
         # Other codings can turn one small chunk into gigabytes before any limit is seen.
         raise httpx.RemoteProtocolError("content coding")
-    chunks, size = [], 0
-    async for chunk in received.aiter_bytes():
-        size += len(chunk)
-        if size > RESPONSE_BYTES:
-            return None
-        chunks.append(chunk)
-    if size and not _has_an_end(received):
-        raise httpx.RemoteProtocolError("no length")
-    return b"".join(chunks)
+    content = bytearray()
+    inflater = Inflater() if coding == "gzip" else None
+    # As it arrives: httpx would decompress a whole chunk at once.
+    stream: Any = received.stream
+    async for chunk in stream:
+        for piece in inflater.pieces(chunk) if inflater else (chunk,):
+            content += piece
+            if len(content) > limits.answer_bytes:
+                return None
+    if content and (not _has_an_end(received) or (inflater and not inflater.is_whole)):
+        raise httpx.RemoteProtocolError("no end")
+    return bytes(content) if weight(content) <= limits.answer_memory_bytes else None
 
 
 def _has_an_end(response: httpx.Response) -> bool:

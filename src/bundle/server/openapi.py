@@ -24,6 +24,7 @@ Path = tuple[str | int, ...]
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 _REFERENCE = "#/components/schemas/"
+_MOST_STEPS = 100_000
 _ALTERNATIVES = ("anyOf", "oneOf")
 
 
@@ -65,9 +66,13 @@ class Accepted(msgspec.Struct, frozen=True):
 
         Lists count as their items, and alternatives are united. Empty where nothing is known.
         """
-        models = _objects(self.models, self.bodies.get(_route(method, path)))
-        for name in properties:
-            models = [part for model in models for part in _objects(self.models, _properties(model).get(name))]
+        try:
+            judge = _Judge(self.models)
+            models = judge.objects(self.bodies.get(_route(method, path)))
+            for name in properties:
+                models = [part for model in models for part in judge.objects(_properties(model).get(name))]
+        except (_TooMuchError, RecursionError):
+            return frozenset()
         return frozenset(name for model in models for name in _properties(model))
 
     def judge(self, method: str, path: str, body: Json, *, is_strict: bool = False) -> Misfits:
@@ -78,8 +83,15 @@ class Accepted(msgspec.Struct, frozen=True):
         ``is_strict``: types of scalars and bounds of numbers are, too.
         """
         found = _Judge(self.models, is_strict=is_strict)
-        found.visit(self.bodies.get(_route(method, path)), body, ())
+        try:
+            found.visit(self.bodies.get(_route(method, path)), body, ())
+        except (_TooMuchError, RecursionError):
+            return Misfits()
         return Misfits(tuple(found.unknown), tuple(found.refused))
+
+
+class _TooMuchError(Exception):
+    """A document took more steps than any honest one does: models that contain themselves, or double at each step."""
 
 
 class _Judge:
@@ -88,6 +100,7 @@ class _Judge:
     def __init__(self, models: Mapping[str, Model], *, is_strict: bool = False) -> None:
         self._models = models
         self._is_strict = is_strict
+        self._steps_left = _MOST_STEPS
         self.unknown: list[Pointer] = []
         self.refused: list[Pointer] = []
 
@@ -124,6 +137,9 @@ class _Judge:
         seen: set[str] = set()
         while waiting:
             model = waiting.pop()
+            self._steps_left -= 1
+            if self._steps_left < 0:
+                raise _TooMuchError
             name = _text(model.get("$ref")).removeprefix(_REFERENCE)
             alternatives = list(_listed(model, _ALTERNATIVES))
             if "$ref" in model:
@@ -137,12 +153,10 @@ class _Judge:
                 found.append(model)
         return found
 
-
-def _objects(models: Mapping[str, Model], schema: Any) -> list[Model]:
-    """The models of objects behind references, alternatives and list items."""
-    judge = _Judge(models)
-    found = judge.plain(schema)
-    return found + [part for model in found for part in judge.plain(model.get("items"))]
+    def objects(self, schema: Any) -> list[Model]:
+        """The models of objects behind references, alternatives and list items."""
+        found = self.plain(schema)
+        return found + [part for model in found for part in self.plain(model.get("items"))]
 
 
 def parse_openapi(document: Any) -> Accepted:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bundle.errors import ProfileError
+from bundle.files import LIMITS, read_whole
 
 
 def profiles_path(environ: Mapping[str, str], home: Path, cwd: Path) -> Path:
@@ -74,7 +75,7 @@ def _toml_profiles_path(path: Path, keys: tuple[str, ...]) -> str | None:
 def _read_text(path: Path) -> str:
     """The text of a file, empty where there is none."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_whole(path, LIMITS.document_bytes).decode("utf-8-sig")
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -100,5 +101,5 @@ def read_toml(path: Path) -> dict[str, Any]:
         place = re.search(r"at line (\d+), column (\d+)", str(error))
         line = place[1] if place else str(text.count("\n") + 1)
         raise ProfileError(f"{path}, line {line}: not valid TOML", hint="correct that line") from None
-    except RecursionError:
-        raise ProfileError(f"{path}: nested too deeply", hint="correct the file") from None
+    except (RecursionError, ValueError):
+        raise ProfileError(f"{path}: nested too deeply, or with too long a number", hint="correct the file") from None

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from bundle.errors import AccessDenied, PlanLimit, RequestRejected, ServerError, Unreachable
+from bundle.errors import AccessDenied, AnswerTooLarge, PlanLimit, RequestRejected, ServerError, Unreachable
 from bundle.model import Json
 from bundle.server.echoes import fields, safe_detail
 from bundle.server.redirects import location, origin
-from bundle.server.responses import BROKEN_OFF, EXPIRED, NO_TLS, OTHER_HOST, PROXY_REFUSED, UNTRUSTED, Call, Response
+from bundle.server.responses import (
+    BROKEN_OFF,
+    EXPIRED,
+    NO_TLS,
+    OTHER_HOST,
+    PROXY_REFUSED,
+    TOO_LARGE,
+    UNTRUSTED,
+    Call,
+    Response,
+)
 from bundle.server.retry import RETRIED, Effort
 from bundle.server.target import Target
 from bundle.server.urls import url_hint
@@ -35,6 +45,10 @@ def failure(target: Target, call: Call, response: Response, effort: Effort, *, i
 
     ``is_known``: the server has answered before.
     """
+    if response.reason == TOO_LARGE and not call.is_write:
+        return AnswerTooLarge(
+            f"{call.place} on {target.host}: {TOO_LARGE}", hint="see what the server holds there; it may be no Prefect"
+        )
     if response.status in RETRIED - {500} or not response.has_arrived or (effort.is_doubtful and not call.repeatable):
         return _unreachable(target, call, response, effort, is_known=is_known)
     if response.status < HTTPStatus.BAD_REQUEST:

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from bundle.model import Json
+from bundle.server.items import items_of
 
 DETAIL_CHARACTERS = 500
 """How much of a server's own text is kept."""
@@ -20,6 +21,7 @@ OTHER_HOST = f"{UNTRUSTED}: it is for another host"
 PROXY_REFUSED = "the proxy refused the connection"
 NO_RESPONSE = "no response in time"
 NO_TLS = "no TLS connection"
+TOO_LARGE = "a response that is too large"
 BROKEN_OFF = "the connection broke off"
 
 
@@ -72,10 +74,18 @@ class Response(msgspec.Struct, frozen=True):
     @property
     def json(self) -> Json:
         """The decoded body; None where it is not JSON."""
-        try:
-            return msgspec.json.decode(self.content)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
+        return _decoded(self.content)
+
+    @property
+    def rows(self) -> list[Json] | None:
+        """The decoded body where it is a list; an item that cannot be decoded by itself is None.
+
+        None where it is no list.
+        """
+        found = self.json
+        if found is None and (parts := items_of(self.content)) is not None:
+            return [_decoded(part) for part in parts]
+        return found if isinstance(found, list) else None
 
     @property
     def detail(self) -> str:
@@ -83,6 +93,13 @@ class Response(msgspec.Struct, frozen=True):
         body = self.json
         text = (body.get("detail") or body.get("exception_message")) if isinstance(body, dict) else None
         return re.sub(r"[^\x20-\x7e\xa0-\uffff]", " ", text)[:DETAIL_CHARACTERS] if isinstance(text, str) else ""
+
+
+def _decoded(content: bytes) -> Json:
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def executed_by(response: Response) -> Literal["no", "maybe", "yes"]:

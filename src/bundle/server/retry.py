@@ -36,7 +36,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     locked, for as long as others write), refused connections once a server has
     answered, and ``Prefect-Maintenance`` are bounded by the budget alone. ``spread``
     is the part of each wait that is drawn at random, ``codes`` are further
-    statuses to try again on, and ``pages`` bounds one listing.
+    statuses to try again on.
     """
 
     budget_seconds: float = 60.0
@@ -48,7 +48,6 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     longest_retry_after_seconds: float = 120.0
     spread: float = 1.0
     codes: frozenset[int] = frozenset()
-    pages: int = 1_000_000
 
     @classmethod
     def of(cls, target: Target) -> Self:

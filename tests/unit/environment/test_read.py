@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 
 import httpx
 import pytest
 
+from bundle.container.manifest import account_problem
 from bundle.environment.read import read_rows, server_version
 from bundle.errors import AccessDenied, RequestRejected
+from bundle.kinds import KINDS
+from bundle.kinds.base import Kind
+from bundle.model import Member
+from bundle.operations.export import Exported
 from bundle.server.client import PrefectApi
 from support.fake_prefect import FakePrefect
 from support.moving import export
 from support.offline import api_of, run
 from support.seeded import plant
 from support.tampering import Before, Tampering
+
+SEEDED = {"flow", "deployment", "work-pool", "work-queue", "block-type", "block-schema", "block", "variable"} | {
+    "concurrency-limit", "tag-limit", "automation", "saved-search",
+}  # fmt: skip
+
+
+@functools.cache
+def _planted() -> FakePrefect:
+    return plant(FakePrefect())
 
 
 def _answering(status: int, path: str, *, from_row: int = 0) -> Before:
@@ -30,7 +46,7 @@ def _answering(status: int, path: str, *, from_row: int = 0) -> Before:
 
 def _rows(before: Before) -> dict[str, int]:
     """How many rows of each kind are read of the seeded environment, one row a page."""
-    fake = plant(FakePrefect())
+    fake = copy.deepcopy(_planted())
     fake.default_limit = 1
 
     async def read() -> dict[str, int]:
@@ -47,18 +63,17 @@ def test_a_missing_list_means_an_older_server(status: int) -> None:
     assert (rows["saved-search"], rows["flow"] > 1) == (0, True)
 
 
-def test_a_missing_list_that_every_server_has_means_a_wrong_url() -> None:
-    """Prefect has always listed flows, so what has no such list is something else."""
+def test_lists_that_are_all_missing_mean_a_wrong_url() -> None:
+    """What has none of the lists that every Prefect has is something else."""
     with pytest.raises(RequestRejected) as caught:
-        _rows(_answering(404, "/flows/filter"))
+        _rows(_answering(404, "/filter"))
     assert caught.value.status == 404
 
 
-def test_a_list_that_breaks_off_is_no_shorter_list() -> None:
-    """A route that answered a page exists; that it is missing at the next one ends the export, and loses no rows."""
-    with pytest.raises(RequestRejected) as caught:
-        _rows(_answering(404, "/automations/filter", from_row=1))
-    assert caught.value.status == 404
+def test_wrong_credentials_are_an_error() -> None:
+    """Where nothing may be read, there is nothing to give an account of."""
+    with pytest.raises(AccessDenied):
+        export(fake := plant(FakePrefect()), Tampering(fake, _answering(401, "/filter")))
 
 
 def _version(before: Before | None) -> str | None:
@@ -85,8 +100,22 @@ def test_a_version_that_is_refused_is_not_known(status: int) -> None:
     assert _version(_answering(status, "/admin/version")) is None
 
 
-def test_a_list_that_is_refused_is_not_a_missing_one() -> None:
-    """Weak credentials are an error, even for a list that not every server has."""
-    fake = plant(FakePrefect())
-    with pytest.raises(AccessDenied):
-        export(fake, Tampering(fake, _answering(403, "/saved_searches/filter")))
+@pytest.mark.parametrize(("status", "from_row"), [(403, 0), (404, 0), (404, 1)])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.name in SEEDED], ids=lambda kind: kind.name)
+def test_a_kind_that_may_not_be_read_is_accounted_for(kind: Kind, status: int, from_row: int) -> None:
+    """One kind that is refused, or breaks off, is no empty one: it is named as unreadable, and the rest travels."""
+    fake = copy.deepcopy(_planted())
+    fake.default_limit = 1 if from_row else 200
+    found = export(fake, Tampering(fake, _answering(status, f"{kind.path}/filter", from_row=from_row)))
+    unreadable = {each.kind for each in found.header.left_out if each.reason == "unreadable"}
+    kinds = {placed.record.kind for placed in found.records}
+
+    is_old = status == 404 and not from_row and not kind.route_is_required
+    assert (kind.name in unreadable) != is_old
+    assert kind.name not in kinds or kind.name == "tag-limit"
+    assert {"variable", "flow"} - {kind.name} <= kinds
+    assert account_problem(found.header.census, found.header.left_out, _members(found)) is None
+
+
+def _members(found: Exported) -> list[Member]:
+    return [Member("", each.record.kind, 0, 1, 1, "") for each in found.records]

@@ -13,6 +13,7 @@ from bundle.errors import AccessDenied, Unreachable
 from bundle.model import Api
 from bundle.server.adaptive_limit import AdaptiveLimit, Limiter
 from bundle.server.client import PrefectApi
+from bundle.server.limits import ServerLimits
 from bundle.server.responses import Sent
 from bundle.server.retry import RetryPolicy
 from bundle.server.target import SecretText, Target
@@ -118,7 +119,7 @@ def test_endless_pages_are_refused() -> None:
     """A server that ignores the offset, never ends, or answers no list does not hold the client."""
     assert "same page over and over" in str(FakeServer(ok([1])).fail(everything))
     endless = FakeServer(*(ok([number]) for number in range(9)))
-    assert "did not end after 3 pages" in str(endless.fail(everything, policy=RetryPolicy(pages=3)))
+    assert "did not end after 3 pages" in str(endless.fail(everything, limits=ServerLimits(pages=3)))
     assert "a list" in str(FakeServer(ok({"results": []})).fail(everything))
 
 

@@ -207,3 +207,29 @@ def test_a_strict_look_tells_scalars_apart(schema: Any, fitting: list[Any], othe
     assert [each for each in fitting if accepted.judge("POST", "/x/", {"a": each}, is_strict=True).refused] == []
     assert [each for each in others if not accepted.judge("POST", "/x/", {"a": each}, is_strict=True).refused] == []
     assert [each for each in others if accepted.judge("POST", "/x/", {"a": each}).refused] == []
+
+
+def _doubling() -> dict[str, Any]:
+    pair = {f"M{number}": {"allOf": [_reference(f"M{number + 1}")] * 2} for number in range(60)}
+    return {**pair, "M60": {"properties": {"a": {}}}}
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        {"M0": {"allOf": [_reference("M0")]}},
+        {"M0": {"allOf": [_reference("M1")]}, "M1": {"allOf": [_reference("M0"), _reference("M0")]}},
+        _doubling(),
+        {"M0": {"anyOf": [{"properties": {"a": _reference("M0")}}] * 3000}},
+    ],
+    ids=["itself", "each other", "doubling", "wide"],
+)
+def test_models_without_an_end_mean_not_known(models: dict[str, Any]) -> None:
+    """Models that contain themselves, or double with every step, say nothing, and take no time to say it."""
+    body = {"requestBody": {"content": {"application/json": {"schema": _reference("M0")}}}}
+    found = parse_openapi({"paths": {"/a/": {"post": body}}, "components": {"schemas": models}})
+    value: Any = {"a": None}
+    for _ in range(90):
+        value = {"a": value}
+    assert found.judge("POST", "/a/", value) == Misfits()
+    assert found.names("POST", "/a/", "a", "a") == frozenset()

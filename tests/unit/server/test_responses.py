@@ -10,20 +10,27 @@ import httpx
 import pytest
 import zstandard
 
+from bundle.server.limits import ServerLimits
 from bundle.server.target import Target
 from support.fake_server import FakeServer, coded, get, ok
 
 
-def test_large_responses_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_responses_are_refused() -> None:
     """A response is cut off by its decoded size, so a compressed bomb gains nothing; a plain one of the size passes."""
-    monkeypatch.setattr("bundle.server.connection.RESPONSE_BYTES", 1000)
+    limits = ServerLimits(answer_bytes=1000)
     buffer = io.BytesIO()
     with gzip.open(buffer, "wb") as bomb:
         bomb.write(b" " * 100_000)
     server = FakeServer(coded(buffer.getvalue(), "gzip"))
-    assert "too large" in str(server.fail(get))
+    assert "too large" in str(server.fail(get, limits=limits))
     assert len(server.requests) == 1
-    assert FakeServer(ok("x" * 998)).run(get) == "x" * 998
+    assert FakeServer(ok("x" * 998)).run(get, limits=limits) == "x" * 998
+
+
+@pytest.mark.parametrize("content", [b"[" + b"{}," * 600_000 + b"{}]", b"[" * 3_000_000, b"0," * 3_000_000])
+def test_responses_of_very_many_values_are_refused(content: bytes) -> None:
+    """What a response would take once it is decoded is told from its bytes, before that: a list of empty objects."""
+    assert "too large" in str(FakeServer(httpx.Response(200, content=content)).fail(get))
 
 
 def test_compressed_responses_are_read() -> None:

@@ -40,7 +40,7 @@ def command(console: Console, receipt_file: str, destination: str, *, force: boo
     was edited since (unless --force), what something else refers to, and
     secrets that the import filled in.
     """
-    taken = receipt.read(Path(receipt_file))
+    taken = receipt.read(Path(receipt_file), memory_bytes=connection.memory_bytes())
     (target,) = connection.find_targets(console, destination)
     return asyncio.run(_undo(console, taken, target, force=force, dry_run=dry_run))
 

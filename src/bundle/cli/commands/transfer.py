@@ -88,7 +88,7 @@ def command(
         for warning in warnings:
             console.warn(warning)
         report = asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))
-    return transfer_report.report(report, connection.side(origin), exported.torn, warnings)
+    return transfer_report.report(report, connection.side(origin), exported.header, exported.torn, warnings)
 
 
 def _wish(outcome: ResultOptions, file: str | None, execution: Execution) -> Wish | None:
