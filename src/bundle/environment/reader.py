@@ -48,10 +48,10 @@ def malformed(kind: Kind, row: Json, problem: str, reason: str = "not-portable")
     """What can be told of a row that is not what its kind has."""
     if not isinstance(row, dict):
         return Malformed(problem)
-    identifier, name = row.get("id"), row.get(kind.name_field or "")
+    identifier, name = row["id"] if is_row_id(row.get("id")) else None, row.get(kind.name_field or "")
     return Malformed(
         problem,
-        identifier if is_row_id(identifier) else None,
+        identifier,
         name if isinstance(name, str) else None,
         frozenset(ids_in(row)) - {identifier},
         reason,
@@ -96,8 +96,9 @@ class ApiReader:
                 good, bad = self._sorted(path, page)
                 found.update((row["id"], row) for row in good)
                 odd.update((each.id or len(odd), each) for each in bad)
-        if kind := kind_at(path):
-            self.malformed[kind.name] += odd.values()
+        # A further list of a kind, such as the one that shows secrets, has no rows that the first one lacks.
+        if (kind := kind_at(path)) and len(odd) > len(self.malformed[kind.name]):
+            self.malformed[kind.name] = list(odd.values())
         return list(found.values())
 
     def checked(self, path: str, found: Json) -> list[Raw]:
