@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from bundle.cli import connection
+from bundle.kinds import KINDS
 from support.fake_prefect import FakePrefect
 from support.moving import import_into
+from support.odd_rows import answering
 from support.offline import api_of
 from support.seeded import seeded
 
@@ -92,3 +94,22 @@ def test_a_state_must_be_kept(shell: Any, sides: dict[str, FakePrefect]) -> None
         assert shell("deactivate", "--from", "a", *file).code in {1, 64}
     assert sides["a.test"].writes == _filled().writes
     assert Path("kept.pxb").read_text() == "mine"
+
+
+def test_what_cannot_be_read_is_said_to_be_left_as_it_is(
+    shell: Any, sides: dict[str, FakePrefect], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways, an automation that a server shows in no usable form is named, and the exit code is 3."""
+    shell("transfer", "--from", "a", "--to", "b", "--inert", "-o", "env.pxb", "--no-receipt")
+    odd = {name: answering(fake, KINDS["automation"], lambda _rows: b"[7]") for name, fake in sides.items()}
+    monkeypatch.setattr(connection, "connect", lambda target: api_of(sides[target.host], odd[target.host]))
+
+    on = shell("activate", "env.pxb", "--to", "b", "--json")
+    off = shell("deactivate", "--from", "a", "-o", "state.pxb")
+
+    assert (on.code, off.code) == (3, 3)
+    reasons = {each["reason"] for each in on.document["resources"] if each["kind"] == "automation"}
+    assert "unreadable" in reasons
+    assert "missing" not in reasons
+    assert "left out at export, not-portable (1)" in off.out
+    assert len([row for row in sides["a.test"].rows("automations") if row["enabled"]]) == 1

@@ -30,6 +30,7 @@ from bundle.kinds.protocols import Made
 from bundle.model import Api, Body, Bundle, Event, Key, Record
 from bundle.plan.actions import REASONS, Difference
 from bundle.plan.capabilities import ANY_FIELDS
+from bundle.plan.compare import own_name
 from bundle.plan.differences import between
 from bundle.plan.intended import Intended, intend
 from bundle.plan.matching import is_begun, match
@@ -43,6 +44,7 @@ SWITCH_REASONS: Mapping[str, str] = {
     "switched-off": "it, or part of it, was on and has been switched off",
     "already": "nothing to switch",
     "missing": "not at the destination",
+    "unreadable": "the destination may have it, and did not let it be read; left as it is",
     "unfinished": "an import left it unfinished; run that import again first",
     "schedule-missing": "a schedule that is on in the bundle is missing; everything else of it has been switched on",
     "waits-for": "something that it needs is missing, or could not be switched on",
@@ -135,8 +137,11 @@ def _step(
 ) -> Switched:
     kind, found = KINDS[record.kind], destination.records.get(pairs.get(record.key, ""))
     if found is None:
-        unfit = kind.unfit(record.body, is_cloud=is_cloud)
-        return Switched(record.key, record.kind, "skipped" if unfit or not on else "failed", unfit or "missing")
+        if unfit := kind.unfit(record.body, is_cloud=is_cloud):
+            return Switched(record.key, record.kind, "skipped", unfit)
+        if destination.unseen.may_be(record.kind, own_name(record)):
+            return Switched(record.key, record.kind, "failed", "unreadable")
+        return Switched(record.key, record.kind, "failed" if on else "skipped", "missing")
     if on and is_begun(record, found, destination):
         return Switched(record.key, record.kind, "failed", "unfinished")
     recorded = kind.switches(_whole(record, {key: destination.ids[there] for key, there in pairs.items()}))

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from bundle.environment.describe import Environment
-from bundle.model import Key, Placed, Record, kind_of
+from bundle.model import Key, LeftOut, Placed, Record, kind_of
 from bundle.plan.actions import Action, Difference
 from bundle.plan.compare import Present, View, compare
 from bundle.plan.intended import intend
@@ -72,9 +72,8 @@ def _change(action: Action) -> Change:
     return Change(action.key, action.kind, "changed" if action.differences else "unchanged", action.differences)
 
 
-def as_environment(records: Sequence[Placed]) -> Environment:
-    """A bundle's records as an environment, in which keys take the place of ids."""
+def as_environment(records: Sequence[Placed], left_out: tuple[LeftOut, ...] = ()) -> Environment:
+    """A bundle's records as an environment, in which keys take the place of ids; ``left_out`` as in its manifest."""
     by_key = {placed.record.key: placed.record for placed in records}
-    return Environment(
-        records=by_key, ids={key: key for key in by_key}, rows={key: {"id": key} for key in by_key}, census={}
-    )
+    rows = {key: {"id": key} for key in by_key}
+    return Environment(records=by_key, ids={key: key for key in by_key}, rows=rows, census={}, left_out=left_out)

@@ -141,7 +141,7 @@ def _existing(
 def _of_missing(record: Intended, present: Present, choices: Choices) -> Action:
     action = Action(record.key, record.kind, "create", "created")
     kind = KINDS[record.kind]
-    hidden = "unreadable" if present.environment.unseen.may_be(record.kind, _own_name(record)) else None
+    hidden = "unreadable" if present.environment.unseen.may_be(record.kind, own_name(record)) else None
     unfit = record.refused or hidden
     if present.is_cloud is not None:
         unfit = kind.unfit(record.body, is_cloud=present.is_cloud) or unfit
@@ -166,7 +166,7 @@ def _about_name(record: Intended) -> str:
     return f"{kind.name_rule}; give it another name with --map '{record.key}=NAME'" if is_name else ""
 
 
-def _own_name(record: Intended) -> str | None:
+def own_name(record: Intended) -> str | None:
     """What the destination would call it; None where it has no name of its own."""
     name = record.body.get(KINDS[record.kind].name_field or "")
     # An id in a name is another one there.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bundle.errors import ExitCode
-from bundle.model import NOT_EXPORTED, Manifest, SecretSlot
+from bundle.model import NOT_EXPORTED, LeftOut, Manifest, SecretSlot
 from bundle.record.secrets import variable_name
 from bundle.report.counting import CENSUS, records_by_kind, summary_of
 from bundle.report.model import Contents, Report, Slot, SlotState
@@ -45,9 +45,9 @@ def bundle_report(
     )
 
 
-def is_lacking(manifest: Manifest) -> bool:
-    """Whether something is not in a bundle that should have been exported."""
-    return any(each.reason in NOT_EXPORTED for each in manifest.left_out)
+def not_exported(left_out: Iterable[LeftOut]) -> tuple[LeftOut, ...]:
+    """What should have been exported, and could not be read."""
+    return tuple(each for each in left_out if each.reason in NOT_EXPORTED)
 
 
 def contents(manifest: Manifest, file: str | None) -> Contents:

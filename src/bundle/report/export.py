@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bundle.model import Manifest
-from bundle.report.bundle import bundle_report, is_lacking
+from bundle.report.bundle import bundle_report, not_exported
 from bundle.report.counting import CENSUS, incomplete
 from bundle.report.model import Report, Side
 from bundle.report.notes import export_notes, placeholder_lines
@@ -19,7 +19,7 @@ def report(manifest: Manifest, file: str | None, source: Side, changed: Sequence
     done = msgspec.structs.replace(
         bundle_report("export", manifest, file), source=source, changed_while_read=tuple(changed)
     )
-    return incomplete(done) if changed or is_lacking(manifest) else done
+    return incomplete(done) if changed or not_exported(manifest.left_out) else done
 
 
 def layout(report: Report, limit: Limit) -> Iterator[Lines]:

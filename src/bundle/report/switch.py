@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from bundle.model import Header
 from bundle.operations.cutover import SWITCH_REASONS, Switched
-from bundle.report.bundle import contents
+from bundle.report.bundle import contents, not_exported
 from bundle.report.counting import STATES, exit_code_of, incomplete, summary_of, tally
 from bundle.report.differences import because, field_differences, needed_by
 from bundle.report.model import NextRuns, Report, Resource, Verb
-from bundle.report.notes import warning_lines
+from bundle.report.notes import export_notes
 from bundle.report.parts import (
     Limit,
     Lines,
@@ -46,12 +47,20 @@ def report(subject: Subject, results: Sequence[Switched], *, dry_run: bool) -> R
     )
 
 
-def report_of_source(switched: Report, changed: Sequence[str]) -> Report:
-    """The same where the server is the source, whose state the bundle holds; ``changed`` as for an export."""
+def report_of_source(switched: Report, header: Header, changed: Sequence[str]) -> Report:
+    """The same where the server is the source, whose state the bundle holds; ``changed`` as for an export.
+
+    What could not be read was not switched off, and is listed as left out.
+    """
+    lacking = not_exported(header.left_out)
     done = msgspec.structs.replace(
-        switched, source=switched.destination, destination=None, changed_while_read=tuple(changed)
+        switched,
+        source=switched.destination,
+        destination=None,
+        changed_while_read=tuple(changed),
+        left_out=lacking,
     )
-    return incomplete(done) if changed and done.ok else done
+    return incomplete(done) if (changed or lacking) and done.ok else done
 
 
 def _resource(each: Switched, *, dry_run: bool) -> Resource:
@@ -85,7 +94,7 @@ def layout(report: Report, limit: Limit) -> Iterator[Lines]:
             *(rest_of(found, limit) if shown else ()),
         ]
     yield _next_runs(report.next_runs, limit)
-    yield warning_lines(report)
+    yield from export_notes(report, limit)
     yield [count_line(report.summary, STATES)]
 
 

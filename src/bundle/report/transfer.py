@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from bundle.errors import ExitCode
-from bundle.model import NOT_EXPORTED, Header
+from bundle.model import Header
 from bundle.report import import_, plan
+from bundle.report.bundle import not_exported
 from bundle.report.counting import incomplete
 from bundle.report.model import Report, Side
 from bundle.report.parts import Limit, Lines, is_trial, server_name
@@ -18,7 +19,7 @@ def report(
     imported: Report, source: Side, exported: Header, changed: Sequence[str], warnings: Sequence[str] = ()
 ) -> Report:
     """The report of an import as that of a transfer; ``exported`` and ``changed`` as for an export."""
-    lacking = tuple(each for each in exported.left_out if each.reason in NOT_EXPORTED)
+    lacking = not_exported(exported.left_out)
     done = msgspec.structs.replace(
         imported,
         source=source,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from bundle.model import Header
 from bundle.operations.cutover import Switched
 from bundle.report import switch, text
 from bundle.report.model import NextRuns
@@ -45,7 +46,7 @@ def test_deactivation_says_how_to_undo_it() -> None:
     stored = manifest("deployment:etl/a")
     for file, undo in (("state.pxb", "; to undo: xfer activate state.pxb --to prod"), (None, "")):
         subject = Subject("deactivate", stored, file, DESTINATION)
-        report = switch.report_of_source(switch.report(subject, [DONE], dry_run=False), ())
+        report = switch.report_of_source(switch.report(subject, [DONE], dry_run=False), Header(census={}), ())
         assert (report.source, report.destination) == (DESTINATION, None)
         assert text.render(report).splitlines()[0] == f"Switched off in prod (http://prod.test/api){undo}"
 
@@ -54,7 +55,7 @@ def test_what_could_not_be_switched_is_incomplete() -> None:
     """Something that is missing, or a source that changed while it was read, is exit code 3."""
     subject = Subject("activate", manifest("automation:page"), "env.pxb", DESTINATION)
     failed = switch.report(subject, [DONE, MISSING], dry_run=False)
-    changed = switch.report_of_source(switch.report(subject, [DONE], dry_run=False), ("flow",))
+    changed = switch.report_of_source(switch.report(subject, [DONE], dry_run=False), Header(census={}), ("flow",))
     assert (failed.exit_code, changed.exit_code) == (3, 3)
     assert {each.key: each.action for each in failed.resources} == {
         "deployment:etl/a": "switch",

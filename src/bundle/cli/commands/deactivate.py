@@ -74,7 +74,7 @@ async def _stop(
         is_kept = not dry_run and is_any_on(placed.record for placed in exported.records)
         state = _written(console, exported, file if is_kept else None, force=force)
         job = SwitchJob("deactivate", state, file if is_kept else None, target, on=False, dry_run=dry_run)
-        return switch_report.report_of_source(await switch(console, job, api), exported.torn)
+        return switch_report.report_of_source(await switch(console, job, api), exported.header, exported.torn)
 
 
 def _written(console: Console, exported: Exported, file: str | None, *, force: bool) -> Bundle:

@@ -34,7 +34,8 @@ def command(console: Console, older: str, newer: str, *, trust: Trust) -> Report
     """Show what was added, removed and changed from OLDER to NEWER.
 
     Each is a bundle or a state (a file, STORE//NAME@WHEN, or - for stdin) or a server
-    (profile, URL, or env). Exit code 2 if anything differs.
+    (profile, URL, or env). Exit code 2 if anything differs, 3
+    if a server did not let all be read: what that is may be listed as added or removed.
     """
     if older == newer:
         raise UsageError("OLDER and NEWER are the same", hint="name two bundles, two servers, or one of each")
@@ -45,7 +46,9 @@ def command(console: Console, older: str, newer: str, *, trust: Trust) -> Report
         found = changes_by_digest(*digests)
     else:
         found = changes(before, after)
-    return diff_report.report(found, _side(console, older), _side(console, newer))
+    return diff_report.report(
+        found, _side(console, older), _side(console, newer), not_read=(*before.left_out, *after.left_out)
+    )
 
 
 def _is_bundle(name: str) -> bool:
@@ -64,7 +67,8 @@ def _side(console: Console, name: str) -> Side:
 
 def _read(console: Console, name: str, trust: Trust) -> Environment:
     if _is_bundle(name):
-        return as_environment(bundles.read(console, name, trust, as_state=True).bundle.records)
+        stored = bundles.read(console, name, trust, as_state=True).bundle
+        return as_environment(stored.records, stored.manifest.left_out)
     return asyncio.run(_read_server(console, name))
 
 
