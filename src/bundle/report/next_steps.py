@@ -9,7 +9,7 @@ import msgspec
 from bundle.model import Finding, Key, Record
 from bundle.plan.next_steps import NEXT_STEPS, Matter, NextStep, next_steps
 from bundle.report.model import Report
-from bundle.report.parts import Limit, Lines, cut, file_name, heading, rest_of, server_argument
+from bundle.report.parts import Limit, Lines, cut, file_argument, heading, rest_of, server_argument
 
 _ABSENT = frozenset({"failed", "blocked", "not_tried"})
 _NOT_THERE = frozenset({"create", "unsupported", "blocked"})
@@ -20,7 +20,7 @@ def with_next_steps(report: Report, records: Iterable[Record], findings: Iterabl
     there = set(_there(report))
     steps = next_steps((each for each in records if each.key in there), findings)
     slots = tuple(Matter(each.resource, each.slot) for each in report.secrets if each.state == "outstanding")
-    template = f"xfer secrets template {file_name(report)} > secrets.toml"
+    template = f"xfer secrets template {file_argument(report)} > secrets.toml"
     supply = (NextStep("supply-secrets", slots, template),) if slots else ()
     return msgspec.structs.replace(report, next_steps=(*supply, *(_named(each, report) for each in steps)))
 
@@ -36,7 +36,7 @@ def _named(step: NextStep, report: Report) -> NextStep:
     if step.code != "switch-on" or report.destination is None:
         return step
     server = server_argument(report.destination)
-    command = f"xfer activate {file_name(report)} --to {server}" if report.inert else ""
+    command = f"xfer activate {file_argument(report)} --to {server}" if report.inert else ""
     return msgspec.structs.replace(step, command=command)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from bundle.model import FINDING_CODES, LEFT_OUT_REASONS, Finding, LeftOut
 from bundle.report.model import Report, Resource, Slot
-from bundle.report.parts import Limit, Lines, cut, file_name, heading, joined, rest_of, server_argument
+from bundle.report.parts import Limit, Lines, cut, file_argument, heading, joined, rest_of, server_argument
 
 _NAMED = 5
 
@@ -102,4 +102,4 @@ def inert_lines(report: Report) -> Lines:
     if report.inert and report.destination is not None:
         yield "everything new is paused; to switch on what is on in the bundle, with the same"
         yield "selection and overlay as here:"
-        yield f"  xfer activate {file_name(report)} --to {server_argument(report.destination)}"
+        yield f"  xfer activate {file_argument(report)} --to {server_argument(report.destination)}"

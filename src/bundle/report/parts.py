@@ -52,6 +52,12 @@ def file_name(report: Report) -> str:
     return "the bundle" if file is None or file == "-" else file
 
 
+def file_argument(report: Report) -> str:
+    """The bundle as a command to copy names it; FILE, for the user to fill in, where it is in none."""
+    file = report.bundle.file if report.bundle else None
+    return "FILE" if file is None or file == "-" else file
+
+
 # -- Counts -----------------------------------------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from bundle.report.parts import (
     by_reason,
     count_line,
     cut,
+    file_argument,
     file_name,
     heading,
     is_trial,
@@ -103,7 +104,7 @@ def _title(report: Report) -> str:
     if report.source is None:
         return f"{verb} on in {server_name(report.destination)} what is on in {file_name(report)}"
     is_kept = report.bundle is not None and report.bundle.file is not None
-    undo = f"; to undo: xfer activate {file_name(report)} --to {report.source.name}" if is_kept else ""
+    undo = f"; to undo: xfer activate {file_argument(report)} --to {report.source.name}" if is_kept else ""
     return f"{verb} off in {server_name(report.source)}{undo}"
 
 

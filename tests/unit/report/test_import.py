@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bundle.plan.actions import Plan
 from bundle.report import import_, text
+from bundle.report.next_steps import with_next_steps
 from bundle.report.records import Subject
-from support.reports import DESTINATION, action, imported, manifest, outcome
+from support.reports import DESTINATION, SLOT, action, imported, manifest, outcome
 
 
 def test_failures_can_be_forgiven() -> None:
@@ -38,3 +39,16 @@ def test_an_inert_import_says_how_to_go_on() -> None:
     done = import_.report(run, Plan((action("flow:a"),)), [outcome("flow:a", "succeeded", "created")])
 
     assert "with the same\nselection and overlay as here:\n  xfer activate env.pxb --to prod\n" in text.render(done)
+
+
+def test_commands_to_copy_name_no_file_that_is_not_there() -> None:
+    """Where the bundle is in no file, as after a transfer without one, commands say FILE in its place."""
+    stored = manifest("block:secret/db", secrets=(SLOT,))
+    run = Subject("import", stored, None, DESTINATION, inert=True)
+    created = outcome("block:secret/db", "succeeded", "created-without-secret", missing_secrets=(SLOT.slot,))
+    done = import_.report(run, Plan((action("block:secret/db"),)), [created])
+
+    shown = text.render(with_next_steps(done, [], []))
+
+    assert "xfer activate FILE --to prod\n" in shown
+    assert "xfer secrets template FILE > secrets.toml\n" in shown
