@@ -21,7 +21,7 @@ import pytest
 from bundle.container.writer import write_bundle
 from bundle.errors import BundleError, BundleRejected
 from bundle.model import Body, Bundle, Json, Record
-from bundle.operations.export import export_environment
+from bundle.operations.export import Exported, export_environment
 from bundle.plan.choices import SKIP, Conflicts
 from bundle.record.canonical import make_record
 from bundle.record.graph import place
@@ -105,13 +105,14 @@ def filled() -> FakePrefect:
     return arrived()
 
 
-def _export_through(fake: FakePrefect, transport: httpx.AsyncBaseTransport) -> None:
-    async def export() -> None:
+def _export_through(fake: FakePrefect, transport: httpx.AsyncBaseTransport) -> Exported:
+    async def export() -> Exported:
         async with api_of(fake, transport) as api:
             found = await export_environment(api, created="2026-11-22T00:00:00Z")
             write_bundle(found.header, found.records, io.BytesIO())
+            return found
 
-    run(export())
+    return run(export())
 
 
 def test_an_export_survives_whatever_a_server_answers(source: FakePrefect) -> None:
@@ -154,9 +155,13 @@ def deepening(fake: FakePrefect) -> Tampering:
 
 
 def test_a_server_can_answer_as_deep_as_it_likes(source: FakePrefect) -> None:
-    """What is nested beyond what Python bears is an error of ours."""
-    with pytest.raises(BundleError, match="nested"):
-        _export_through(source, deepening(source))
+    """What is nested beyond what Python bears is left out, named, and costs nothing else."""
+    found = _export_through(source, deepening(source))
+
+    lacking = [each for each in found.header.left_out if each.reason == "not-portable"]
+    assert [(each.kind, each.count) for each in lacking] == [("variable", 1)]
+    assert "nested" in next(each.detail for each in found.header.findings if each.code == "left-out")
+    assert len(found.records) == len(_export_through(source, source.transport).records) - 1
 
 
 def _bundle_with(record: Record, body: Body) -> Bundle:
