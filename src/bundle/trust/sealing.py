@@ -32,6 +32,7 @@ Recipient = pyrage.x25519.Recipient | pyrage.ssh.Recipient
 VERSION = "1.0"
 LONGEST = 64 * 1024 * 1024
 """Bytes of a sealed file at most."""
+_LONGEST_HEADER, _HEADER_LINES = 64 * 1024, 1024
 
 _NATIVE = "AGE-SECRET-KEY-1"
 
@@ -134,6 +135,10 @@ def unseal(sealed: bytes, name: str, content_digest: str, identities: Sequence[I
         raise Distrusted(name, Reason.SEALED_MALFORMED, f"longer than {LONGEST} bytes")
     if not sealed.startswith(SEALED_START):
         raise Distrusted(name, Reason.SEALED_MALFORMED, "not a binary file of age")
+    # The library takes a time that grows with the square of the lines before this one.
+    end = sealed.find(b"\n---", 0, _LONGEST_HEADER)
+    if end < 0 or sealed.count(b"\n", 0, end) > _HEADER_LINES:
+        raise Distrusted(name, Reason.SEALED_MALFORMED, "its header names too many recipients")
     document = _document(_decrypt(sealed, name, identities), name)
     if document.content_digest != content_digest:
         raise Distrusted(name, Reason.SEALED_FOR_OTHER_BUNDLE)

@@ -224,3 +224,13 @@ def test_a_file_is_unsealed(tmp_path: Path) -> None:
     assert unseal_file(path, DIGEST, [OURS]) == SLOTS
     with pytest.raises(BundleRejected, match="cannot be read"):
         unseal_file(tmp_path / "missing", DIGEST, [OURS])
+
+
+def test_a_header_made_to_be_costly_is_refused_unread() -> None:
+    """A header of very many lines, or without an end, is refused before the library sees it; 400 recipients are not."""
+    start, _, rest = seal({}, DIGEST, [OURS.to_public()]).partition(b"\n")
+
+    assert reason(start + b"\n-> a\n\n" * 5000 + rest) == Reason.SEALED_MALFORMED
+    assert reason(start + b"\n-> a\n\n" * 20_000) == Reason.SEALED_MALFORMED
+    many = [pyrage.x25519.Identity.generate().to_public() for _ in range(400)]
+    assert unseal(seal({"a": 1}, DIGEST, [*many, OURS.to_public()]), "env.age", DIGEST, [OURS]) == {"a": 1}
