@@ -20,11 +20,12 @@ import msgspec
 from msgspec import Meta
 
 from bundle.model import Count, Manifest, Record
+from bundle.record.json_schema import parts_of, rendered
 
 MANIFEST = "manifest-1.schema.json"
 RECORD = "record-1.schema.json"
 
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TITLE = "xfer bundle, format 1: {}"
 _KEY = Annotated[str, Meta(pattern=r"^[a-z][a-z-]*:[\s\S]")]
 # Python's "$" also matches before a last newline, that of JSON Schema does not; "$(?!\n)" means the end to both.
 _KIND = Annotated[str, Meta(pattern=r"^[a-z][a-z-]*$(?!\n)")]
@@ -85,8 +86,8 @@ def strict(struct: type[msgspec.Struct]) -> type[msgspec.Struct]:
 def generate() -> dict[str, bytes]:
     """The schema files by name."""
     return {
-        MANIFEST: _rendered(Manifest, "urn:xfer:schema:manifest-1", "xfer bundle, format 1: manifest.json"),
-        RECORD: _rendered(Record, "urn:xfer:schema:record-1", "xfer bundle, format 1: one line of a member"),
+        MANIFEST: rendered("urn:xfer:schema:manifest-1", _TITLE.format("manifest.json"), *parts_of(strict(Manifest))),
+        RECORD: rendered("urn:xfer:schema:record-1", _TITLE.format("one line of a member"), *parts_of(strict(Record))),
     }
 
 
@@ -111,13 +112,6 @@ def _strict_type(kind: Any) -> Any:
     if origin in {tuple, dict}:
         return origin[tuple(_strict_type(part) for part in get_args(kind))]
     return kind
-
-
-def _rendered(struct: type[msgspec.Struct], identity: str, title: str) -> bytes:
-    (top,), definitions = msgspec.json.schema_components([strict(struct)], ref_template="#/$defs/{name}")
-    body = definitions.pop(str(top["$ref"]).rpartition("/")[2])
-    schema = {"$schema": _DIALECT, "$id": identity} | body | {"title": title, "$defs": definitions}
-    return msgspec.json.format(msgspec.json.encode(schema, order="deterministic"), indent=2) + b"\n"
 
 
 if __name__ == "__main__":

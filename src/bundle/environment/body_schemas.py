@@ -18,9 +18,9 @@ import msgspec
 from bundle.kinds import KINDS
 from bundle.kinds.base import Kind
 from bundle.kinds.fields import Field
+from bundle.record.json_schema import parts_of, rendered
 
 PAGE = "kinds.md"
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _HEAD = """# Kinds and their fields
 
 Made from the program's own tables, and part of [the format](format.md): what the `body` of a record holds, kind by
@@ -37,20 +37,17 @@ value that means on; *unordered* is a list whose order means nothing.
 """
 
 
-def schema_of(kind: Kind) -> dict[str, Any]:
-    """The JSON Schema of the bodies of a kind."""
-    (top,), definitions = msgspec.json.schema_components([kind.body_shape], ref_template="#/$defs/{name}")
-    shape = definitions.pop(str(top["$ref"]).rpartition("/")[2])
-    known = {name: _without_default(spec) for name, spec in shape["properties"].items()}
-    properties = {name: known.get(name, {}) | _default_of(kind.fields[name]) for name in sorted(kind.travelling)}
-    head = {"$schema": _DIALECT, "$id": f"urn:xfer:schema:kind-{kind.name}-1", "title": f"body of a {kind.name}"}
-    whole = {"type": "object", "properties": properties, "required": shape["required"], "$defs": definitions}
-    return head | {name: value for name, value in whole.items() if value}
+def properties_of(kind: Kind) -> dict[str, Any]:
+    """The schema of each field of the bodies of a kind."""
+    known = parts_of(kind.body_shape)[0]["properties"]
+    return {
+        name: _without_default(known.get(name, {})) | _default_of(kind.fields[name]) for name in sorted(kind.travelling)
+    }
 
 
 def generate() -> dict[str, bytes]:
     """The schema files by name."""
-    return {f"kind-{name}-1.schema.json": _rendered(schema_of(kind)) for name, kind in KINDS.items()}
+    return {f"kind-{name}-1.schema.json": _file(kind) for name, kind in KINDS.items()}
 
 
 def page() -> str:
@@ -66,7 +63,7 @@ def publish(root: Path) -> None:
 
 
 def _section(kind: Kind) -> str:
-    known = schema_of(kind)["properties"]
+    known = properties_of(kind)
     rows = "\n".join(f"| `{name}` | {_type(spec)} | {', '.join(_facts(kind, name))} |" for name, spec in known.items())
     where = f"Listed at `{kind.path}`{', by Prefect Cloud alone' if kind.cloud_only else ''}."
     return f"## {kind.name}\n\n{where}\n\n| field | holds | what is known of it |\n|---|---|---|\n{rows}\n"
@@ -107,12 +104,14 @@ def _without_default(spec: dict[str, Any]) -> dict[str, Any]:
     return {word: value for word, value in spec.items() if word != "default"}
 
 
-def _rendered(schema: dict[str, Any]) -> bytes:
+def _file(kind: Kind) -> bytes:
+    shape, definitions = parts_of(kind.body_shape)
+    body = {"type": "object", "properties": properties_of(kind), "required": shape["required"]}
+    text = rendered(f"urn:xfer:schema:kind-{kind.name}-1", f"body of a {kind.name}", body, definitions).decode()
     # Types that nobody else uses are called with an underscore.
-    text = msgspec.json.encode(schema, order="deterministic").decode()
-    for name in schema.get("$defs", {}):
+    for name in definitions:
         text = re.sub(rf'(?<=["/]){name}(?=")', name.lstrip("_"), text)
-    return msgspec.json.format(text.encode(), indent=2) + b"\n"
+    return text.encode()
 
 
 if __name__ == "__main__":

@@ -9,22 +9,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import msgspec
-
+from bundle.record.json_schema import parts_of, rendered
 from bundle.report.model import Report
 
 REPORT = "report-1.schema.json"
 
-_HEAD = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:xfer:schema:report-1"}
 _TITLE = "xfer report, version 1: what --json prints"
 
 
 def generate() -> bytes:
     """The schema file."""
-    (top,), definitions = msgspec.json.schema_components([Report], ref_template="#/$defs/{name}")
-    body = definitions.pop(str(top["$ref"]).rpartition("/")[2])
-    schema = _HEAD | body | {"title": _TITLE, "$defs": definitions}
-    return msgspec.json.format(msgspec.json.encode(schema, order="deterministic"), indent=2) + b"\n"
+    return rendered("urn:xfer:schema:report-1", _TITLE, *parts_of(Report))
 
 
 if __name__ == "__main__":
