@@ -22,8 +22,9 @@ from typing import BinaryIO, NoReturn
 
 import zstandard
 
-from bundle.container.limits import MIB, Limits
+from bundle.container.limits import Limits
 from bundle.errors import Corrupt
+from bundle.files import MIB
 
 _BLOCK = 512
 _END = bytes(2 * _BLOCK)

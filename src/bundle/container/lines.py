@@ -14,7 +14,7 @@ import msgspec
 from bundle.container.limits import Limits
 from bundle.model import Key, Record
 from bundle.record.canonical import encode, sha256_hex
-from bundle.record.depth import is_deeper
+from bundle.record.depth import is_deep_in
 
 MALFORMED = (ValueError, RecursionError)
 _BODY = "body"
@@ -46,7 +46,7 @@ def decode_record(line: bytes, limits: Limits, *, newer: bool, ordered: bool) ->
     except MALFORMED as error:
         raise ValueError(f"it is not a record: {reason_of(error)}") from error
     # Before anything is encoded, which would recurse as deep as the record does.
-    if _is_deep(line, record.body, limits.depth - 1):
+    if is_deep_in(line, record.body, limits.depth - 1):
         raise ValueError(_DEEP.format(limits.depth))
     unsigned = _unsigned(line, record, limits, newer=newer, ordered=ordered)
     if sha256_hex(unsigned) != record.digest:
@@ -68,7 +68,7 @@ def record_problem(record: Record, line: bytes, limits: Limits) -> str | None:
     if too_many_values(line, limits):
         return f"it holds more than {limits.values} JSON values"
     # References and secrets lie two levels deep; a record is one level around its body.
-    return _DEEP.format(limits.depth) if _is_deep(line, record.body, limits.depth - 1) else None
+    return _DEEP.format(limits.depth) if is_deep_in(line, record.body, limits.depth - 1) else None
 
 
 def undigested(line: bytes) -> bytes:
@@ -127,7 +127,7 @@ def _unsigned(line: bytes, record: Record, limits: Limits, *, newer: bool, order
     if not newer:
         raise ValueError(_NOT_CANONICAL)
     value = _decoded(line)
-    if _is_deep(line, value, limits.depth):
+    if is_deep_in(line, value, limits.depth):
         raise ValueError(_DEEP.format(limits.depth))
     if _line(value) != line:
         raise ValueError(_NOT_CANONICAL)
@@ -140,8 +140,3 @@ def _decoded(line: bytes) -> Any:
         return msgspec.json.decode(line)
     except RecursionError as error:
         raise ValueError(f"it is not a record: {reason_of(error)}") from error
-
-
-def _is_deep(line: bytes, value: Any, depth: int) -> bool:
-    """Whether a value is nested too deep; most lines do not hold enough brackets to be looked into."""
-    return line.count(b"[") + line.count(b"{") > depth and is_deeper(value, depth)

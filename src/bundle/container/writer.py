@@ -19,11 +19,11 @@ import msgspec
 from bundle.container import lines
 from bundle.container import manifest as manifests
 from bundle.container.archive import ArchiveWriter, pack
-from bundle.container.limits import MIB, Limits
+from bundle.container.limits import Limits
 from bundle.container.reader import SUMS, sums
 from bundle.container.sequence_rules import Ledger
 from bundle.errors import BundleError
-from bundle.files import atomic, output_errors
+from bundle.files import MIB, atomic, output_errors
 from bundle.model import Header, Manifest, Member, Placed, SecretSlot
 from bundle.record.canonical import encode, sha256_hex
 

@@ -30,6 +30,11 @@ def sha256_hex(data: bytes | bytearray) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def is_sha256_hex(text: str) -> bool:
+    """Whether a text is a SHA-256 as digests are written: 64 lower-case hex digits."""
+    return _SHA256.fullmatch(text) is not None
+
+
 def record_digest(key: Key, body: Body, references: Sequence[Reference], secrets: Sequence[Secret]) -> str:
     """The digest of a record with these fields (docs/format.md, "Record")."""
     return sha256_hex(encode({"body": body, "key": key, "references": references, "secrets": secrets}))
@@ -53,7 +58,7 @@ def is_lean(record: Record) -> bool:
     stated = record.body.get("digest")
     has_form = record.body.keys() <= {"digest", "exported"} and record.body.get("exported", False) is False
     is_bare = has_form and not record.references and not record.secrets
-    return is_bare and isinstance(stated, str) and _SHA256.fullmatch(stated) is not None
+    return is_bare and isinstance(stated, str) and is_sha256_hex(stated)
 
 
 def is_exported(record: Record) -> bool:

@@ -12,7 +12,11 @@ def is_deep(value: Json, depth: int) -> bool:
         data = encode(value)
     except RecursionError:
         return True
-    # Most values do not hold enough brackets to be looked into.
+    return is_deep_in(data, value, depth)
+
+
+def is_deep_in(data: bytes, value: Json, depth: int) -> bool:
+    """The same of a value in some JSON; most does not hold enough brackets to be looked into."""
     return data.count(b"[") + data.count(b"{") > depth and is_deeper(value, depth)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-MIB = 1024 * 1024
+from bundle.files import MIB
 
 
 class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,13 +7,12 @@ Source: in-toto/attestation, spec/v1/statement.md.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 
-from bundle.record.canonical import encode
+from bundle.record.canonical import encode, is_sha256_hex
 from bundle.trust.policy import Signer, Verification, count_people
 from bundle.trust.reasons import Distrusted, Reason
 
@@ -27,8 +26,6 @@ LONGEST = 256 * 1024 * 1024
 """Bytes of a result at most: it has a line for each resource."""
 LONGEST_APPROVAL = 1024 * 1024
 """Bytes of an approval at most."""
-
-_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -148,7 +145,7 @@ def _checked(data: bytes, name: str, statement: S, predicate_type: str, needed: 
     if statement.type != STATEMENT or statement.predicateType != predicate_type:
         raise Distrusted(name, Reason.STATEMENT_MALFORMED, "another kind of statement")
     digests = statement.digests
-    if not needed <= digests.keys() or not all(map(_SHA256.fullmatch, digests.values())):
+    if not needed <= digests.keys() or not all(map(is_sha256_hex, digests.values())):
         raise Distrusted(name, Reason.STATEMENT_MALFORMED, "its subjects are not those of such a statement")
     # One spelling: no doubled members, no spaces, subjects of known names in their order.
     if encode(statement) != data or _subjects(digests) != statement.subject:
