@@ -74,9 +74,7 @@ def make_job(
         UsageError: a secret or the overlay does not fit the bundle.
         Distrusted: the secrets are sealed, and not for this bundle or not for us.
     """
-    if choices.secrets_file is not None and secret_values.is_sealed(choices.secrets_file):
-        values = secret_values.unsealed(choices.secrets_file, stored, trust, choices.identities)
-    supplied = secret_values.for_bundle(stored, values)
+    supplied = secret_values.supplied(choices.secrets_file, values, stored, trust, choices.identities)
     return ImportJob(command, stored, file, target, choices.for_bundle(stored), supplied, verdict=verdict)
 
 

@@ -37,11 +37,9 @@ def plan(
     stored, state = loaded.bundle, read(console, state_file, trust)
     tier = tier_of(state_file, server_of(state.manifest), options.tier)
     options = msgspec.structs.replace(options, tier=tier)
-    if options.secrets_file is not None and secret_values.is_sealed(options.secrets_file):
-        values = secret_values.unsealed(options.secrets_file, stored, trust, options.identities)
-    else:
-        values = secret_values.read_file(console, options.secrets_file)
-    supplied, choices = secret_values.for_bundle(stored, values), options.for_bundle(stored)
+    values = secret_values.read_file(console, options.secrets_file)
+    supplied = secret_values.supplied(options.secrets_file, values, stored, trust, options.identities)
+    choices = options.for_bundle(stored)
     refusal: BundleError | None = None
     try:
         prepared = prepare_against(stored, state, choices, secrets=supplied)

@@ -73,6 +73,19 @@ def read_file(console: Console, name: str | None) -> dict[str, Json]:
     return {slot: value for slot, value in document.items() if value != ""}
 
 
+def supplied(
+    name: str | None, values: Mapping[str, Json], bundle: Bundle, trust: Trust, identities: Sequence[str]
+) -> dict[str, Json]:
+    """What is supplied for a bundle: ``values`` of the file ``name``, or if that is sealed, what is in it.
+
+    Raises:
+        UsageError: a slot is unknown, or a value of another type.
+        Distrusted: it is sealed, and not for this bundle or not for us.
+    """
+    is_held_back = name is not None and is_sealed(name)
+    return for_bundle(bundle, unsealed(str(name), bundle, trust, identities) if is_held_back else values)
+
+
 def for_bundle(bundle: Bundle, file: Mapping[str, Json]) -> dict[str, Json]:
     """The values by slot, each of the slot's type.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -25,7 +25,7 @@ from bundle.plan.execution_surface import Surfaces, surfaces
 from bundle.plan.foresight import with_foreseen
 from bundle.plan.intended import Intended, intend
 from bundle.plan.matching import match
-from bundle.plan.overlay import adapt
+from bundle.plan.overlay import Wanted, adapt
 from bundle.plan.refusals import (
     refuse_conflicts,
     refuse_masks,
@@ -90,9 +90,7 @@ async def prepare(
         ServerError: the destination cannot be reached or refuses.
     """
     supplied = secrets or {}
-    refuse_unknown_slots(bundle, supplied)
-    refuse_masks(supplied)
-    wanted = adapt(bundle, choices.selection, choices.overlay)
+    wanted = wanted_of(bundle, choices, supplied)
     if choices.overlay.patch:
         refuse_misfits(bundle, wanted.bundle, await api.accepted_fields() or newest())
     there = await read_destination(api, is_deep=is_deep, on_event=on_event)
@@ -110,10 +108,34 @@ async def prepare(
         chosen=wanted.chosen,
         external=wanted.external,
     )
+    plan = settled(plan, records, pairs, there, choices)
+    return Prepared(plan, wanted.bundle, records, there, values, fields, wanted.keys)
+
+
+def wanted_of(bundle: Bundle, choices: Choices, supplied: Mapping[str, Json]) -> Wanted:
+    """What is wanted of a bundle; the first step of a plan, whatever the destination.
+
+    Raises:
+        UsageError: the selection or the overlay does not fit, or a supplied slot is unknown or a mask.
+    """
+    refuse_unknown_slots(bundle, supplied)
+    refuse_masks(supplied)
+    return adapt(bundle, choices.selection, choices.overlay)
+
+
+def settled(
+    plan: Plan, records: Sequence[Intended], pairs: Mapping[Key, Key], there: Environment, choices: Choices
+) -> Plan:
+    """The plan with what the destination will refuse, unless a policy refuses it; the last step of one.
+
+    Raises:
+        Conflict: something differs and the policy is ``fail``.
+        SecretMissing: secrets are missing and the policy is ``fail``.
+    """
     plan = with_foreseen(plan, records, pairs, there)
     refuse_missing_secrets(plan, choices)
     refuse_conflicts(plan, choices)
-    return Prepared(plan, wanted.bundle, records, there, values, fields, wanted.keys)
+    return plan
 
 
 async def carry_out(prepared: Prepared, api: Api, control: Control = Control()) -> Result:  # noqa: B008 - frozen

@@ -15,27 +15,22 @@ from bundle.environment.describe import Environment
 from bundle.environment.keys import identity
 from bundle.kinds import KINDS
 from bundle.model import Bundle, Json, Key, Record
-from bundle.operations.import_ import Prepared
+from bundle.operations.import_ import Prepared, settled, wanted_of
 from bundle.plan.actions import Action, Plan
 from bundle.plan.choices import DEFAULT, Choices
 from bundle.plan.compare import Present, View, compare
 from bundle.plan.compatibility import fit
-from bundle.plan.foresight import with_foreseen
 from bundle.plan.intended import Intended, intend
 from bundle.plan.matching import match
-from bundle.plan.overlay import Wanted, adapt
-from bundle.plan.refusals import (
-    refuse_conflicts,
-    refuse_masks,
-    refuse_misfits,
-    refuse_missing_secrets,
-    refuse_unknown_slots,
-)
+from bundle.plan.overlay import Wanted
+from bundle.plan.refusals import refuse_misfits
 from bundle.plan.secret_values import SecretValues
 from bundle.plan.server_state import server_of
 from bundle.plan.switches import at_rest
 from bundle.record.canonical import make_record
 from bundle.server.published import newest
+
+_NOT_SHOWN = "the state does not show where"
 
 
 def prepare_against(
@@ -52,9 +47,7 @@ def prepare_against(
         SecretMissing: secrets are missing and the policy is ``fail``.
     """
     server, supplied = server_of(state.manifest), secrets or {}
-    refuse_unknown_slots(bundle, supplied)
-    refuse_masks(supplied)
-    wanted = adapt(bundle, choices.selection, choices.overlay)
+    wanted = wanted_of(bundle, choices, supplied)
     if choices.overlay.patch:
         refuse_misfits(bundle, wanted.bundle, newest())
     fields = server.takes_of(wanted.bundle)
@@ -65,9 +58,7 @@ def prepare_against(
     values = SecretValues(supplied)
     present = Present(there, server.is_cloud, fields, values)
     plan = compare(records, pairs, present, choices=choices, chosen=wanted.chosen, external=wanted.external)
-    plan = with_foreseen(_with_unseen(plan, state, records, pairs, choices), records, pairs, there)
-    refuse_missing_secrets(plan, choices)
-    refuse_conflicts(plan, choices)
+    plan = settled(_judged_by_digest(plan, state, records, pairs, choices), records, pairs, there, choices)
     return Prepared(plan, wanted.bundle, records, there, values, fields, wanted.keys)
 
 
@@ -77,7 +68,7 @@ def drift_from(wanted: Wanted, state: Bundle) -> Plan:
     pairs, there = _found(records, state)
     present, view = Present(there, is_cloud=None), View(is_deep=True)
     plan = compare(records, pairs, present, chosen=wanted.chosen, external=wanted.external, view=view)
-    return _with_unseen(plan, state, records, pairs, DEFAULT)
+    return _judged_by_digest(plan, state, records, pairs, DEFAULT)
 
 
 def _found(records: Sequence[Intended], state: Bundle) -> tuple[dict[Key, Key], Environment]:
@@ -136,7 +127,7 @@ def _supposed(
             yield key, msgspec.structs.replace(there, body=each.body, digest=str(held[key].body["digest"]))
 
 
-def _with_unseen(
+def _judged_by_digest(
     plan: Plan, state: Bundle, records: Sequence[Intended], pairs: Mapping[Key, Key], choices: Choices
 ) -> Plan:
     """The plan, in which what a lean state has otherwise is no more called the same."""
@@ -145,16 +136,13 @@ def _with_unseen(
     digests = {placed.record.key: placed.record.body["digest"] for placed in state.records}
     found = [(each, pairs[each.key]) for each in records if each.key in pairs]
     other = {each.key for each, key in found if digests[key] != _there(each, key, pairs).digest}
-    actions = tuple(_unseen(each, choices) if each.key in other else each for each in plan.actions)
+    actions = tuple(_differing(each, choices) if each.key in other else each for each in plan.actions)
     return msgspec.structs.replace(plan, actions=actions)
 
 
-def _unseen(action: Action, choices: Choices) -> Action:
+def _differing(action: Action, choices: Choices) -> Action:
     if action.reason != "exists-same":
         return action
     if choices.conflicts.policy(action.kind) == "update" and KINDS[action.kind].travelling - KINDS[action.kind].fixed:
         return msgspec.structs.replace(action, verb="update", reason="updated", detail=_NOT_SHOWN)
     return msgspec.structs.replace(action, reason="exists-differs", detail=_NOT_SHOWN)
-
-
-_NOT_SHOWN = "the state does not show where"

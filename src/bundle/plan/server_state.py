@@ -15,6 +15,7 @@ from bundle.server.openapi import Accepted, Model
 from bundle.server.tiers import ANY_TIER, Tier
 
 _SELF_HOSTED = "self-hosted"
+_DOCUMENT = "what it takes (OpenAPI document)"
 
 OfferedFields = Mapping[str, Collection[str]]
 """The fields that the creating request of each kind takes, those of the objects inside written with a dot."""
@@ -127,9 +128,6 @@ def what_moved(before: ServerState, now: ServerState) -> list[str]:
         *(_moved_fields(before.fields, now.fields) or _changed(_DOCUMENT, before.openapi, now.openapi)),
         *_changed("tier", before.tier, now.tier),
     ]
-
-
-_DOCUMENT = "what it takes (OpenAPI document)"
 
 
 def _changed(name: str, before: str | None, now: str | None) -> list[str]:
