@@ -20,7 +20,6 @@ from bundle.kinds.protocols import Raw
 from bundle.model import Api, Json
 
 _EVERYBODY = "*"
-_AT_ONCE = 4
 
 
 async def with_access_lists(api: Api, reading: Reading) -> Reading:
@@ -36,11 +35,8 @@ async def with_access_lists(api: Api, reading: Reading) -> Reading:
 
 
 async def _with_lists(api: Api, route: str, rows: list[Raw]) -> list[Raw]:
-    slots = asyncio.Semaphore(_AT_ONCE)
-
     async def one(row: Raw) -> Raw:
-        async with slots:
-            count = _named(await _answer(api, route.format(id=row["id"], name=quote(str(row.get("name")), safe=""))))
+        count = _named(await _answer(api, route.format(id=row["id"], name=quote(str(row.get("name")), safe=""))))
         return row | {ACCESS_LIST: count} if count else row
 
     return list(await asyncio.gather(*map(one, rows)))

@@ -23,13 +23,14 @@ from http import HTTPStatus
 from typing import Literal, Self
 
 from bundle.errors import AnswerTooLarge, RequestRejected, ServerTooLarge
+from bundle.files import MIB
 from bundle.model import Body, Json
 from bundle.record.canonical import encode
 from bundle.record.weight import weight
 from bundle.server.adaptive_limit import Limiter, Slot
 from bundle.server.connection import Connection, Transport
 from bundle.server.csrf import Csrf, is_csrf_refusal
-from bundle.server.limits import MIB, ServerLimits
+from bundle.server.limits import ServerLimits
 from bundle.server.openapi import Accepted, parse_openapi
 from bundle.server.refusals import decoded, failure
 from bundle.server.responses import Call, Response, Sent
@@ -160,19 +161,18 @@ class PrefectApi:
 
     async def _page(self, path: str, body: Body, listing: bytes, sizes: list[Body]) -> list[Json]:
         """One page, of the first of some sizes in which it is not too large; the larger ones are taken away."""
-        while len(sizes) > 1:
+        while True:
             try:
                 return await self._charged(path, body | sizes[0], listing)
             except AnswerTooLarge:
+                if len(sizes) == 1:
+                    return [None]
                 del sizes[0]
-        try:
-            return await self._charged(path, body | sizes[0], listing)
-        except AnswerTooLarge:
-            return [None]
 
     async def _charged(self, path: str, body: Body, listing: bytes) -> list[Json]:
         """One page, charged to its listing; one that is read again takes the place of what was read before."""
-        response = await self._exchange(Call("POST", path, body), Effort(started=self._clock()))
+        call = Call("POST", path, body)
+        response = await self._exchange(call, Effort(started=self._clock()))
         self._held[listing] += weight(response.content)
         if sum(self._held.values()) > self._limits.memory_bytes:
             raise ServerTooLarge(
@@ -182,7 +182,7 @@ class PrefectApi:
             )
         page = response.rows
         if page is None:
-            decoded(self._target, Call("POST", path), response)
+            decoded(self._target, call, response)
             raise self._odd(path, "did not return a list", hint=url_hint(self.url) or _NOT_PREFECT)
         return page
 

@@ -65,7 +65,12 @@ def command(
     digests |= {"plan": read.sha256} if read else {}
     approved = approving.check(approvals, bundle, digests, trust, loaded.verdict)
     wish = results.wish(outcome, dry_run=execution.dry_run)
-    job = msgspec.structs.replace(job, receipt=receipt, on_error=execution.on_error, wish=wish and wish.about(digests))
-    job = msgspec.structs.replace(job, plan=read.plan) if read else job
-    job = msgspec.structs.replace(job, approved_by=approved.principals) if approved else job
+    job = msgspec.structs.replace(
+        job,
+        receipt=receipt,
+        on_error=execution.on_error,
+        plan=read.plan if read else None,
+        wish=wish.about(digests) if wish else None,
+        approved_by=approved.principals if approved else (),
+    )
     return asyncio.run(show(console, job))[1] if execution.dry_run else asyncio.run(carry_out_job(console, job))
