@@ -49,6 +49,8 @@ class Kind(Table):
     """Whether ``/filter`` offers the order ``UPDATED_DESC``, and whether there is a ``/count``."""
     is_few: ClassVar[bool] = False
     """Whether an overview lists it whole, where it would otherwise count."""
+    listed_with: ClassVar[str | None] = None
+    """Another kind in whose list there are some of these, too."""
     cloud_only: ClassVar[bool] = False
     """Whether only Prefect Cloud has this kind; other servers are not asked for it."""
     access_route: ClassVar[str | None] = None
@@ -186,8 +188,7 @@ class Kind(Table):
     def pending(self, body: Body, mark: str) -> Body:
         """What is created first, before everything else has arrived.
 
-        Equal to ``body`` when the resource starts nothing by itself. Else it is inert and carries ``mark``, by which a
-        later run knows that it is ours and unfinished.
+        Equal to ``body`` where it starts nothing by itself; else inert, with ``mark``, which a later run knows as ours.
         """
         return body
 
@@ -217,8 +218,7 @@ class Kind(Table):
 
     async def create(self, to: Destination, body: Body) -> Made:
         """Create the resource."""
-        raw = await to.post(f"{self.path}/", body)
-        return made_of(raw)
+        return made_of(await to.post(f"{self.path}/", body))
 
     async def finish(self, to: Destination, made: Made, body: Body, first: Body) -> None:
         """Turn ``first``, which is at the destination, into ``body``."""

@@ -66,8 +66,6 @@ class Table:
     """The fields of a kind, and what follows from them; each list is made once."""
 
     fields: ClassVar[Mapping[str, Field]]
-    listed_with: ClassVar[str | None] = None
-    """Another kind in whose list there are some of these, too."""
 
     def _names(self, is_meant: Callable[[Field], bool]) -> frozenset[str]:
         return frozenset(name for name, field in self.fields.items() if is_meant(field))
