@@ -34,6 +34,11 @@ def is_address(text: str) -> bool:
     return bool(separator and mark and name and "/" not in name)
 
 
+def is_state(text: str) -> bool:
+    """Whether what is named where a server can be is a state: a file ``*.pxb``, or a snapshot."""
+    return text.endswith(".pxb") or is_address(text)
+
+
 def parse(text: str) -> Address:
     """The address in a text; without ``@WHEN`` it is the latest one.
 

@@ -9,7 +9,6 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from bundle.archive.address import is_address
 from bundle.cli import sources
 from bundle.cli.console import Console
 from bundle.cli.trust_options import Trust
@@ -76,11 +75,6 @@ class Checked(msgspec.Struct, frozen=True):
     sha256: str
     warnings: tuple[str, ...]
     verdict: Verdict | None
-
-
-def is_state(name: str) -> bool:
-    """Whether what is named as a destination is a state, a file, and not a server."""
-    return name.endswith(".pxb") or is_address(name)
 
 
 def read(console: Console, name: str, trust: Trust, *, as_state: bool = False) -> Loaded:

@@ -8,13 +8,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from bundle.archive.address import is_state
 from bundle.cli.console import Console
 from bundle.cli.ephemeral import running
 from bundle.errors import UsageError
+from bundle.files import MIB
 from bundle.report.model import Side
 from bundle.server import profiles
 from bundle.server.client import PrefectApi
-from bundle.server.limits import MIB, ServerLimits
+from bundle.server.limits import ServerLimits
 from bundle.server.profiles import Profiles
 from bundle.server.proxies import environment_proxy
 from bundle.server.target import SecretText, Target
@@ -34,7 +36,7 @@ def find_targets(console: Console, *names: str) -> list[Target]:
         UsageError: it is a file.
     """
     for name in names:
-        if name.endswith(".pxb"):
+        if is_state(name):
             hint = "name a profile or a URL; `xfer plan`, `verify`, `check` and `diff` take a state, too"
             raise UsageError(f"{name} is a file, and this needs a server", hint=hint)
     known = load()

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from bundle.archive.address import is_state
 from bundle.report.counting import Counts
 from bundle.report.model import Report, Resource, Side
 
@@ -43,7 +44,7 @@ def server_name(side: Side | None) -> str:
 
 def server_argument(side: Side) -> str:
     """A server as a command takes it; a state says of which server it is, but not what it is called here."""
-    return "DESTINATION" if side.name.endswith(".pxb") else side.name
+    return "DESTINATION" if is_state(side.name) else side.name
 
 
 def file_name(report: Report) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from bundle.archive.address import is_state
 from bundle.cli import bundles, connection, import_options, offline, options, trust_options
 from bundle.cli.console import Console
 from bundle.cli.trust_options import Trust
@@ -64,11 +65,11 @@ def command(console: Console, source: str | None, destination: str | None, tier:
     names = [name for name in wanted.values() if name is not None]
     if not names:
         raise UsageError("nothing to check", hint="name a server with --from or --to, or two with both")
-    connection.warn_of_ignored(console, *(name for name in names if not bundles.is_state(name)))
+    connection.warn_of_ignored(console, *(name for name in names if not is_state(name)))
     _check_tier(tier, destination)
     examined = {
         part: _examine_file(console, name, part, tier, trust)
-        if bundles.is_state(name)
+        if is_state(name)
         else asyncio.run(_examine(console, name, part, tier))
         for part, name in wanted.items()
         if name is not None
@@ -90,7 +91,7 @@ def _check_tier(tier: Tier, destination: str | None) -> None:
         return
     if destination is None:
         raise UsageError("--tier is the plan of a destination, and none is named", hint="name it with --to")
-    if bundles.is_state(destination):
+    if is_state(destination):
         return
     with contextlib.suppress(ProfileError):  # which is a check of its own
         import_options.check_tier(tier, profiles.resolve(connection.load(), destination, os.environ))

@@ -34,8 +34,8 @@ def command(console: Console, older: str, newer: str, *, trust: Trust) -> Report
     """Show what was added, removed and changed from OLDER to NEWER.
 
     Each is a bundle or a state (a file, STORE//NAME@WHEN, or - for stdin) or a server
-    (profile, URL, or env). Exit code 2 if anything differs, 3
-    if a server did not let all be read: what that is may be listed as added or removed.
+    (profile, URL, or env). Exit code 2 if anything differs, 3 if a server did not let
+    all be read: what that is may be listed as added or removed.
     """
     if older == newer:
         raise UsageError("OLDER and NEWER are the same", hint="name two bundles, two servers, or one of each")

@@ -6,6 +6,7 @@ import asyncio
 
 import click
 
+from bundle.archive.address import is_state
 from bundle.cli import bundles, connection, import_options, offline, options, plans, trust_options
 from bundle.cli.console import Console
 from bundle.cli.import_options import ChoiceOptions
@@ -56,7 +57,7 @@ def command(
     that differs is shown: - as DESTINATION has it, + as the bundle has it.
     """
     plans.check_output(console, file, force=force)
-    if bundles.is_state(destination):
+    if is_state(destination):
         report, plan = offline.plan(console, bundle, destination, choices, trust)
     else:
         (target,) = connection.find_targets(console, destination)

@@ -7,6 +7,7 @@ import asyncio
 import click
 import msgspec
 
+from bundle.archive.address import is_state
 from bundle.cli import bundles, connection, offline, options, scope_options, trust_options
 from bundle.cli.console import Console
 from bundle.cli.progress import progress
@@ -58,7 +59,7 @@ def command(
             )
         found = bundles.verify(bundle, trust)
         return verify_report.report_of_file(found.manifest, bundle, found.warnings, found.verdict)
-    target = None if bundles.is_state(destination) else connection.find_targets(console, destination)[0]
+    target = None if is_state(destination) else connection.find_targets(console, destination)[0]
     loaded = bundles.read(console, bundle, trust)
     adapted = adapt(loaded.bundle, selection, overlay.for_bundle(loaded.bundle))
     if target is None:
